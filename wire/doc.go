@@ -1,0 +1,2 @@
+// Package wire carries batches, queries and partials between processes.
+package wire
