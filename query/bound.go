@@ -1,0 +1,78 @@
+package query
+
+import "github.com/kelpdb/kelp/storage"
+
+// Op is what a Bound node does. Comparison and logic are three-valued: null is
+// unknown. The rules of contexts, casts and comparisons stand in eval.go.
+type Op uint8
+
+const (
+	OpConst  Op = iota // Const
+	OpColumn           // row value of Plan.Columns[Index], in its stored type
+	OpKey              // value of Plan.Keys[Index]
+	OpAgg              // result of Plan.Aggs[Index]
+	OpRate             // Args[0] divided by the seconds of the time bucket, else of the range
+
+	OpAnd // any number of Args
+	OpOr
+	OpNot
+	OpIsNull
+	OpIsNotNull
+
+	OpEq // Args[0], Args[1]
+	OpNe
+	OpLt
+	OpLe
+	OpGt
+	OpGe
+	OpIn      // Args[0] in the constants of Set
+	OpBetween // Args[0] between Args[1] and Args[2], inclusive
+	OpLike    // Args[0]; Match
+	OpRegex   // Args[0]; Match
+
+	OpHasAny // Args[0] a list; Set: the items
+	OpHasAll
+	OpHasNone
+	OpIndex // Args[0][Args[1]]
+
+	OpAdd
+	OpSub
+	OpMul
+	OpDiv
+	OpMod
+	OpNeg
+	OpConcat
+
+	OpCast // Args[0] to Type
+	OpCase // Args: when, then, when, then, ..., [else]
+	OpCall // Func over Args
+)
+
+// Bound is an expression after binding. Type is the static type of its result;
+// TypeNull if it is always null. It is immutable and used concurrently.
+type Bound struct {
+	Op    Op
+	Type  storage.Type
+	Args  []*Bound
+	Const storage.Value
+	Index int
+	Set   []storage.Value // OpIn, OpHas*: constants, without nulls
+	// SetNull: the IN list had a null, so a miss is unknown.
+	SetNull bool
+	Match   *Matcher  // OpLike, OpRegex: a constant pattern
+	Func    *Function // OpCall
+	Pos     Pos
+}
+
+// Row gives a Bound its inputs. Each context implements the method it needs and
+// panics with "BUG:" in the others.
+type Row interface {
+	Column(i int) storage.Value
+	Key(i int) storage.Value
+	Agg(i int) storage.Value
+}
+
+// Pos is a place in the query text, both from 1, columns in code points.
+type Pos struct {
+	Line, Column int
+}

@@ -1,0 +1,107 @@
+package query
+
+import "github.com/kelpdb/kelp/storage"
+
+// Plan is a bound SELECT: names resolved to columns with types, aggregates
+// taken out of expressions, the time range known. It is immutable and shared
+// by all workers.
+type Plan struct {
+	Table   string
+	Range   Range
+	Columns []ColumnRef // every column read; Bound.Index of OpColumn points here
+	Filter  *Bound      // over columns; nil: all rows. Conditions on time stay in it
+	Grouped bool        // groups (or one group) come out; else rows
+
+	// Grouped: one state per Agg and group. Without Keys there is one group, always.
+	Keys []Key
+	Aggs []Agg
+
+	// What comes out, over keys and aggregates (Grouped) or over columns (rows).
+	Outputs []Output
+	Having  *Bound
+	Order   []Order // complete: the tie columns are appended, so the order is total
+	Limit   Limit
+
+	Raw      bool     // aggregates count stored rows, sample_rate is not looked at
+	Weighted bool     // some aggregate weighs, Raw is not set, and the table has a sample_rate column
+	Warnings []string // found while binding
+}
+
+// Range is a half-open interval of time, in ns since 1970.
+type Range struct {
+	From, To int64 // math.MinInt64 and math.MaxInt64 where open
+}
+
+// ColumnRef is a column a plan reads.
+type ColumnRef struct {
+	Name  string
+	Type  storage.Type    // ClusterType of Types
+	Types storage.TypeSet // empty: no row has it
+}
+
+// Key is one GROUP BY expression, over columns.
+type Key struct {
+	Expr *Bound
+	Type storage.Type
+	Name string
+	// TimeBucket: the key is a bucket of the column time: floor((time-Origin)/Width)*Width+Origin.
+	// Width 0: not a bucket, or one of uneven width (months).
+	TimeBucket bool
+	Width      int64 // ns
+	Origin     int64 // ns
+}
+
+// AggKind names what an aggregate computes.
+type AggKind uint8
+
+const (
+	AggCount      AggKind = iota // weight of the rows that pass (Arg nil: all; else where Arg is not null)
+	AggHits                      // stored rows that pass, never weighed
+	AggSum                       // weighed
+	AggAvg                       // weighed
+	AggVariance                  // weighed, sample
+	AggStddev                    // weighed, sample
+	AggPercentile                // weighed; Param in [0, 1]
+	AggMin                       // of any type but list
+	AggMax
+	AggFirst // by time; ties to the smaller value
+	AggLast
+	AggAny  // the smallest
+	AggUniq // HyperLogLog
+	AggUniqExact
+)
+
+// Agg is one aggregate to compute per group.
+type Agg struct {
+	Kind   AggKind
+	Arg    *Bound       // over columns; nil for count() and hits()
+	Filter *Bound       // over columns: FILTER (WHERE ...), count_if; nil: all rows
+	Param  float64      // AggPercentile: the share p
+	Type   storage.Type // of the result
+}
+
+// Output is one column of the result.
+type Output struct {
+	Name   string
+	Type   storage.Type
+	Expr   *Bound
+	Hidden bool // only to order by; not shown
+}
+
+// Order is one ORDER BY term over an output.
+type Order struct {
+	Output     int // index into Outputs
+	Desc       bool
+	NullsFirst bool
+	Digits12   bool // a float aggregate: compare 12 digits
+}
+
+// Limit says what of the ordered outputs is kept.
+type Limit struct {
+	N         int64 // -1: all
+	Offset    int64
+	Explicit  bool // LIMIT was written; else N is the default and cutting sets Truncated
+	WithOther bool
+	ByN       int64 // LIMIT n BY: 0 if absent
+	By        []int // outputs of LIMIT n BY
+}

@@ -1,0 +1,61 @@
+package query
+
+import (
+	"context"
+	"sync"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// Runner answers queries: a leaf over its own tables, an aggregator over other
+// Runners, a remote node, a fault in a test. It is called concurrently. It
+// returns in time for ctx's deadline with what it has; an error means that
+// nothing at all can be said.
+type Runner interface {
+	Run(ctx context.Context, q *Query) (*Partial, error)
+}
+
+// Query is what travels to Runners: the text, and all that binding needs beside
+// it, so that every node makes the identical Plan. Now, Zone and Schema are
+// fixed by the root.
+type Query struct {
+	SQL    string
+	Now    int64    // ns since 1970; what now() and LAST mean
+	Zone   string   // default time zone of the request; "" is UTC
+	Schema Schema   // the types of the table's columns over the whole cluster
+	Shards []uint64 // answer for these shards only; nil: all the Runner has
+
+	once sync.Once
+	plan *Plan
+	err  error
+}
+
+// Plan parses and binds the query, once.
+func (q *Query) Plan() (*Plan, error) {
+	q.once.Do(func() { q.plan, q.err = bindText(q) })
+	return q.plan, q.err
+}
+
+// Schema says of every column which types its rows have.
+type Schema map[string]storage.TypeSet
+
+// ClusterType is the one type a column is grouped, ordered and returned as:
+// the single type it has; float64 for integers and floats; else string.
+// TypeNull stands for no type at all (an unknown column).
+func ClusterType(types storage.TypeSet) storage.Type {
+	single := storage.TypeNull
+	for t := storage.TypeBool; t <= storage.TypeList; t++ {
+		if !types.Has(t) {
+			continue
+		}
+		switch {
+		case single == storage.TypeNull:
+			single = t
+		case single == storage.TypeInt64 && t == storage.TypeFloat64:
+			single = storage.TypeFloat64
+		default:
+			return storage.TypeString
+		}
+	}
+	return single
+}

@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"context"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// Leaf is one leaf as an aggregator sees it: leaf.Leaf in the same process, a
+// Client elsewhere, a fault in a test. It is called concurrently.
+type Leaf interface {
+	query.Runner
+
+	// Append commits one chunk. It returns when the rows are queryable, as
+	// durable as the table wants, and promised to every subscriber. An error of
+	// code CodeFateUnknown says that the rows may or may not be in.
+	Append(ctx context.Context, a *Append) (*Appended, error)
+
+	// Holds tells whether any chunk under the key was committed here.
+	Holds(ctx context.Context, table, key string) (bool, error)
+
+	// Drop drops a table; false: the leaf had none of that name.
+	Drop(ctx context.Context, table string) (bool, error)
+
+	// Set stores a table's settings if their version is newer.
+	Set(ctx context.Context, table string, s storage.Settings) error
+
+	// Describe returns what the leaf knows of a table; Known false: nothing.
+	Describe(ctx context.Context, table string) (*TableDetail, error)
+
+	// Status returns the leaf's own figures.
+	Status(ctx context.Context) (*LeafStatus, error)
+
+	// Subscribe sends the present promise of every table, then every change,
+	// until ctx ends or sink fails. While it runs, Append acknowledges no row
+	// before sink has returned nil for the Update that holds it. sink is called
+	// from one goroutine. name is the subscriber's name.
+	Subscribe(ctx context.Context, name string, sink func(*Update) error) error
+}
+
+// Append is one chunk of rows for a table. Batch is not changed and not kept.
+type Append struct {
+	Table   string
+	Key     string // "": no key
+	Chunk   uint32
+	Digest  uint64
+	Arrival int64 // ns since 1970
+	Receipt storage.Receipt
+	Batch   *storage.Batch
+}
+
+// Appended is what came of an Append.
+type Appended struct {
+	Receipt   storage.Receipt
+	Duplicate bool
+}
+
+// Update is the promise of a leaf for its tables: absolute values, so that
+// applying one twice, or an old one late, does no harm.
+type Update struct {
+	Leaf   string
+	ID     string // of the leaf's memory and data, kept over restarts
+	Shard  uint64
+	Born   int64  // ns since 1970: when the leaf was first made
+	Seq    uint64 // of the last edit in it
+	Full   bool   // all tables and buckets: what is not in it is gone
+	Tables []TableUpdate
+}
+
+// TableUpdate is one table in an Update.
+type TableUpdate struct {
+	storage.TableChange
+	Schema      query.Schema // columns and types the leaf has rows of
+	Settings    storage.Settings
+	Rows, Bytes uint64
+}
+
+// TableDetail is what one leaf knows of a table.
+type TableDetail struct {
+	Known                          bool
+	Rows, Bytes, DiskBytes, Blocks uint64
+	From, To, Horizon              int64
+	Settings                       storage.Settings
+	Columns                        []ColumnDetail
+}
+
+// ColumnDetail is one column of a TableDetail.
+type ColumnDetail struct {
+	Name     string
+	Rows     [7]uint64 // rows by storage.Type
+	Distinct uint64    // at most; 0 unknown
+	Bytes    uint64
+}
+
+// LeafStatus is a leaf's own figures.
+type LeafStatus struct {
+	Name, ID, Version        string
+	Shard                    uint64
+	Born                     int64
+	Rows                     uint64
+	MemoryUsed, MemoryBudget uint64
+	DamagedBlocks            uint64
+	Loading                  bool
+}
+
+// Codes of errors that mean something to the other side; they travel over the wire.
+const (
+	CodeFateUnknown = "fate_unknown"
+	CodeKeyReused   = "key_reused"
+	CodeFull        = "full"         // Message names table, bytes and knob
+	CodeStaleSchema = "stale_schema" // the plan lacks a type the leaf has; see Schema
+	CodeClosing     = "closing"
+	CodeLoading     = "loading"
+	CodeBad         = "bad_request"
+	CodeInternal    = "internal"
+	CodeUnreachable = "unreachable" // nothing was sent: safe to try elsewhere
+)
+
+// Error is an error with a code.
+type Error struct {
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }
