@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -28,6 +29,10 @@ type Leaf interface {
 
 	// Describe returns what the leaf knows of a table; Known false: nothing.
 	Describe(ctx context.Context, table string) (*TableDetail, error)
+
+	// Explain returns, as one JSON object, how the leaf would run the query:
+	// blocks pruned, the path of each filter, key and aggregate, bytes to read.
+	Explain(ctx context.Context, q *query.Query) (json.RawMessage, error)
 
 	// Status returns the leaf's own figures.
 	Status(ctx context.Context) (*LeafStatus, error)
@@ -63,6 +68,7 @@ type Update struct {
 	ID     string // of the leaf's memory and data, kept over restarts
 	Shard  uint64
 	Born   int64  // ns since 1970: when the leaf was first made
+	Epoch  uint64 // of the leaf's memory: changes when the memory was made anew
 	Seq    uint64 // of the last edit in it
 	Full   bool   // all tables and buckets: what is not in it is gone
 	Tables []TableUpdate
