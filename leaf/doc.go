@@ -1,0 +1,18 @@
+// Package leaf is one leaf: its tables, its memory, and its answers.
+//
+// Nouns. A Leaf owns a storage.Store and answers queries over it on the
+// process's worker pool. A subscriber is an aggregator that is told of the
+// leaf's promises: how many rows of which time the leaf stands for.
+//
+// The rule behind completeness: Append acknowledges no row before every
+// subscriber has confirmed an Update that holds it. So an aggregator that can
+// not reach the leaf still knows what is missing from its answer. The order is
+// commit, promise, acknowledge: a leaf that dies in between has rows that
+// nobody was promised, never a promise without rows.
+//
+// Goroutines. A Leaf starts none. Subscribe runs in its caller's goroutine and
+// ends with its ctx; Append and Run do too.
+//
+// Ownership. Partials own their memory; nothing in them points into a block.
+// Views are pinned for the length of one Run.
+package leaf

@@ -1,0 +1,142 @@
+package leaf
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/query/exec"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Config is what a Leaf stands on. All fields are needed but Limits.
+type Config struct {
+	Name    string
+	Version string
+	Store   *storage.Store
+	Pool    *exec.Pool // the process's; shared by its leaves
+	Limits  exec.Limits
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Leaf serves one store. It implements wire.Leaf.
+type Leaf struct {
+	cfg  Config
+	subs subscribers
+	news signal // an edit was committed
+}
+
+var _ wire.Leaf = (*Leaf)(nil)
+
+// New returns a leaf over an open store. The store is closed by its owner,
+// after the last call has returned.
+func New(cfg Config) *Leaf { return &Leaf{cfg: cfg} }
+
+// Run answers a query over the leaf's view of the table.
+func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) {
+	plan, err := q.Plan()
+	if err != nil {
+		return nil, err
+	}
+	report := query.LeafReport{Leaf: l.cfg.Name, Shard: uint64(l.cfg.Store.Shard())}
+	var refs []*storage.Ref
+	table, known := l.cfg.Store.Table(plan.Table)
+	if known {
+		view := table.Pin()
+		defer view.Release()
+		refs = view.Blocks
+	}
+	p, cover, err := l.cfg.Pool.Run(ctx, plan, refs, l.cfg.Limits)
+	if err != nil {
+		var stale *exec.StaleSchemaError
+		if errors.As(err, &stale) {
+			return nil, &wire.Error{Code: wire.CodeStaleSchema, Message: err.Error()}
+		}
+		return nil, err
+	}
+	report.Unknown = !known
+	report.Covered, report.Skipped = cover.Covered, cover.Skipped
+	p.Leaves = append(p.Leaves, report)
+	if known {
+		p.Horizon = max(p.Horizon, table.Horizon())
+		p.Newest = max(p.Newest, table.Newest())
+	}
+	return p, nil
+}
+
+// Explain says how the query would run here, as JSON.
+func (l *Leaf) Explain(_ context.Context, q *query.Query) (json.RawMessage, error) {
+	plan, err := q.Plan()
+	if err != nil {
+		return nil, err
+	}
+	var refs []*storage.Ref
+	if table, ok := l.cfg.Store.Table(plan.Table); ok {
+		view := table.Pin()
+		defer view.Release()
+		refs = view.Blocks
+	}
+	return json.Marshal(exec.Describe(plan, refs))
+}
+
+// Append commits a chunk and returns when every subscriber knows of its rows.
+func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, error) {
+	res, err := l.cfg.Store.Append(ctx, storage.Append{
+		Table: a.Table, Batch: a.Batch, Key: a.Key, Chunk: a.Chunk,
+		Digest: a.Digest, Receipt: a.Receipt, Arrival: a.Arrival,
+	})
+	if err != nil {
+		return nil, appendError(err)
+	}
+	l.news.fire()
+	if err := l.subs.await(ctx, res.Seq, l.cfg.Now); err != nil {
+		return nil, &wire.Error{Code: wire.CodeFateUnknown,
+			Message: "the rows are stored, but an aggregator did not confirm them in time; repeat with the same Idempotency-Key"}
+	}
+	return &wire.Appended{Receipt: res.Receipt, Duplicate: res.Duplicate}, nil
+}
+
+// appendError gives a store's refusal the code that the other side acts on.
+func appendError(err error) error {
+	var full *storage.FullError
+	switch {
+	case errors.As(err, &full):
+		return &wire.Error{Code: wire.CodeFull, Message: err.Error()}
+	case errors.Is(err, storage.ErrKeyReused):
+		return &wire.Error{Code: wire.CodeKeyReused, Message: err.Error()}
+	case errors.Is(err, storage.ErrClosed):
+		return &wire.Error{Code: wire.CodeClosing, Message: "the leaf is shutting down"}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return &wire.Error{Code: wire.CodeFateUnknown, Message: "the commit did not finish in time"}
+	}
+	return &wire.Error{Code: wire.CodeInternal, Message: err.Error()}
+}
+
+// Holds tells whether any chunk under the key was committed here.
+func (l *Leaf) Holds(_ context.Context, table, key string) (bool, error) {
+	return l.cfg.Store.Holds(table, key), nil
+}
+
+// Drop drops a table.
+func (l *Leaf) Drop(_ context.Context, table string) (bool, error) {
+	err := l.cfg.Store.DropTable(table)
+	if errors.Is(err, storage.ErrUnknownTable) {
+		return false, nil
+	}
+	if err == nil {
+		l.news.fire()
+	}
+	return err == nil, err
+}
+
+// Set stores newer settings of a table.
+func (l *Leaf) Set(_ context.Context, table string, s storage.Settings) error {
+	err := l.cfg.Store.SetSettings(table, s)
+	l.news.fire()
+	return err
+}

@@ -1,0 +1,78 @@
+package leaf
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Subscribe sends the leaf's promises to an aggregator until ctx ends or sink
+// fails. The first Update is full; later ones hold what changed.
+func (l *Leaf) Subscribe(ctx context.Context, name string, sink func(*wire.Update) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sub := l.subs.join(name, l.cfg.Now(), cancel)
+	defer l.subs.leave(sub)
+
+	heartbeat := time.NewTicker(HeartbeatEvery)
+	defer heartbeat.Stop()
+	feed := feed{leaf: l, schemas: make(map[string]query.Schema), full: true}
+	for {
+		news := l.news.wait()
+		if u := feed.next(); u != nil {
+			if err := sink(u); err != nil {
+				return err
+			}
+			l.subs.confirm(sub, u.Seq, l.cfg.Now())
+		}
+		select {
+		case <-news:
+			feed.due = false
+		case <-heartbeat.C:
+			feed.due = true
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// feed makes the Updates for one subscriber.
+type feed struct {
+	leaf    *Leaf
+	since   uint64
+	full    bool
+	due     bool                    // send even if nothing changed
+	schemas map[string]query.Schema // as sent last, by table
+}
+
+// next returns what changed since the last call, nil if there is nothing to say.
+func (f *feed) next() *wire.Update {
+	store := f.leaf.cfg.Store
+	upTo, changes := store.Changes(f.since)
+	if len(changes) == 0 && !f.full && !f.due && upTo == f.since {
+		return nil
+	}
+	u := &wire.Update{
+		Leaf: f.leaf.cfg.Name, ID: store.LeafID(), Shard: uint64(store.Shard()),
+		Born: store.Born().UnixNano(), Epoch: store.Epoch(), Seq: upTo, Full: f.full,
+	}
+	for _, change := range changes {
+		t := wire.TableUpdate{TableChange: change}
+		if table, ok := store.Table(change.Table); ok && !change.Dropped {
+			t.Rows, t.Bytes = uint64(table.Rows()), uint64(table.Bytes())
+			t.Settings = table.Settings()
+			if schema := schemaOf(table); !maps.Equal(schema, f.schemas[change.Table]) {
+				t.Schema = schema
+				f.schemas[change.Table] = schema
+			}
+		} else {
+			delete(f.schemas, change.Table)
+		}
+		u.Tables = append(u.Tables, t)
+	}
+	f.since, f.full = upTo, false
+	return u
+}
