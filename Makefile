@@ -1,0 +1,100 @@
+# kelp: `make run` to see it, `make test` to check it, `make help` for the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+# From git where there is one, else the release in cmd/kelp/version.go.
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || \
+	{ c=$$(git rev-parse --short HEAD 2>/dev/null) && echo "$$(sed -n 's/^const release = "\(.*\)"/\1/p' cmd/kelp/version.go)-$$c"; })
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+
+# The SIMD kernels need an experiment of the toolchain; without it the plain
+# twins run. An experiment that is set by hand stays.
+ifeq ($(origin GOEXPERIMENT),undefined)
+GOEXPERIMENT := $(shell GOEXPERIMENT=simd go list simd/archsimd >/dev/null 2>&1 && echo simd)
+endif
+export GOEXPERIMENT
+
+# The race detector needs a C compiler. KELP_TEST_STRICT=1 demands everything.
+RACE := $(if $(shell command -v gcc || command -v clang),-race,$(if $(KELP_TEST_STRICT),-race))
+
+LISTEN ?= 127.0.0.1:7411
+DATA ?= kelp-data
+FUZZ_EACH ?= 60
+PKGS = $(shell go list ./... | grep -v '/e2e$$')
+
+.PHONY: build run test fuzz bench bench-load clean help \
+	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
+
+## build: bin/kelp, static
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kelp ./cmd/kelp
+
+## run: build, start kelp with 4 leaves and the demo shop, ask one question, keep serving (LISTEN=, DATA=)
+run: build
+	@.ci/up bin/kelp '$(LISTEN)' '$(DATA)'
+
+## test: every check; KELP_TEST_STRICT=1 turns skipped tests into failures
+test:
+	@before=$$(ls -d /dev/shm/kelp-test-* 2>/dev/null || true); \
+	for step in check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e; do \
+		echo "== $$step"; $(MAKE) --no-print-directory $$step; \
+	done; \
+	.ci/leftovers "$$before"; \
+	echo "== all checks passed"
+
+check-format:
+	@bad=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \
+	if [ -n "$$bad" ]; then echo "run gofmt -w on:"; echo "$$bad"; exit 1; fi
+
+check-vet:
+	@go vet ./...
+
+check-lint:
+	@go tool staticcheck ./...
+
+check-tidy:
+	@go test -count=1 .
+
+# A build with and without the SIMD kernels, and one for developers' laptops.
+check-builds:
+	@CGO_ENABLED=0 go build ./...
+	@CGO_ENABLED=0 GOEXPERIMENT= go build ./...
+	@CGO_ENABLED=0 GOEXPERIMENT= GOOS=darwin GOARCH=arm64 go build ./...
+
+test-unit:
+	@go test $(RACE) $(PKGS)
+
+# The plain twins of the SIMD kernels are what other machines run.
+test-plain:
+	@GOEXPERIMENT= go test $(PKGS)
+
+test-fuzz:
+	@.ci/fuzz 5 90
+
+test-e2e: build
+	@if [ -d e2e ]; then go test -count=1 -timeout 12m ./e2e; else echo "no e2e/ yet"; fi
+
+## fuzz: every fuzz target for FUZZ_EACH seconds (60)
+fuzz:
+	@.ci/fuzz $(FUZZ_EACH) 0
+
+## bench: the benchmarks beside the code, ten times each, for benchstat (BENCH=regexp PKG=./...)
+BENCH ?= .
+PKG ?= ./...
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 $(PKG)
+
+## bench-load: 10 million reference events into a server of its own, and three questions
+bench-load: build
+	@.ci/bench-load bin/kelp
+
+## clean: remove what was built (not data)
+clean:
+	rm -rf bin
+	go clean -testcache
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are the subcommands, one line each.
+type commands struct {
+	Server string `help:"Address of a kelp server." default:"http://127.0.0.1:7411" placeholder:"URL"`
+	Token  string `help:"Token to send to the server." placeholder:"TOKEN"`
+
+	Version versionCmd `cmd:"" help:"Say which kelp this is."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if err != nil && err.Error() != "" {
+		fmt.Fprintln(os.Stderr, "kelp:", err)
+	}
+	os.Exit(exitStatus(err))
+}
+
+// run parses args and runs the subcommand they name. It writes no error to
+// stderr: what it returns is for the caller to print.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("kelp"),
+		kong.Description("Wide events in, answers out, and how complete they are. Start with `kelp serve`."),
+		kong.DefaultEnvars("KELP"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(status int) { panic(helpShown(status)) }),
+	)
+	if err != nil {
+		panic("BUG: the command line does not build: " + err.Error())
+	}
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case helpShown:
+			err = nil
+		default:
+			panic(p)
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return usageError{fmt.Errorf("%w (see kelp --help)", err)}
+	}
+	return parsed.Run(&console{
+		ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
+		server: cli.Server, token: cli.Token,
+	})
+}
+
+// helpShown ends parsing once --help has been printed.
+type helpShown int
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// incompleteError is an answer that was given, but not all of it, under
+// --strict.
+type incompleteError struct{ what string }
+
+func (e incompleteError) Error() string { return e.what }
+
+func exitStatus(err error) int {
+	var usage usageError
+	var incomplete incompleteError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return 2
+	case errors.As(err, &incomplete):
+		return 3
+	}
+	return 1
+}
