@@ -19,8 +19,12 @@ type Plan struct {
 	// What comes out, over keys and aggregates (Grouped) or over columns (rows).
 	Outputs []Output
 	Having  *Bound
-	Order   []Order // complete: the tie columns are appended, so the order is total
+	Order   []OrderTerm // complete: the tie columns are appended, so the order is total
 	Limit   Limit
+
+	// Last: the range is LAST, which ends now: rows at Range.To and later are
+	// counted in Partial.Later.
+	Last bool
 
 	Raw      bool     // aggregates count stored rows, sample_rate is not looked at
 	Weighted bool     // some aggregate weighs, Raw is not set, and the table has a sample_rate column
@@ -88,8 +92,8 @@ type Output struct {
 	Hidden bool // only to order by; not shown
 }
 
-// Order is one ORDER BY term over an output.
-type Order struct {
+// OrderTerm is one ORDER BY term over an output.
+type OrderTerm struct {
 	Output     int // index into Outputs
 	Desc       bool
 	NullsFirst bool

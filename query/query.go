@@ -20,10 +20,13 @@ type Runner interface {
 // fixed by the root.
 type Query struct {
 	SQL    string
-	Now    int64    // ns since 1970; what now() and LAST mean
-	Zone   string   // default time zone of the request; "" is UTC
-	Schema Schema   // the types of the table's columns over the whole cluster
-	Shards []uint64 // answer for these shards only; nil: all the Runner has
+	Now    int64  // ns since 1970; what now() and LAST mean
+	Zone   string // default time zone of the request; "" is UTC
+	Schema Schema // the types of the table's columns over the whole cluster
+	// DataFrom and DataTo are the times, in ns, of the oldest and newest row as
+	// the root knows them: time(auto) over an open range needs them. Both 0: unknown.
+	DataFrom, DataTo int64
+	Shards           []uint64 // answer for these shards only; nil: all the Runner has
 
 	once sync.Once
 	plan *Plan
