@@ -1,0 +1,112 @@
+package storage
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// BlockID names a block for ever: the epoch of the leaf that wrote it and a
+// number within the epoch. It is never used twice.
+type BlockID struct{ Epoch, Seq uint64 }
+
+func (id BlockID) String() string { return fmt.Sprintf("%d.%d", id.Epoch, id.Seq) }
+
+// ShardID says which replicated part of a cluster's data a block belongs to.
+type ShardID uint64
+
+// BlockHeader is what stands in the first bytes of a block.
+type BlockHeader struct {
+	Version          uint16
+	ID               BlockID
+	Shard            ShardID
+	Rows             int
+	MinTime, MaxTime int64  // nanoseconds since 1970, inclusive
+	Arrival          int64  // nanoseconds: the newest arrival of a row in it
+	Weight           uint64 // sum of the rows' weights (see Weight), saturating
+	Columns          int
+	Length           int // bytes of the whole block
+}
+
+// Meta says of a block what the edit log keeps of it, so that views, pruning
+// and promises need not touch the block. HeaderCRC is 0 until the block is
+// sealed.
+type Meta struct {
+	Rows             int
+	MinTime, MaxTime int64
+	Arrival          int64
+	Weight           uint64
+	Length           int
+	HeaderCRC        uint32
+	Hist             []TimeCount
+}
+
+// Richness says how much work an encoder puts into a block.
+type Richness uint8
+
+const (
+	// Cheap is for small blocks that a merge will replace soon: rows stay in
+	// the order of arrival, no text is compressed, columns lie close together.
+	Cheap Richness = iota
+	// Rich is for full blocks: rows in stable order of time, every encoding.
+	Rich
+)
+
+// BlockOptions says how to encode a batch. The zero value is a cheap block.
+type BlockOptions struct {
+	Shard    ShardID
+	Arrival  int64 // nanoseconds: the newest arrival of a row in the batch
+	Richness Richness
+}
+
+// A Block gives access to the columns of an encoded block. It points into the
+// bytes it was opened from, which must neither change nor go away while the
+// block is used. It is safe for concurrent use.
+type Block struct {
+	data    []byte
+	header  BlockHeader
+	crc     uint32
+	columns []Column
+	list    []*Column
+}
+
+// DamageError says that a column of a block cannot be read.
+type DamageError struct {
+	Block  BlockID
+	Column string
+	Err    error
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("column %q of block %v is damaged: %v", e.Column, e.Block, e.Err)
+}
+
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// Header returns the header.
+func (b *Block) Header() BlockHeader { return b.header }
+
+// HeaderCRC returns the checksum of everything in the block that is not column
+// data; as it covers the id and the checksums of the columns, it stands for the
+// whole block.
+func (b *Block) HeaderCRC() uint32 { return b.crc }
+
+// Columns returns the stored columns by name, then type. The slice belongs to
+// the block.
+func (b *Block) Columns() []*Column { return b.list }
+
+// Find returns the stored columns of a name, one per type, or nil. The slice
+// belongs to the block.
+func (b *Block) Find(name string) []*Column {
+	from, _ := slices.BinarySearchFunc(b.list, name, func(c *Column, name string) int {
+		return cmp.Compare(c.name, name)
+	})
+	to := from
+	for to < len(b.list) && b.list[to].name == name {
+		to++
+	}
+	if from == to {
+		return nil
+	}
+	return b.list[from:to]
+}

@@ -1,0 +1,218 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Byte positions of the header; doc.go draws it.
+const (
+	blockMagic   = "KELPBLK\n"
+	blockVersion = 1
+
+	headerCRCAt = 12
+	headerIDAt  = 16
+	headerBytes = 128
+	entryBytes  = 32
+	statsBytes  = 24
+)
+
+// header is the decoded fixed part of a block.
+type header struct {
+	BlockHeader
+	crc        uint32
+	headLength int // header, directory, names, statistics, inline columns
+	namesAt    int
+	namesBytes int
+}
+
+func appendHeader(dst []byte, h *header) []byte {
+	dst = append(dst, blockMagic...)
+	dst = appendUint16(dst, h.Version)
+	dst = appendUint16(dst, 0)
+	dst = appendUint32(dst, h.crc)
+	dst = appendWord(dst, h.ID.Epoch)
+	dst = appendWord(dst, h.ID.Seq)
+	dst = appendWord(dst, uint64(h.Shard))
+	dst = appendWord(dst, uint64(h.MinTime))
+	dst = appendWord(dst, uint64(h.MaxTime))
+	dst = appendWord(dst, uint64(h.Arrival))
+	dst = appendWord(dst, h.Weight)
+	dst = appendUint32(dst, uint32(h.Rows))
+	dst = appendUint32(dst, uint32(h.Columns))
+	dst = appendUint32(dst, uint32(h.Length))
+	dst = appendUint32(dst, uint32(h.headLength))
+	dst = appendUint32(dst, uint32(h.namesAt))
+	dst = appendUint32(dst, uint32(h.namesBytes))
+	return appendZeros(dst, headerBytes-96)
+}
+
+var (
+	errNotABlock = errors.New("not a block: wrong magic")
+	errCutShort  = errors.New("block is cut short")
+)
+
+// decodeHeader reads the fixed part and checks what can be checked without the
+// rest: every length in it is within data afterwards.
+func decodeHeader(data []byte) (header, error) {
+	var h header
+	if len(data) < headerBytes {
+		return h, fmt.Errorf("%w: %d bytes, a header has %d", errCutShort, len(data), headerBytes)
+	}
+	if string(data[:8]) != blockMagic {
+		return h, errNotABlock
+	}
+	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(data[at:])) }
+	h.Version = binary.LittleEndian.Uint16(data[8:])
+	if h.Version != blockVersion {
+		return h, fmt.Errorf("block has version %d, this program reads %d: run the newer program", h.Version, blockVersion)
+	}
+	h.crc = uint32(u32(headerCRCAt))
+	h.ID = BlockID{Epoch: loadWord(data, 16), Seq: loadWord(data, 24)}
+	h.Shard = ShardID(loadWord(data, 32))
+	h.MinTime = int64(loadWord(data, 40))
+	h.MaxTime = int64(loadWord(data, 48))
+	h.Arrival = int64(loadWord(data, 56))
+	h.Weight = loadWord(data, 64)
+	h.Rows, h.Columns, h.Length = u32(72), u32(76), u32(80)
+	h.headLength, h.namesAt, h.namesBytes = u32(84), u32(88), u32(92)
+	switch {
+	case h.Rows < 1 || h.Rows > RowsPerBlockMax:
+		return h, fmt.Errorf("block has %d rows, not 1 to %d", h.Rows, RowsPerBlockMax)
+	case h.Columns < 1 || h.Columns > ColumnsPerBlockMax:
+		return h, fmt.Errorf("block has %d columns, not 1 to %d", h.Columns, ColumnsPerBlockMax)
+	case h.Length > len(data):
+		return h, fmt.Errorf("%w: %d bytes of %d", errCutShort, len(data), h.Length)
+	case h.headLength+tailBytes > h.Length || h.headLength < headerBytes+h.Columns*entryBytes:
+		return h, fmt.Errorf("head of %d bytes does not fit a block of %d", h.headLength, h.Length)
+	case h.namesAt < headerBytes+h.Columns*entryBytes || h.namesAt+h.namesBytes > h.headLength:
+		return h, fmt.Errorf("names at %d, %d bytes, lie outside the head", h.namesAt, h.namesBytes)
+	case h.MinTime > h.MaxTime:
+		return h, errors.New("smallest time is later than the largest")
+	}
+	return h, nil
+}
+
+// Flags of a directory entry.
+const (
+	flagInline = 1 << 0 // the column lies in the head, under the header's checksum
+	flagStats  = 1 << 1 // statistics are kept
+	flagsKnown = flagInline | flagStats
+)
+
+// entry is a directory entry: one stored column.
+type entry struct {
+	name   string
+	nameAt int // from the start of the block
+	typ    Type
+	enc    Encoding
+	inner  Encoding // of the values of a sparse column
+	flags  uint8
+	nulls  int
+	at     int // of the data, from the start of the block
+	length int
+	crc    uint32
+	stats  int // of the statistics, from the start of the block
+}
+
+func appendEntry(dst []byte, e *entry) []byte {
+	dst = appendUint32(dst, uint32(e.nameAt))
+	dst = appendUint16(dst, uint16(len(e.name)))
+	dst = append(dst, byte(e.typ), byte(e.enc), byte(e.inner), e.flags)
+	dst = appendUint16(dst, 0)
+	dst = appendUint32(dst, uint32(e.nulls))
+	dst = appendUint32(dst, uint32(e.at))
+	dst = appendUint32(dst, uint32(e.length))
+	dst = appendUint32(dst, e.crc)
+	return appendUint32(dst, uint32(e.stats))
+}
+
+// decodeEntry reads entry i of a block whose header is h and checks its bounds.
+// names is the name table.
+func decodeEntry(data []byte, h *header, names string, i int) (entry, error) {
+	src := data[headerBytes+i*entryBytes:][:entryBytes]
+	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(src[at:])) }
+	nameAt, nameBytes := u32(0), int(binary.LittleEndian.Uint16(src[4:]))
+	e := entry{
+		nameAt: nameAt, typ: Type(src[6]), enc: Encoding(src[7]), inner: Encoding(src[8]), flags: src[9],
+		nulls: u32(12), at: u32(16), length: u32(20), crc: uint32(u32(24)), stats: u32(28),
+	}
+	if nameAt < h.namesAt || nameAt+nameBytes > h.namesAt+h.namesBytes || nameBytes > ColumnNameBytesMax {
+		return e, fmt.Errorf("name of column %d lies outside the names", i)
+	}
+	e.name = names[nameAt-h.namesAt:][:nameBytes]
+	low := h.headLength
+	if e.flags&flagInline != 0 {
+		low = headerBytes + h.Columns*entryBytes
+	}
+	switch {
+	case e.typ == TypeNull || e.typ >= typesCount:
+		return e, fmt.Errorf("column %q has unknown type %d", e.name, e.typ)
+	case !e.enc.known() || (e.enc == EncSparse) != (e.inner != 0) || e.enc == EncSparse && !e.inner.known():
+		return e, fmt.Errorf("column %q has unknown encoding %d/%d", e.name, e.enc, e.inner)
+	case e.flags&^flagsKnown != 0:
+		return e, fmt.Errorf("column %q has unknown flags %#x", e.name, e.flags)
+	case e.nulls >= h.Rows:
+		return e, fmt.Errorf("column %q has %d nulls in %d rows", e.name, e.nulls, h.Rows)
+	case e.at < low || e.at%8 != 0 || e.at+e.length > h.Length-tailBytes:
+		return e, fmt.Errorf("column %q at %d, %d bytes, lies outside the block", e.name, e.at, e.length)
+	case e.flags&flagInline != 0 && e.at+e.length > h.headLength:
+		return e, fmt.Errorf("inline column %q at %d, %d bytes, lies outside the head", e.name, e.at, e.length)
+	case e.flags&flagStats != 0 && (e.stats%8 != 0 || e.stats < low && e.stats < headerBytes+h.Columns*entryBytes || e.stats+statsBytes > h.headLength):
+		return e, fmt.Errorf("statistics of column %q lie outside the head", e.name)
+	}
+	return e, nil
+}
+
+// OpenBlock opens an encoded, sealed block: it checks magic, version, lengths,
+// the header's checksum and the bounds of the directory, and does not touch
+// column data. Bytes after the block are ignored. The block keeps pointing into
+// data, unless data does not start at a multiple of 8: then it is copied.
+// OpenBlock accepts any bytes and never panics.
+func OpenBlock(data []byte) (*Block, error) {
+	h, err := decodeHeader(data)
+	if err != nil {
+		return nil, err
+	}
+	if crc := headerChecksum(data[:h.headLength]); crc != h.crc {
+		return nil, fmt.Errorf("header of block %v has checksum %08x, not %08x", h.ID, crc, h.crc)
+	}
+	data = data[:h.Length:h.Length]
+	if !aligned(data) {
+		words := make([]uint64, (len(data)+7)/8)
+		owned := bytesOf(words)[:len(data):len(data)]
+		copy(owned, data)
+		data = owned
+	}
+	b := &Block{data: data, header: h.BlockHeader, crc: h.crc}
+	b.columns = make([]Column, h.Columns)
+	b.list = make([]*Column, h.Columns)
+	names := string(data[h.namesAt : h.namesAt+h.namesBytes])
+	times := 0
+	for i := range b.columns {
+		e, err := decodeEntry(data, &h, names, i)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
+		}
+		if i > 0 && !before(&b.columns[i-1].entry, &e) {
+			return nil, fmt.Errorf("cannot open block %v: column %q is out of order", h.ID, e.name)
+		}
+		if e.name == TimeColumn && e.typ == TypeTime && e.nulls == 0 {
+			times++
+		}
+		c := &b.columns[i]
+		c.block, c.entry = b, e
+		c.data = data[e.at : e.at+e.length : e.at+e.length+tailBytes]
+		b.list[i] = c
+	}
+	if times != 1 {
+		return nil, fmt.Errorf("cannot open block %v: no column %q of every row", h.ID, TimeColumn)
+	}
+	return b, nil
+}
+
+// before tells whether the column a stands before b in a directory.
+func before(a, b *entry) bool {
+	return a.name < b.name || a.name == b.name && a.typ < b.typ
+}

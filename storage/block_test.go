@@ -1,0 +1,257 @@
+package storage
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// row is a row of a model: the values by name, beside the block.
+type modelRow struct {
+	time   int64
+	values map[string]Value
+}
+
+// fill puts rows into a batch.
+func fill(b *Batch, rows []modelRow) {
+	for _, r := range rows {
+		for name, v := range r.values {
+			b.SetValue(b.Slot([]byte(name)), v)
+		}
+		b.EndRow(r.time)
+	}
+}
+
+// seal makes a block with an id of its own.
+func sealed(t testing.TB, b *Batch, o BlockOptions) ([]byte, Meta) {
+	t.Helper()
+	prefix := []byte("something before the block")
+	data, meta, err := AppendBlock(prefix, b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = data[len(prefix):]
+	meta.HeaderCRC = SealBlock(data, BlockID{Epoch: 7, Seq: 42})
+	return data, meta
+}
+
+func mustOpen(t testing.TB, data []byte) *Block {
+	t.Helper()
+	b, err := OpenBlock(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sameValue compares as blocks promise: NaN equals NaN, -0 equals 0.
+func sameValue(a, b Value) bool {
+	if a.Type == TypeFloat64 && b.Type == TypeFloat64 {
+		return a.Float == b.Float || a.Float != a.Float && b.Float != b.Float
+	}
+	return a.Type == b.Type && a.Int == b.Int && a.Str == b.Str && slices.Equal(a.List, b.List)
+}
+
+// rowValue reads the value of a name in a row over all its stored columns.
+func rowValue(t testing.TB, b *Block, name string, row int) Value {
+	t.Helper()
+	var got Value
+	for _, c := range b.Find(name) {
+		v, err := c.ValueAt(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.IsNull() {
+			continue
+		}
+		if !got.IsNull() {
+			t.Fatalf("row %d has two values of %q", row, name)
+		}
+		got = v
+	}
+	return got
+}
+
+// checkRows compares a block with rows, in the order of the block.
+func checkRows(t testing.TB, b *Block, rows []modelRow) {
+	t.Helper()
+	if b.Header().Rows != len(rows) {
+		t.Fatalf("%d rows, want %d", b.Header().Rows, len(rows))
+	}
+	names := map[string]bool{}
+	for _, r := range rows {
+		for name := range r.values {
+			names[name] = true
+		}
+	}
+	for i, r := range rows {
+		if got := rowValue(t, b, TimeColumn, i); got.Int != r.time {
+			t.Fatalf("time of row %d is %d, want %d", i, got.Int, r.time)
+		}
+		for name := range names {
+			got, want := rowValue(t, b, name, i), r.values[name]
+			if want.Type == TypeInt64 && got.Type == TypeFloat64 {
+				want = Float(float64(want.Int))
+			}
+			if !sameValue(got, want) {
+				t.Fatalf("%q of row %d is %.200v, want %.200v", name, i, fmt.Sprint(got), fmt.Sprint(want))
+			}
+		}
+	}
+}
+
+// byTime returns the rows in the order of a rich block.
+func byTime(rows []modelRow) []modelRow {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b modelRow) int {
+		switch {
+		case a.time < b.time:
+			return -1
+		case a.time > b.time:
+			return 1
+		}
+		return 0
+	})
+	return rows
+}
+
+// generators make a value from a random source; each stands for a kind of
+// column.
+var generators = map[string]func(r *rand.Rand) Value{
+	"const_int":    func(r *rand.Rand) Value { return Int(7) },
+	"const_text":   func(r *rand.Rand) Value { return String("always the same") },
+	"bool":         func(r *rand.Rand) Value { return Bool(r.IntN(2) == 0) },
+	"status":       func(r *rand.Rand) Value { return Int(int64(200 + 100*r.IntN(4))) },
+	"host":         func(r *rand.Rand) Value { return String(fmt.Sprintf("host-%04d", r.IntN(500))) },
+	"method":       func(r *rand.Rand) Value { return String([]string{"GET", "PUT", ""}[r.IntN(3)]) },
+	"unique":       func(r *rand.Rand) Value { return String(fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())) },
+	"bytes":        func(r *rand.Rand) Value { return Int(int64(math.Exp(r.NormFloat64()*2 + 8))) },
+	"wide":         func(r *rand.Rand) Value { return Int(int64(r.Uint64())) },
+	"edge_int":     func(r *rand.Rand) Value { return Int([]int64{math.MinInt64, math.MaxInt64, 0, -1, 1}[r.IntN(5)]) },
+	"duration":     func(r *rand.Rand) Value { return Float(math.Round(math.Exp(r.NormFloat64()+3)*1000) / 1000) },
+	"edge_float":   func(r *rand.Rand) Value { return Float(edgeFloats[r.IntN(len(edgeFloats))]) },
+	"few_floats":   func(r *rand.Rand) Value { return Float(float64(r.IntN(40)) / 4) },
+	"other_time":   func(r *rand.Rand) Value { return Time(int64(r.IntN(1e12))) },
+	"rare":         func(r *rand.Rand) Value { return rarely(r, 40, String("message "+fmt.Sprint(r.IntN(20)))) },
+	"rare_unique":  func(r *rand.Rand) Value { return rarely(r, 40, String(fmt.Sprint(r.Uint64()))) },
+	"rare_int":     func(r *rand.Rand) Value { return rarely(r, 30, Int(int64(r.Uint64()>>20))) },
+	"rare_float":   func(r *rand.Rand) Value { return rarely(r, 30, Float(r.NormFloat64())) },
+	"rare_list":    func(r *rand.Rand) Value { return rarely(r, 30, List([]string{"a", fmt.Sprint(r.Uint64())})) },
+	"half_int":     func(r *rand.Rand) Value { return rarely(r, 2, Int(int64(r.Uint64()>>30))) },
+	"half_text":    func(r *rand.Rand) Value { return rarely(r, 2, String(fmt.Sprint("text ", r.Uint64()))) },
+	"half_float":   func(r *rand.Rand) Value { return rarely(r, 2, Float(r.NormFloat64())) },
+	"half_bool":    func(r *rand.Rand) Value { return rarely(r, 2, Bool(r.IntN(2) == 0)) },
+	"tags":         func(r *rand.Rand) Value { return List(randomTags(r, 30)) },
+	"stack":        func(r *rand.Rand) Value { return rarely(r, 2, List(randomTags(r, 1<<40))) },
+	"empty_lists":  func(r *rand.Rand) Value { return List([]string{}) },
+	"empty_items":  func(r *rand.Rand) Value { return List(make([]string, r.IntN(3))) },
+	"mixed":        mixedValue,
+	"int_or_float": func(r *rand.Rand) Value { return []Value{Int(int64(r.IntN(1 << 50))), Float(r.Float64())}[r.IntN(2)] },
+	"big_or_float": func(r *rand.Rand) Value { return []Value{Int(1<<53 + 1), Float(r.Float64())}[r.IntN(2)] },
+	"sample_rate":  func(r *rand.Rand) Value { return []Value{Int(1), Int(1), Int(10), Float(2.5), String("x"), {}}[r.IntN(6)] },
+	"message":      func(r *rand.Rand) Value { return String(randomMessage(r)) },
+}
+
+var edgeFloats = []float64{
+	0, math.Copysign(0, -1), math.NaN(), math.Float64frombits(0xfff8000000000123), math.Inf(1), math.Inf(-1),
+	math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 1, -1, 0.1,
+}
+
+func rarely(r *rand.Rand, oneIn int, v Value) Value {
+	if r.IntN(oneIn) == 0 {
+		return v
+	}
+	return Value{}
+}
+
+func randomTags(r *rand.Rand, kinds int) []string {
+	tags := make([]string, r.IntN(5))
+	for i := range tags {
+		tags[i] = fmt.Sprint("tag-", r.IntN(kinds))
+	}
+	return tags
+}
+
+func mixedValue(r *rand.Rand) Value {
+	switch r.IntN(40) {
+	case 0:
+		return String("not a number")
+	case 1:
+		return Bool(true)
+	case 2:
+		return Value{}
+	case 3:
+		return List([]string{"x"})
+	case 4:
+		return Time(5)
+	}
+	return Int(int64(r.IntN(100000)))
+}
+
+func randomMessage(r *rand.Rand) string {
+	return fmt.Sprintf("request %08x to /api/v%d/items/%d failed with timeout after %d ms", r.Uint32(), r.IntN(3), r.IntN(1e6), r.IntN(5000))
+}
+
+// randomRows makes n rows with every kind of column, times sorted or not.
+func randomRows(r *rand.Rand, n int, jitter int64) []modelRow {
+	rows := make([]modelRow, n)
+	for i := range rows {
+		rows[i] = modelRow{time: 1_790_000_000_000_000_000 + int64(i)*8_000_000, values: map[string]Value{}}
+		if jitter > 0 {
+			rows[i].time += r.Int64N(jitter) / 1e6 * 1e6
+		}
+		for name, g := range generators {
+			if v := g(r); !v.IsNull() {
+				rows[i].values[name] = v
+			}
+		}
+	}
+	return rows
+}
+
+func TestRoundTripOfAllKinds(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 63, 64, 65, 300, 1023, 1025, 5000} {
+		for _, richness := range []Richness{Cheap, Rich} {
+			for _, jitter := range []int64{0, 5e9} {
+				seed := uint64(n)<<8 | uint64(richness)
+				t.Run(fmt.Sprintf("rows=%d,rich=%d,jitter=%d,seed=%d", n, richness, jitter, seed), func(t *testing.T) {
+					rows := randomRows(rand.New(rand.NewPCG(seed, 1)), n, jitter)
+					batch := NewBatch()
+					fill(batch, rows)
+					data, meta := sealed(t, batch, BlockOptions{Shard: 3, Arrival: 99, Richness: richness})
+					b := mustOpen(t, data)
+					if richness == Rich {
+						rows = byTime(rows)
+					}
+					checkRows(t, b, rows)
+					h := b.Header()
+					want := BlockHeader{
+						Version: 1, ID: BlockID{7, 42}, Shard: 3, Rows: n, MinTime: meta.MinTime, MaxTime: meta.MaxTime,
+						Arrival: 99, Weight: meta.Weight, Columns: len(b.Columns()), Length: len(data),
+					}
+					if h != want || meta.Length != len(data) || meta.HeaderCRC != b.HeaderCRC() {
+						t.Fatalf("header %+v, want %+v", h, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestBigTexts(t *testing.T) {
+	big := strings.Repeat("0123456789abcdef", ValueBytesMax/16)
+	rows := []modelRow{
+		{time: 1, values: map[string]Value{"a": String(big), "b": String("")}},
+		{time: 2, values: map[string]Value{"a": String(""), "b": String(big)}},
+		{time: 3, values: map[string]Value{"a": String(big[1:]), "b": String(big)}},
+	}
+	for _, richness := range []Richness{Cheap, Rich} {
+		batch := NewBatch()
+		fill(batch, rows)
+		data, _ := sealed(t, batch, BlockOptions{Richness: richness})
+		checkRows(t, mustOpen(t, data), rows)
+	}
+}

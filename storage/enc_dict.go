@@ -1,0 +1,282 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A dictionary column is its distinct values in ascending order, without null,
+// and a code of 1, 2, 4, 8 or 16 bits for every row. Null is the code after the
+// last entry. Dictionaries of up to 256 codes keep the rows of each code, and
+// the sum of their weights unless every row weighs 1.
+//
+//	+-----------+---------+---------+-------------+---------------+-------------+
+//	| codes (4) | rows(4) | width(1)| flags (1)   | zero (2)      | codes at (4)|
+//	+-----------+---------+---------+-------------+---------------+-------------+
+//	| weights (8 x codes)?  | entries (8 each) or ends of entries (4 each)      |
+//	+-----------------------+---------------------------------------------------+
+//	| counts (4 x codes)?   | text of the entries  | zeros | packed codes       |
+//	+-----------------------+---------------------------------------------------+
+//
+// The first field counts entries; x codes counts null as well, where it occurs.
+
+const (
+	dictHeaderBytes = 16
+	dictHasNull     = 1 << 0
+	dictCounts      = 1 << 1
+	dictWeights     = 1 << 2
+)
+
+// codeWidth is the narrowest width for a number of codes.
+func codeWidth(codes int) int {
+	for _, w := range [...]int{0, 1, 2, 4, 8} {
+		if codes <= 1<<w {
+			return w
+		}
+	}
+	return 16
+}
+
+// appendDict encodes a source by the dictionary that d has built and sorted.
+func appendDict(dst []byte, s *source, d *dictBuilder, e *encoder) []byte {
+	start := len(dst)
+	entries, codes, flags := len(d.first), len(d.first), byte(0)
+	if s.nulls() > 0 {
+		codes++
+		flags |= dictHasNull
+	}
+	width := max(1, codeWidth(codes))
+	rowCodes := s.codesOfRows(d, e)
+	counted := codes <= countedEntriesMax && s.rows >= statsRowsMin && !s.part
+	if counted {
+		flags |= dictCounts
+		if s.weights != nil {
+			flags |= dictWeights
+		}
+	}
+	dst = appendUint32(dst, uint32(entries))
+	dst = appendUint32(dst, uint32(s.rows))
+	dst = append(dst, byte(width), flags)
+	dst = appendUint16(dst, 0)
+	dst = appendUint32(dst, 0)
+	var counts [countedEntriesMax]uint32
+	if counted {
+		for _, c := range rowCodes {
+			counts[c]++
+		}
+		if s.weights != nil {
+			var weights [countedEntriesMax]uint64
+			for row, c := range rowCodes {
+				weights[c] = addSaturating(weights[c], s.weights[row])
+			}
+			dst = appendBytesOf(dst, weights[:codes])
+		}
+	}
+	isText := s.vec.Type == TypeString || s.vec.Type == TypeList
+	switch {
+	case isText:
+		end := uint32(0)
+		for _, i := range d.first {
+			end += uint32(len(s.vec.Text(int(i))))
+			dst = appendUint32(dst, end)
+		}
+	case s.vec.Type == TypeFloat64:
+		for _, key := range d.keys {
+			dst = appendWord(dst, floatBits(floatOfKey(key)))
+		}
+	default:
+		dst = appendBytesOf(dst, d.keys)
+	}
+	if counted {
+		dst = appendBytesOf(dst, counts[:codes])
+	}
+	if isText {
+		for _, i := range d.first {
+			dst = append(dst, s.vec.Text(int(i))...)
+		}
+	}
+	dst = padTo(dst, e.alignFor(len(rowCodes)*width/8))
+	binary.LittleEndian.PutUint32(dst[start+12:], uint32(len(dst)-start))
+	return appendPacked(dst, rowCodes, width)
+}
+
+// appendPacked appends codes of width bits, padded to whole words.
+func appendPacked(dst []byte, codes []uint16, width int) []byte {
+	switch width {
+	case 16:
+		dst = appendBytesOf(dst, codes)
+	case 8:
+		at := len(dst)
+		dst = appendZeros(dst, len(codes))
+		for i, c := range codes {
+			dst[at+i] = byte(c)
+		}
+	default:
+		perWord := 64 / width
+		for len(codes) >= perWord {
+			w := uint64(0)
+			for i, c := range codes[:perWord] {
+				w |= uint64(c) << (i * width)
+			}
+			dst = appendWord(dst, w)
+			codes = codes[perWord:]
+		}
+		w := uint64(0)
+		for i, c := range codes {
+			w |= uint64(c) << (i * width)
+		}
+		for n := (len(codes)*width + 7) / 8; n > 0; n-- {
+			dst = append(dst, byte(w))
+			w >>= 8
+		}
+	}
+	return dst
+}
+
+// codesReader reads a dictionary or constant column.
+type codesReader struct {
+	typ     Type
+	rows    int
+	entries int
+	hasNull bool
+	width   int
+	packed  []byte
+	counts  []uint32
+	weights []uint64
+	ints    []int64
+	floats  []float64
+	ends    []uint32
+	text    []byte
+}
+
+var errDictLayout = errors.New("dictionary does not fit its data")
+
+func openDict(s section, o *opened) error {
+	if len(s.data) < dictHeaderBytes {
+		return errShort
+	}
+	entries := int(binary.LittleEndian.Uint32(s.data))
+	rows := int(binary.LittleEndian.Uint32(s.data[4:]))
+	width, flags := int(s.data[8]), s.data[9]
+	packedAt := int(binary.LittleEndian.Uint32(s.data[12:]))
+	codes := entries
+	if flags&dictHasNull != 0 {
+		codes++
+	}
+	switch {
+	case rows != s.rows:
+		return fmt.Errorf("dictionary is of %d rows, the column has %d", rows, s.rows)
+	case entries < 1 || codes > dictEntriesMax || flags > 7 || flags&dictCounts != 0 && codes > countedEntriesMax:
+		return errDictLayout
+	case width < 1 || width != max(1, codeWidth(codes)):
+		return fmt.Errorf("%d codes of %d bits", codes, width)
+	case (s.nulls > 0) != (flags&dictHasNull != 0):
+		return errors.New("dictionary and directory disagree about nulls")
+	case packedAt > len(s.data) || len(s.data)-packedAt != (rows*width+7)/8:
+		return errShort
+	}
+	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, packed: s.data[packedAt:]}
+	rest := s.data[dictHeaderBytes:packedAt]
+	take := func(n int) []byte {
+		if len(rest) < n {
+			n = 0
+		}
+		taken := rest[:n]
+		rest = rest[n:]
+		return taken
+	}
+	need := 0
+	if flags&dictWeights != 0 {
+		need += 8 * codes
+	}
+	if flags&dictCounts != 0 {
+		need += 4 * codes
+	}
+	isText := s.typ == TypeString
+	if isText {
+		need += 4 * entries
+	} else {
+		need += 8 * entries
+	}
+	if s.typ == TypeList || need > len(rest) {
+		return errDictLayout
+	}
+	if flags&dictWeights != 0 {
+		r.weights = viewWords(take(8*codes), codes)
+	}
+	switch {
+	case isText:
+		r.ends = viewUint32(take(4*entries), entries)
+	case s.typ == TypeFloat64:
+		r.floats = viewFloats(take(8*entries), entries)
+	default:
+		r.ints = viewInts(take(8*entries), entries)
+	}
+	if flags&dictCounts != 0 {
+		r.counts = viewUint32(take(4*codes), codes)
+	}
+	if isText {
+		size := int(r.ends[entries-1])
+		if size > len(rest) || !endsFit(r.ends, size) {
+			return errTextEnds
+		}
+		r.text = rest[:size]
+	}
+	o.codes = r
+	return r.checkCodes(codes)
+}
+
+// checkCodes makes sure that no code is past the dictionary, so that kernels
+// may index by it. Only a width with room to spare has to be read.
+func (r *codesReader) checkCodes(codes int) error {
+	if codes == 1<<r.width {
+		return nil
+	}
+	high := 0
+	switch r.width {
+	case 16:
+		for _, c := range viewUint16(r.packed, r.rows) {
+			high = max(high, int(c))
+		}
+	case 8:
+		for _, c := range r.packed {
+			high = max(high, int(c))
+		}
+	default:
+		for row := range r.rows {
+			high = max(high, codeAt(r.packed, r.width, row))
+		}
+	}
+	if high >= codes {
+		return fmt.Errorf("code %d in a dictionary of %d", high, codes)
+	}
+	return nil
+}
+
+// codeAt returns a code of 0, 1, 2, 4, 8 or 16 bits.
+func codeAt(packed []byte, width, row int) int {
+	switch width {
+	case 0:
+		return 0
+	case 16:
+		return int(binary.LittleEndian.Uint16(packed[2*row:]))
+	case 8:
+		return int(packed[row])
+	}
+	bit := row * width
+	return int(packed[bit>>3] >> (bit & 7) & (1<<width - 1))
+}
+
+func (r *codesReader) entryText(i int) []byte { return textAt(r.text, r.ends, i) }
+
+// entry returns an entry as an owned value.
+func (r *codesReader) entry(i int) Value {
+	switch r.typ {
+	case TypeString:
+		return String(string(r.entryText(i)))
+	case TypeFloat64:
+		return Float(r.floats[i])
+	}
+	return Value{Type: r.typ, Int: r.ints[i]}
+}

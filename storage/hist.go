@@ -1,0 +1,68 @@
+package storage
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// TimeCount is a bucket of a histogram of rows by time: Rows rows have
+// From <= time < From+Width, in nanoseconds. Width is one of TimeWidths and
+// From a multiple of it, but for the one bucket that would begin before the
+// smallest int64: that begins there.
+type TimeCount struct {
+	From, Width int64
+	Rows        uint64
+}
+
+// TimeWidths returns the widths of buckets, finest first. Each divides the next.
+func TimeWidths() [7]int64 {
+	return [7]int64{
+		int64(time.Second), int64(10 * time.Second), int64(time.Minute), int64(10 * time.Minute),
+		int64(time.Hour), int64(24 * time.Hour), int64(36_500 * 24 * time.Hour),
+	}
+}
+
+// bucketStart is the start of the bucket of a width that t falls into.
+func bucketStart(t, width int64) int64 {
+	past := t % width
+	if past < 0 {
+		past += width
+	}
+	if t < math.MinInt64+past {
+		return math.MinInt64
+	}
+	return t - past
+}
+
+// histogram counts times, in ascending order, in at most histBucketsMax buckets
+// that are not empty, of the finest width that allows it.
+func histogram(sorted []int64) []TimeCount {
+	var buckets [histBucketsMax]TimeCount
+	for _, width := range TimeWidths() {
+		if n, ok := countByTime(&buckets, sorted, width); ok {
+			return slices.Clone(buckets[:n])
+		}
+	}
+	panic("BUG: int64 nanoseconds do not fit the widest buckets")
+}
+
+func countByTime(buckets *[histBucketsMax]TimeCount, sorted []int64, width int64) (int, bool) {
+	n := 0
+	for len(sorted) > 0 {
+		if n == histBucketsMax {
+			return 0, false
+		}
+		from := bucketStart(sorted[0], width)
+		past, _ := slices.BinarySearchFunc(sorted, from, func(t, from int64) int {
+			if bucketStart(t, width) <= from {
+				return -1
+			}
+			return 1
+		})
+		buckets[n] = TimeCount{From: from, Width: width, Rows: uint64(past)}
+		n++
+		sorted = sorted[past:]
+	}
+	return n, true
+}

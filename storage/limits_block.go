@@ -1,0 +1,37 @@
+package storage
+
+const (
+	// tailBytes of zeros end every block, and every column of a rich one, so
+	// that a vector load of 64 bytes may begin at any byte of a column.
+	tailBytes = 64
+
+	// BlockBytesMax bounds an encoded block, as its offsets have 32 bits and
+	// are added without fear of overflow.
+	BlockBytesMax = 1 << 30
+
+	// BlockTextMax bounds the text of all rows of a block before encoding, so
+	// that decoding one column cannot ask for more memory than that.
+	BlockTextMax = 256 << 20
+
+	// BlockItemsMax bounds the items of all lists of one column of a block.
+	BlockItemsMax = 1 << 24
+
+	// histBucketsMax bounds what a block adds to an edit: 64 buckets are 1 KiB.
+	histBucketsMax = 64
+
+	// inlineBytesMax is the longest column kept in the head of its block. Such
+	// a column has no checksum and no alignment to pay for.
+	inlineBytesMax = 64
+
+	// countedEntriesMax is the largest dictionary that keeps rows and weights
+	// of each entry: its codes fit a byte, and at 12 bytes an entry it costs
+	// under 0.05 bytes a row of a full block.
+	countedEntriesMax = 256
+
+	// statsRowsMin is the least number of rows that statistics are kept for:
+	// below it, 24 bytes are more than a look at the values costs.
+	statsRowsMin = 64
+
+	// dictEntriesMax is the most codes of a dictionary, null included.
+	dictEntriesMax = 1 << 16
+)
