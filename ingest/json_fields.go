@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"bytes"
+)
+
+// jsonField is a name in an object of a certain path, as rows have shown it.
+type jsonField struct {
+	quoted []byte // `"name":` as it stands in the body; nil if that is not unique
+	name   []byte // full, with dots
+	rank   uint8  // time field, see rowTimes
+	slot   int    // in the batch of chunk gen
+	gen    uint64
+	object *jsonObject // for values that are objects; made when first met
+	next   *jsonField  // what followed it last time, a guess
+}
+
+// jsonObject is the path of an object: the row itself, or a field's value.
+type jsonObject struct {
+	prefix []byte // full name and a dot; nil for the row
+	fields map[string]*jsonField
+	first  *jsonField // what came first last time, a guess
+}
+
+// jsonNames is all names a decoder has met: a tree of objects and fields.
+type jsonNames struct {
+	root    *jsonObject
+	known   int // fields in the tree
+	fresh   int // of them new in the open row
+	gen     uint64
+	columns int // columns used in the chunk
+}
+
+func newJSONNames() *jsonNames {
+	return &jsonNames{root: newJSONObject(nil)}
+}
+
+func newJSONObject(prefix []byte) *jsonObject {
+	return &jsonObject{prefix: prefix, fields: make(map[string]*jsonField)}
+}
+
+// beginChunk makes all slots unknown: the chunk has another batch.
+func (s *jsonNames) beginChunk() {
+	s.gen++
+	s.columns = 0
+}
+
+// beginRow forgets all names if they have become too many.
+func (s *jsonNames) beginRow() {
+	s.fresh = 0
+	if s.known > fieldsKnownMax {
+		s.root = newJSONObject(nil)
+		s.known = 0
+	}
+}
+
+// match tells whether buf goes on with the field's name and colon.
+func (f *jsonField) match(buf []byte, i int) bool {
+	n := len(f.quoted)
+	return n != 0 && len(buf)-i >= n && string(buf[i:i+n]) == string(f.quoted)
+}
+
+// field returns the field of a name, which is not escaped any more. quoted is
+// its form in the body with quotes, nil if it is not to be compared. What it
+// returns is nil, with a reason, if the name breaks a limit.
+func (s *jsonNames) field(o *jsonObject, name, quoted []byte, c *chunker) (*jsonField, failure) {
+	if f, ok := o.fields[string(name)]; ok {
+		return f, failNone
+	}
+	switch {
+	case len(name) == 0:
+		return nil, failEmptyName
+	case len(o.prefix)+len(name) > NameBytesMax:
+		return nil, failNameLong
+	case s.fresh >= ColumnsPerRowMax:
+		return nil, failColumns
+	}
+	f := &jsonField{}
+	// One allocation for both forms of the name.
+	full := make([]byte, 0, len(o.prefix)+len(name)+len(quoted)+1)
+	full = append(append(full, o.prefix...), name...)
+	if quoted != nil {
+		both := append(append(full, quoted...), ':')
+		f.quoted = both[len(full):]
+	}
+	f.name = full[:len(full):len(full)]
+	f.rank = c.times.rank(string(f.name))
+	o.fields[string(name)] = f
+	s.known++
+	s.fresh++
+	return f, failNone
+}
+
+// slotOf returns the field's slot in the chunk's batch.
+func (s *jsonNames) slotOf(f *jsonField, c *chunker) int {
+	if f.gen != s.gen {
+		f.gen = s.gen
+		f.slot = c.slot(f.name)
+		s.columns++
+	}
+	return f.slot
+}
+
+// objectOf returns the path of a field's value.
+func (f *jsonField) objectOf() *jsonObject {
+	if f.object == nil {
+		f.object = newJSONObject(append(bytes.Clone(f.name), '.'))
+	}
+	return f.object
+}

@@ -1,0 +1,62 @@
+package ingest
+
+import "github.com/kelpdb/kelp/storage"
+
+// Limits on what strangers send. Those of a row end in a rejected row that
+// names the limit; those of a body end the body.
+const (
+	// ChunkRowsDefault is a full block, so that a chunk is encoded at once.
+	ChunkRowsDefault = storage.RowsPerBlockMax
+
+	// ChunkBytesDefault of body bytes bound the memory of one request: the
+	// columns of a chunk take at most about three times as much.
+	ChunkBytesDefault = 32 << 20
+
+	// RowBytesMax is the longest row (line, object, record) as it is written.
+	RowBytesMax = 4 << 20
+
+	// ValueBytesMax is the longest text of one field.
+	ValueBytesMax = storage.ValueBytesMax
+
+	// NameBytesMax is the longest full name of a column.
+	NameBytesMax = storage.ColumnNameBytesMax
+
+	// ColumnsPerRowMax bounds the fields of one row.
+	ColumnsPerRowMax = storage.ColumnsPerRowMax
+
+	// columnsPerChunkMax ends a chunk early: a body whose every row brings
+	// new names must not grow one batch without bound.
+	columnsPerChunkMax = storage.ColumnsPerBlockMax
+
+	// DepthMax is the deepest nesting of objects and arrays; the row itself
+	// is depth 1. It bounds the decoder's recursion.
+	DepthMax = 32
+
+	// fieldsKnownMax is how many names a JSON decoder remembers for its
+	// guesses before it forgets them all: twice what one chunk may hold.
+	fieldsKnownMax = 2 * columnsPerChunkMax
+
+	// warningsMax bounds the warnings of one chunk. Their kinds are few; the
+	// limit is there for kinds that name a column.
+	warningsMax = 16
+
+	// errorTextMax bounds the part of a body that is quoted in a message.
+	errorTextMax = 64
+
+	// readBytesMin and readBytesMax are the sizes of the read buffer: small
+	// for the one-row request, large enough that a row cut by its end and
+	// read twice costs nothing. A longer row grows it up to RowBytesMax.
+	readBytesMin = 32 << 10
+	readBytesMax = 512 << 10
+
+	// recycledColumnsMax: a batch with more columns is not used again, so
+	// that one odd chunk does not burden the rest of its body.
+	recycledColumnsMax = 4_096
+
+	// encodingsMax is how many Content-Encodings may be stacked.
+	encodingsMax = 4
+
+	// zstdWindowMax bounds the memory a zstd frame may ask for; 8 MiB is what
+	// every level of the format's own tool uses without --long.
+	zstdWindowMax = 32 << 20
+)

@@ -1,0 +1,142 @@
+package ingest
+
+import (
+	"math"
+	"strconv"
+	"unsafe"
+)
+
+// powersOfTen are those that a float64 holds exactly.
+var powersOfTen = [...]float64{
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+}
+
+// floatOf returns mantissa * 10^exponent if that takes one correctly rounded
+// operation on exact numbers (Clinger 1990), so that the result is the nearest
+// float64.
+func floatOf(mantissa uint64, exponent int, negative bool) (x float64, ok bool) {
+	if mantissa > 1<<53 || exponent < -22 || exponent > 22 {
+		return 0, false
+	}
+	x = float64(mantissa)
+	if exponent < 0 {
+		x /= powersOfTen[-exponent]
+	} else {
+		x *= powersOfTen[exponent]
+	}
+	if negative {
+		x = -x
+	}
+	return x, true
+}
+
+// parseFloat reads the text of a number; ok is false where it is none or is
+// past the largest float64.
+func parseFloat(text []byte) (x float64, ok bool) {
+	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64)
+	return x, err == nil && !math.IsInf(x, 0) && !math.IsNaN(x)
+}
+
+// parseInt reads digits with or without a minus sign, if an int64 holds them.
+func parseInt(text []byte) (n int64, ok bool) {
+	i, negative := 0, false
+	if len(text) > 0 && text[0] == '-' {
+		i, negative = 1, true
+	}
+	if len(text) == i || len(text)-i > 19 {
+		return 0, false
+	}
+	u := uint64(0)
+	for ; i < len(text); i++ {
+		if !isDigit(text[i]) {
+			return 0, false
+		}
+		u = u*10 + uint64(text[i]-'0')
+	}
+	if negative {
+		return -int64(u), u <= 1<<63
+	}
+	return int64(u), u <= math.MaxInt64
+}
+
+// number is what a JSON number means.
+type number struct {
+	float bool
+	i     int64
+	f     float64
+}
+
+// scanNumber reads a number by JSON's grammar at buf[i], and what it means. end
+// is -1 if there is none: then at is where it breaks off. bad tells that it is
+// past the largest float64. buf ends with a byte that is in no number.
+func scanNumber(buf []byte, i int) (n number, end, at int, bad bool) {
+	start, negative := i, false
+	if buf[i] == '-' {
+		negative = true
+		i++
+	}
+	first := i
+	u := uint64(0)
+	for isDigit(buf[i]) {
+		u = u*10 + uint64(buf[i]-'0')
+		i++
+	}
+	digits := i - first
+	if digits == 0 || buf[first] == '0' && digits > 1 {
+		return n, -1, min(first+digits, first+1), false
+	}
+	if buf[i] != '.' && buf[i]|0x20 != 'e' {
+		if digits <= 18 {
+			n.i = int64(u)
+			if negative {
+				n.i = -n.i
+			}
+			return n, i, 0, false
+		}
+		var ok bool
+		if n.i, ok = parseInt(buf[start:i]); !ok {
+			n.float = true
+			n.f, ok = parseFloat(buf[start:i])
+			bad = !ok
+		}
+		return n, i, 0, bad
+	}
+	n.float = true
+	exponent := 0
+	if buf[i] == '.' {
+		point := i
+		i++
+		for isDigit(buf[i]) {
+			u = u*10 + uint64(buf[i]-'0')
+			i++
+		}
+		exponent = point + 1 - i
+		if exponent == 0 {
+			return n, -1, i, false
+		}
+		digits -= exponent
+	}
+	if buf[i]|0x20 == 'e' {
+		i++
+		if buf[i] == '+' || buf[i] == '-' {
+			i++
+		}
+		if !isDigit(buf[i]) {
+			return n, -1, i, false
+		}
+		for isDigit(buf[i]) {
+			i++
+		}
+		digits = 99 // leave exponents to strconv
+	}
+	if digits <= 19 {
+		if x, ok := floatOf(u, exponent, negative); ok {
+			n.f = x
+			return n, i, 0, false
+		}
+	}
+	var ok bool
+	n.f, ok = parseFloat(buf[start:i])
+	return n, i, 0, !ok
+}
