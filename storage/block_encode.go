@@ -30,6 +30,9 @@ type encoder struct {
 	rowCodes []uint16
 	ints     []int64
 	keys     []int64
+	words    []uint64
+	lengths  []int64
+	text     []byte
 	floats   []float64
 	pairs    []sortPair
 	spare    []sortPair

@@ -151,8 +151,10 @@ var generators = map[string]func(r *rand.Rand) Value{
 	"mixed":        mixedValue,
 	"int_or_float": func(r *rand.Rand) Value { return []Value{Int(int64(r.IntN(1 << 50))), Float(r.Float64())}[r.IntN(2)] },
 	"big_or_float": func(r *rand.Rand) Value { return []Value{Int(1<<53 + 1), Float(r.Float64())}[r.IntN(2)] },
-	"sample_rate":  func(r *rand.Rand) Value { return []Value{Int(1), Int(1), Int(10), Float(2.5), String("x"), {}}[r.IntN(6)] },
-	"message":      func(r *rand.Rand) Value { return String(randomMessage(r)) },
+	"sample_rate": func(r *rand.Rand) Value {
+		return []Value{Int(1), Int(1), Int(10), Float(2.5), String("x"), {}}[r.IntN(6)]
+	},
+	"message": func(r *rand.Rand) Value { return String(randomMessage(r)) },
 }
 
 var edgeFloats = []float64{

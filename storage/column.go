@@ -111,6 +111,12 @@ func (c *Column) Valid() []uint64 {
 		return s.valid
 	}
 	valid := make([]uint64, bitmapWords(c.Rows()))
+	if s.sparse != nil {
+		for _, row := range s.sparse.present {
+			valid[row>>6] |= 1 << (row & 63)
+		}
+		return valid
+	}
 	for row := range c.Rows() {
 		if codeAt(s.codes.packed, s.codes.width, row) < s.codes.entries {
 			valid[row>>6] |= 1 << (row & 63)
@@ -128,6 +134,15 @@ func (c *Column) ValueAt(row int) (Value, error) {
 	}
 	if s.valid != nil && !bitSet(s.valid, row) {
 		return Value{}, nil
+	}
+	if s.sparse != nil {
+		i, ok := s.sparse.indexOf(row)
+		if !ok {
+			return Value{}, nil
+		}
+		if s.codes != nil {
+			row = i
+		}
 	}
 	return c.valueAt(&s.opened, row)
 }

@@ -1,9 +1,6 @@
 package storage
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // Codes are the codes of a column of ShapeCodes. Everything in it belongs to the
 // block, or is new for a sparse column.
@@ -237,7 +234,6 @@ type TextBuf struct {
 	bytes  []byte
 	ends   []uint32
 	starts []uint32
-	ints   []int64
 }
 
 // Text returns the texts of all rows of a column of strings; null rows are empty.
@@ -309,9 +305,9 @@ func (l Lists) Item(j int) []byte {
 
 // ListBuf is memory for lists, used again from call to call by one goroutine.
 type ListBuf struct {
-	text TextBuf
-	ends []uint32
-	ints []int64
+	text   TextBuf
+	ends   []uint32
+	spread []uint32
 }
 
 // Lists returns the lists of all rows of a column of lists; null rows are empty.
@@ -350,5 +346,3 @@ func (c *Column) SparseCodes() (Codes, bool) {
 	}
 	return s.codes.view(), true
 }
-
-var errItems = errors.New("lists and items do not match")

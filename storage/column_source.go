@@ -72,18 +72,30 @@ func (s *source) codesOfRows(d *dictBuilder, e *encoder) []uint16 {
 	return codes
 }
 
-// intsOfRows returns the integer of every row; null rows hold fill.
-func (s *source) intsOfRows(e *encoder, fill int64) []int64 {
+// intsOfRows returns the integer of every row. Null rows repeat the value before
+// them, which makes them cheap to pack.
+func (s *source) intsOfRows(e *encoder) []int64 {
 	if s.at == nil {
 		return s.vec.Ints[:s.n]
 	}
 	e.ints = grow(e.ints, s.rows)
-	ints := e.ints
-	if s.nulls() > 0 {
-		for row := range ints {
-			ints[row] = fill
+	inverse := s.valueOfRow(e)
+	last := s.vec.Ints[0]
+	for row, i := range inverse {
+		if i >= 0 {
+			last = s.vec.Ints[i]
 		}
+		e.ints[row] = last
 	}
+	return e.ints
+}
+
+// zeroedNulls puts 0 into the null rows of what intsOfRows returned.
+func zeroedNulls(s *source, ints []int64) []int64 {
+	if s.nulls() == 0 {
+		return ints
+	}
+	clear(ints)
 	for i, row := range s.at {
 		ints[row] = s.vec.Ints[i]
 	}

@@ -11,13 +11,15 @@ import (
 // dictBuilder finds the distinct values of a column and numbers them. Its
 // arrays are kept from column to column; nothing is allocated per value.
 type dictBuilder struct {
-	codes []uint16 // of each value; in order of first occurrence, then by rank
-	first []uint32 // index of the first value with each code
-	keys  []int64  // of numbers: the entry of each code
-	table []uint64 // open addressing: high half of the hash, code + 1; 0: free
-	pairs []sortPair
-	spare []sortPair
-	rank  []uint16
+	codes    []uint16  // of each value; in order of first occurrence, then by rank
+	first    []uint32  // index of the first value with each code
+	keys     []int64   // of numbers: the entry of each code
+	textKeys []textKey // of texts: the entry of each code
+	places   []uint32  // of small numbers: by value
+	table    []uint64  // open addressing: high half of the hash, code + 1; 0: free
+	pairs    []sortPair
+	spare    []sortPair
+	rank     []uint16
 }
 
 // sortPair is an entry on its way into order.
@@ -55,57 +57,96 @@ func grow[T any](s []T, n int) []T {
 	return make([]T, n, n+n/4)
 }
 
+// textKey stands for an entry while texts are looked up: the text itself, if it
+// has at most 16 bytes, else its hash and its first 8 bytes.
+type textKey struct {
+	lo, hi uint64
+	size   uint32
+	index  uint32 // of the first value
+}
+
+// keyMasks cut 16 loaded bytes down to the bytes of a short text.
+var keyMasks = func() (masks [17][2]uint64) {
+	for n := range masks {
+		masks[n] = [2]uint64{1<<(8*n) - 1, 0}
+		if n > 8 {
+			masks[n][1] = 1<<(8*(n-8)) - 1
+		}
+	}
+	return masks
+}()
+
+// keyOf makes the key of data[start:end]. Up to 16 bytes take two loads and no
+// branch on the length.
+func keyOf(data []byte, start, end uint32) (k textKey, hash uint64) {
+	k.size = end - start
+	switch {
+	case k.size > 16:
+		text := data[start:end]
+		hash = xxh3.Hash(text)
+		k.lo, k.hi = hash, binary.LittleEndian.Uint64(text)
+		return k, hash
+	case int(start)+16 <= len(data):
+		mask := &keyMasks[k.size]
+		k.lo = binary.LittleEndian.Uint64(data[start:]) & mask[0]
+		k.hi = binary.LittleEndian.Uint64(data[start+8:]) & mask[1]
+	default:
+		var b [16]byte
+		copy(b[:], data[start:end])
+		k.lo = binary.LittleEndian.Uint64(b[:])
+		k.hi = binary.LittleEndian.Uint64(b[8:])
+	}
+	high, low := bits.Mul64(k.lo^hashMul1^uint64(k.size), k.hi^hashMul2)
+	return k, (high ^ low) * hashMul1
+}
+
 // texts numbers the texts that end at ends. It reports false, as soon as it is
 // known, if there are more than entriesMax.
 func (d *dictBuilder) texts(data []byte, ends []uint32, entriesMax int) bool {
 	d.reset(len(ends))
+	d.textKeys = d.textKeys[:0]
 	probes, start := 0, uint32(0)
-	var last []byte
-	lastCode := uint16(0)
 	for i, end := range ends {
-		text := data[start:end]
-		start = end
-		if i > 0 && bytes.Equal(text, last) {
-			d.codes = append(d.codes, lastCode)
-			continue
-		}
-		last = text
-		h := hashText(text)
-		mask := uint64(len(d.table) - 1)
+		k, h := keyOf(data, start, end)
+		tag, mask := h>>32, uint64(len(d.table)-1)
 		slot := h & mask
 		for ; ; slot = (slot + 1) & mask {
-			probes++
 			e := d.table[slot]
-			if e == 0 {
-				if len(d.first) >= entriesMax || probes > probesPerValueMax*(i+distinctCheckAt) {
-					return false
-				}
-				lastCode = uint16(len(d.first))
-				d.first = append(d.first, uint32(i))
-				d.table[slot] = h>>32<<32 | uint64(len(d.first))
-				if len(d.first)*2 > len(d.table) {
-					d.growTexts(data, ends)
-				}
-				break
-			}
-			if e>>32 == h>>32 {
+			if e>>32 == tag && e != 0 {
 				id := uint32(e) - 1
-				if bytes.Equal(text, textAt(data, ends, int(d.first[id]))) {
-					lastCode = uint16(id)
+				other := &d.textKeys[id]
+				if other.lo == k.lo && other.hi == k.hi && other.size == k.size &&
+					(k.size <= 16 || bytes.Equal(data[start:end], textAt(data, ends, int(other.index)))) {
+					d.codes = append(d.codes, uint16(id))
 					break
 				}
 			}
+			if probes++; e != 0 {
+				continue
+			}
+			if len(d.first) >= entriesMax || probes > probesPerValueMax*(i+distinctCheckAt) {
+				return false
+			}
+			k.index = uint32(i)
+			d.codes = append(d.codes, uint16(len(d.first)))
+			d.first = append(d.first, uint32(i))
+			d.textKeys = append(d.textKeys, k)
+			d.table[slot] = tag<<32 | uint64(len(d.first))
+			if len(d.first)*2 > len(d.table) {
+				d.growTable(func(id int) uint64 {
+					i := int(d.first[id])
+					_, h := keyOf(data, ends[i]-d.textKeys[id].size, ends[i])
+					return h
+				})
+			}
+			break
 		}
-		d.codes = append(d.codes, lastCode)
+		start = end
 		if i == distinctCheckAt && len(ends) > 2*distinctCheckAt && len(d.first) > distinctCheckAt/16*15 {
 			return false
 		}
 	}
 	return true
-}
-
-func (d *dictBuilder) growTexts(data []byte, ends []uint32) {
-	d.growTable(func(id int) uint64 { return hashText(textAt(data, ends, int(d.first[id]))) })
 }
 
 // growTable makes the table four times as large and enters every code again.
@@ -124,28 +165,25 @@ func (d *dictBuilder) growTable(hash func(id int) uint64) {
 	}
 }
 
-// numbers numbers integers, or floats as ordered integers.
-func (d *dictBuilder) numbers(keys []int64, entriesMax int) bool {
+// numbers numbers integers, or floats as ordered integers, of the range from low
+// to high.
+func (d *dictBuilder) numbers(keys []int64, low, high int64, entriesMax int) bool {
+	if span := uint64(high) - uint64(low); span < directSpanMax && span/4 <= uint64(len(keys)) {
+		return d.smallNumbers(keys, low, int(span)+1, entriesMax)
+	}
 	d.reset(len(keys))
 	probes := 0
-	last, lastCode := int64(0), uint16(0)
 	for i, key := range keys {
-		if i > 0 && key == last {
-			d.codes = append(d.codes, lastCode)
-			continue
-		}
-		last = key
 		h := hashInt(key)
 		mask := uint64(len(d.table) - 1)
 		slot := h & mask
 		for ; ; slot = (slot + 1) & mask {
-			probes++
 			e := d.table[slot]
 			if e == 0 {
 				if len(d.first) >= entriesMax || probes > probesPerValueMax*(i+distinctCheckAt) {
 					return false
 				}
-				lastCode = uint16(len(d.first))
+				d.codes = append(d.codes, uint16(len(d.first)))
 				d.first = append(d.first, uint32(i))
 				d.keys = append(d.keys, key)
 				d.table[slot] = h>>32<<32 | uint64(len(d.first))
@@ -155,14 +193,43 @@ func (d *dictBuilder) numbers(keys []int64, entriesMax int) bool {
 				break
 			}
 			if id := uint32(e) - 1; d.keys[id] == key {
-				lastCode = uint16(id)
+				d.codes = append(d.codes, uint16(id))
 				break
 			}
+			probes++
 		}
-		d.codes = append(d.codes, lastCode)
 		if i == distinctCheckAt && len(keys) > 2*distinctCheckAt && len(d.first) > distinctCheckAt/16*15 {
 			return false
 		}
+	}
+	return true
+}
+
+// directSpanMax is the widest range of integers that are numbered by a table with
+// a place for each: 256 KiB, within an L2 cache.
+const directSpanMax = 1 << 16
+
+// smallNumbers is numbers for a narrow range; its codes are ranks at once.
+func (d *dictBuilder) smallNumbers(keys []int64, low int64, span, entriesMax int) bool {
+	d.reset(len(keys))
+	d.places = grow(d.places, span)
+	clear(d.places)
+	for i := len(keys) - 1; i >= 0; i-- {
+		d.places[keys[i]-low] = uint32(i + 1)
+	}
+	for at, first := range d.places {
+		if first != 0 {
+			if len(d.first) == entriesMax {
+				return false
+			}
+			d.places[at] = uint32(len(d.first))
+			d.first = append(d.first, first-1)
+			d.keys = append(d.keys, low+int64(at))
+		}
+	}
+	d.codes = d.codes[:len(keys)]
+	for i, key := range keys {
+		d.codes[i] = uint16(d.places[key-low])
 	}
 	return true
 }
@@ -185,25 +252,4 @@ const (
 func hashInt(key int64) uint64 {
 	hi, lo := bits.Mul64(uint64(key)^hashMul2, hashMul1)
 	return hi ^ lo
-}
-
-// hashText reads texts of up to 16 bytes with two overlapping loads and one
-// multiplication; longer ones go to xxh3.
-func hashText(b []byte) uint64 {
-	n := len(b)
-	var lo, hi uint64
-	switch {
-	case n > 16:
-		return xxh3.Hash(b)
-	case n >= 8:
-		lo = binary.LittleEndian.Uint64(b)
-		hi = binary.LittleEndian.Uint64(b[n-8:])
-	case n >= 4:
-		lo = uint64(binary.LittleEndian.Uint32(b))
-		hi = uint64(binary.LittleEndian.Uint32(b[n-4:]))
-	case n > 0:
-		lo = uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16
-	}
-	h, l := bits.Mul64(lo^hashMul1^uint64(n), hi^hashMul2)
-	return (h ^ l) * hashMul1
 }

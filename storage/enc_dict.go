@@ -173,7 +173,7 @@ func openDict(s section, o *opened) error {
 		return fmt.Errorf("%d codes of %d bits", codes, width)
 	case (s.nulls > 0) != (flags&dictHasNull != 0):
 		return errors.New("dictionary and directory disagree about nulls")
-	case packedAt > len(s.data) || len(s.data)-packedAt != (rows*width+7)/8:
+	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(s.data) || len(s.data)-packedAt != (rows*width+7)/8:
 		return errShort
 	}
 	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, packed: s.data[packedAt:]}

@@ -158,6 +158,14 @@ func (s section) open() (opened, error) {
 		err = openDict(s, &o)
 	case s.enc == EncRaw:
 		err = openRaw(s, &o)
+	case s.enc == EncFOR:
+		err = openFOR(s, &o)
+	case s.enc == EncDelta:
+		err = openDelta(s, &o)
+	case s.enc == EncZstd && s.typ == TypeString:
+		err = openZstd(s, &o)
+	case s.enc == EncSparse:
+		err = openSparse(s, &o)
 	case s.enc == EncText && s.typ == TypeString:
 		err = openPlainText(s, &o)
 	case s.enc == EncList && s.typ == TypeList:

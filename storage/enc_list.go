@@ -2,46 +2,54 @@ package storage
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 )
 
-// A list column is the ends of the lists, counted in items, and the items as a
-// section of their own: texts, or a dictionary of them.
+// A list column is the number of items of each list, as EncFOR, and the items as
+// a section of their own: texts, or a dictionary of them.
 //
-//	+---------------------+-----------+-----------+-----------+---------+-----+
-//	| bitmap (8 x words)? | items (4) | coding(1) | zero (3)  | end (4) | ... |
-//	+---------------------+-----------+-----------+-----------+---------+-----+
-//	| zeros | items (section of the given encoding)                           |
-//	+-------+-----------------------------------------------------------------+
+//	+---------------------+-----------+-----------+----------+
+//	| bitmap (8 x words)? | items (4) | coding(1) | zero (3) |
+//	+---------------------+-----------+-----------+----------+------------+
+//	| length of (4) | zero (4) | items of each list (EncFOR, no nulls)    |
+//	+-- that -------+----------+------------------------------------------+
+//	| items (section of the given coding; none if there are no items)     |
+//	+---------------------------------------------------------------------+
 
-const listHeaderBytes = 8
+const listHeaderBytes = 16
+
+var errItems = errors.New("lists and items do not match")
 
 func appendList(dst []byte, s *source, e *encoder) []byte {
 	dst = s.appendValid(dst)
 	items := e.itemsInOrder(s)
+	head := len(dst)
 	dst = appendUint32(dst, uint32(items.n))
-	codingAt := len(dst)
-	dst = appendUint32(dst, 0)
+	dst = appendZeros(dst, listHeaderBytes-4)
 	inverse := s.valueOfRow(e)
-	end := uint32(0)
+	e.lengths = grow(e.lengths, s.rows)
 	for row := range s.rows {
 		i := row
 		if inverse != nil {
 			i = int(inverse[row])
 		}
+		e.lengths[row] = 0
 		if i >= 0 {
 			from, to := s.vec.Items(i)
-			end += uint32(to - from)
+			e.lengths[row] = int64(to - from)
 		}
-		dst = appendUint32(dst, end)
 	}
-	dst = padTo(dst, 8)
+	lengths := source{n: s.rows, rows: s.rows, part: true}
+	dst = e.appendFOR(dst, &lengths, e.lengths, slices.Min(e.lengths))
+	binary.LittleEndian.PutUint32(dst[head+8:], uint32(len(dst)-head-listHeaderBytes))
 	if items.n == 0 {
 		return dst
 	}
 	var stats columnStats
 	dst, enc := e.appendTexts(dst, &items, &stats)
-	dst[codingAt] = byte(enc)
+	dst[head+4] = byte(enc)
 	return dst
 }
 
@@ -70,26 +78,32 @@ func (e *encoder) itemsInOrder(s *source) source {
 }
 
 func openList(s section, o *opened) error {
-	if len(s.data) < listHeaderBytes+4*s.rows {
+	if len(s.data) < listHeaderBytes {
 		return errShort
 	}
 	items := int(binary.LittleEndian.Uint32(s.data))
 	coding := Encoding(s.data[4])
-	ends := viewUint32(s.data[listHeaderBytes:], s.rows)
-	if items > BlockItemsMax || !endsFit(ends, items) {
+	itemsAt := listHeaderBytes + int(binary.LittleEndian.Uint32(s.data[8:]))
+	switch {
+	case items > BlockItemsMax || itemsAt%8 != 0 || itemsAt > len(s.data):
+		return errItems
+	case coding == EncSparse || coding == EncList:
+		return errMismatch
+	}
+	lengths, err := openLengths(s.data[listHeaderBytes:itemsAt], s.rows, ListItemsMax, items)
+	if err != nil {
+		return fmt.Errorf("lengths of lists: %w", err)
+	}
+	if lengths.total != items {
 		return errItems
 	}
-	r := &listsReader{ends: ends}
+	r := &listsReader{lengths: lengths}
 	o.lists = r
 	if items == 0 {
 		return nil
 	}
-	inner := section{typ: TypeString, enc: coding, rows: items, data: s.data[min(len(s.data), (listHeaderBytes+4*s.rows+7)&^7):]}
-	if coding == EncSparse || coding == EncList {
-		return errMismatch
-	}
-	var err error
-	if r.items, err = inner.open(); err != nil {
+	inner := section{typ: TypeString, enc: coding, rows: items, data: s.data[itemsAt:]}
+	if r.values, err = inner.open(); err != nil {
 		return fmt.Errorf("items of lists: %w", err)
 	}
 	return nil
@@ -97,19 +111,24 @@ func openList(s section, o *opened) error {
 
 // listsReader reads a list column.
 type listsReader struct {
-	ends  []uint32
-	items opened
+	lengths *lengthsReader
+	values  opened
+	sparse  *sparseReader // rows of the lists; nil: every row has one
 }
 
-func (r *listsReader) all(buf *ListBuf) (Lists, error) {
-	l := Lists{Ends: r.ends}
+func (r *listsReader) all(buf *ListBuf) (l Lists, err error) {
+	buf.ends = r.lengths.ends(buf.ends)
+	l.Ends = buf.ends
+	if r.sparse != nil {
+		buf.spread = grow(buf.spread, r.sparse.rows)
+		l.Ends = spreadEnds(buf.spread, r.sparse.present, buf.ends)
+	}
 	switch {
-	case r.items.codes != nil:
-		c := r.items.codes
+	case r.values.codes != nil:
+		c := r.values.codes
 		l.Coded, l.Codes, l.Items = true, c.view(), Text{Bytes: c.text, Ends: c.ends}
-	case r.items.text != nil:
-		var err error
-		if l.Items, err = r.items.text.all(nil, &buf.text); err != nil {
+	case r.values.text != nil:
+		if l.Items, err = r.values.text.all(nil, &buf.text); err != nil {
 			return Lists{}, err
 		}
 	}
@@ -117,18 +136,18 @@ func (r *listsReader) all(buf *ListBuf) (Lists, error) {
 }
 
 // at returns one list as an owned value.
-func (r *listsReader) at(row int) (Value, error) {
-	from, to := Lists{Ends: r.ends}.Range(row)
+func (r *listsReader) at(row int) (_ Value, err error) {
+	if r.sparse != nil {
+		row, _ = r.sparse.indexOf(row)
+	}
+	from, to := r.lengths.span(row)
 	list := make([]string, 0, to-from)
 	var text []byte
 	for j := from; j < to; j++ {
-		if c := r.items.codes; c != nil {
+		if c := r.values.codes; c != nil {
 			text = append(text[:0], c.entryText(codeAt(c.packed, c.width, j))...)
-		} else {
-			var err error
-			if text, err = r.items.text.appendAt(text[:0], j); err != nil {
-				return Value{}, err
-			}
+		} else if text, err = r.values.text.appendAt(text[:0], j); err != nil {
+			return Value{}, err
 		}
 		list = append(list, string(text))
 	}

@@ -1,0 +1,229 @@
+package storage
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// Runs of unsigned integers of one width, value i at bit i*width, little-endian.
+// Widths are 0 to 57, so that one 8-byte load from the byte of a value's first
+// bit holds all of it, and 64.
+
+// runRows is the number of values in a run of EncFOR and EncDelta: 8 KiB of
+// decoded integers stay in an L1 cache.
+const runRows = 1024
+
+// packedWidth is the width to pack values of n bits with.
+func packedWidth(n int) int {
+	if n > 57 {
+		return 64
+	}
+	return n
+}
+
+func packedBytes(n, width int) int { return (n*width + 7) / 8 }
+
+// appendBits packs values, whose bits past width are dropped.
+func appendBits(dst []byte, values []uint64, width int) []byte {
+	if width == 64 {
+		return appendBytesOf(dst, values)
+	}
+	end := len(dst) + packedBytes(len(values), width)
+	mask := uint64(1)<<width - 1
+	word, used := uint64(0), 0
+	for _, v := range values {
+		v &= mask
+		word |= v << used
+		if used += width; used >= 64 {
+			dst = appendWord(dst, word)
+			used -= 64
+			word = v >> (width - used)
+		}
+	}
+	for ; len(dst) < end; word >>= 8 {
+		dst = append(dst, byte(word))
+	}
+	return dst
+}
+
+// bitsAt returns value i. 8 bytes past the packed ones are readable.
+func bitsAt(packed []byte, width, i int) uint64 {
+	if width == 64 {
+		return binary.LittleEndian.Uint64(packed[8*i:])
+	}
+	bit := i * width
+	return binary.LittleEndian.Uint64(packed[bit>>3:]) >> (bit & 7) & (1<<width - 1)
+}
+
+// unpackBits writes base + scale * value for every value. 8 bytes past the packed
+// ones are readable.
+func unpackBits(dst []int64, packed []byte, width int, base, scale uint64) {
+	if width == 0 {
+		for i := range dst {
+			dst[i] = int64(base)
+		}
+		return
+	}
+	if width == 64 {
+		for i := range dst {
+			dst[i] = int64(base + scale*binary.LittleEndian.Uint64(packed[8*i:]))
+		}
+		return
+	}
+	_ = packed[:packedBytes(len(dst), width)+8]
+	p := unsafe.Pointer(unsafe.SliceData(packed))
+	mask := uint64(1)<<width - 1
+	w := uintptr(width)
+	for len(dst) >= 8 {
+		// Eight values fill whole bytes, so their places repeat.
+		d := dst[:8:8]
+		d[0] = int64(base + scale*(load(p, 0)&mask))
+		d[1] = int64(base + scale*(load(p, w>>3)>>(w&7)&mask))
+		d[2] = int64(base + scale*(load(p, 2*w>>3)>>(2*w&7)&mask))
+		d[3] = int64(base + scale*(load(p, 3*w>>3)>>(3*w&7)&mask))
+		d[4] = int64(base + scale*(load(p, 4*w>>3)>>(4*w&7)&mask))
+		d[5] = int64(base + scale*(load(p, 5*w>>3)>>(5*w&7)&mask))
+		d[6] = int64(base + scale*(load(p, 6*w>>3)>>(6*w&7)&mask))
+		d[7] = int64(base + scale*(load(p, 7*w>>3)>>(7*w&7)&mask))
+		dst, p = dst[8:], unsafe.Add(p, w)
+	}
+	for i := range dst {
+		bit := uintptr(i) * w
+		dst[i] = int64(base + scale*(load(p, bit>>3)>>(bit&7)&mask))
+	}
+}
+
+// load reads 8 bytes that unpackBits has checked to be there.
+func load(p unsafe.Pointer, at uintptr) uint64 {
+	return *(*uint64)(unsafe.Add(p, at))
+}
+
+// exceptionBytes is what one value costs that does not fit the width of its run.
+const exceptionBytes = 8 + 2
+
+// runWidth chooses the width that makes a run smallest, and returns the number
+// of values that it leaves to be patched.
+func runWidth(values []uint64) (width, exceptions int) {
+	var lengths [65]int
+	for _, v := range values {
+		lengths[bits.Len64(v)]++
+	}
+	best, past := -1, 0
+	for n := 64; n >= 0; n-- {
+		if w := packedWidth(n); w == n {
+			cost := packedBytes(len(values), w) + past*exceptionBytes
+			if best < 0 || cost < best {
+				best, width, exceptions = cost, w, past
+			}
+		}
+		past += lengths[n]
+	}
+	return width, exceptions
+}
+
+// appendRun packs a run and its exceptions: packed values, zeros up to a
+// multiple of 8, then 8 bytes of value for each exception, then 2 bytes of index.
+func appendRun(dst []byte, values []uint64, width, exceptions int) []byte {
+	dst = padTo(appendBits(dst, values, width), 8)
+	if exceptions == 0 {
+		return dst
+	}
+	for _, v := range values {
+		if bits.Len64(v) > width {
+			dst = appendWord(dst, v)
+		}
+	}
+	for i, v := range values {
+		if bits.Len64(v) > width {
+			dst = appendUint16(dst, uint16(i))
+		}
+	}
+	return padTo(dst, 8)
+}
+
+// packedRun is a run whose bounds are checked.
+type packedRun struct {
+	packed  []byte // 8 bytes past it are readable
+	width   int
+	patches []uint64
+	where   []uint16 // ascending
+}
+
+// runHeader is the part of a run's header that EncFOR and EncDelta share.
+type runHeader struct {
+	at, exceptions, width int
+}
+
+func appendRunHeader(dst []byte, h runHeader) []byte {
+	dst = appendUint32(dst, uint32(h.at))
+	dst = appendUint16(dst, uint16(h.exceptions))
+	return append(dst, byte(h.width), 0)
+}
+
+// decodeRun reads the shared part of a header and checks the run of n values
+// that it points to in data.
+func decodeRun(header, data []byte, n int) (r packedRun, ok bool) {
+	h := runHeader{
+		at:         int(binary.LittleEndian.Uint32(header)),
+		exceptions: int(binary.LittleEndian.Uint16(header[4:])),
+		width:      int(header[6]),
+	}
+	size := (packedBytes(n, h.width) + 7) &^ 7
+	if h.width > 64 || packedWidth(h.width) != h.width || h.exceptions > n || h.at%8 != 0 ||
+		h.at+size+h.exceptions*exceptionBytes > len(data) {
+		return r, false
+	}
+	r = packedRun{packed: data[h.at : h.at+size : h.at+size+8], width: h.width}
+	r.packed = r.packed[:size+8]
+	rest := data[h.at+size:]
+	r.patches = viewWords(rest, h.exceptions)
+	r.where = viewUint16(rest[8*h.exceptions:], h.exceptions)
+	last := -1
+	for _, i := range r.where {
+		if int(i) <= last || int(i) >= n {
+			return r, false
+		}
+		last = int(i)
+	}
+	return r, true
+}
+
+// unpack writes base + scale * value for every value of the run.
+func (r *packedRun) unpack(dst []int64, base, scale uint64) {
+	unpackBits(dst, r.packed, r.width, base, scale)
+	for i, at := range r.where {
+		dst[at] = int64(base + scale*r.patches[i])
+	}
+}
+
+// at returns value i of the run.
+func (r *packedRun) at(i int) uint64 {
+	for j, at := range r.where {
+		if int(at) >= i {
+			if int(at) == i {
+				return r.patches[j]
+			}
+			break
+		}
+	}
+	return bitsAt(r.packed, r.width, i)
+}
+
+// commonDivisor is the greatest number that divides all of values, 1 if all are
+// 0. Times of whole milliseconds lose their six zeros by it.
+func commonDivisor(values []uint64) uint64 {
+	d := uint64(0)
+	for _, v := range values {
+		if v == 0 || d != 0 && v%d == 0 {
+			continue
+		}
+		for v != 0 {
+			d, v = v, d%v
+		}
+		if d == 1 {
+			break
+		}
+	}
+	return max(d, 1)
+}
