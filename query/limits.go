@@ -1,0 +1,28 @@
+package query
+
+// Limits of the language. Each bounds what one text may make a node do.
+const (
+	// queryBytesMax is the longest text: an IN list of 10,000 quoted ids fits.
+	queryBytesMax = 1 << 20
+
+	// exprDepthMax bounds how deep expressions nest, and so the stack that
+	// walking them takes.
+	exprDepthMax = 1_000
+
+	// nearNameRunesMax is the longest name for which a near one is sought:
+	// the search takes the product of the lengths.
+	nearNameRunesMax = 64
+
+	// monthsMax bounds a duration in months to what nanoseconds in int64 reach.
+	monthsMax = 292 * 12
+
+	// tableNameBytesMax is the longest name of a table.
+	tableNameBytesMax = 128
+
+	// limitRowsDefault is the LIMIT of a query that names none.
+	limitRowsDefault = 100_000
+
+	// timeAutoBucketsMax is how many buckets time(auto) makes at most: about
+	// as many as a chart can show.
+	timeAutoBucketsMax = 300
+)
