@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"errors"
+	"math"
+	"sort"
+	"time"
+)
+
+// appendLimit is how many bytes of tmpfs appends may take: the budget without
+// what is kept for merges and without the log.
+func (s *Store) appendLimit() int64 {
+	if s.cfg.Budget == 0 {
+		return math.MaxInt64
+	}
+	return s.mergeLimit() - min(s.cfg.Budget/mergeReserveShare, mergeReserveMax)
+}
+
+// mergeLimit is how many bytes of tmpfs blocks may take.
+func (s *Store) mergeLimit() int64 {
+	if s.cfg.Budget == 0 {
+		return math.MaxInt64
+	}
+	return s.cfg.Budget - s.logBytes.Load()
+}
+
+// reserve returns memory for a block of a table and makes room for it if it must.
+func (s *Store) reserve(table string, length int64) (*extent, error) {
+	deadline := time.Now().Add(fullWait)
+	for {
+		e, err := s.alloc.alloc(length, s.appendLimit())
+		if !errors.Is(err, errNoSpace) {
+			return e, err
+		}
+		if s.alloc.shrink() > 0 {
+			if e, err := s.alloc.alloc(length, s.appendLimit()); !errors.Is(err, errNoSpace) {
+				return e, err
+			}
+		}
+		if err := s.makeRoomUntil(table, length, deadline); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// makeRoom frees memory, or returns the FullError that says why it cannot.
+func (s *Store) makeRoom(table string, length int64) error {
+	if s.alloc.shrink() > 0 {
+		return nil
+	}
+	return s.makeRoomUntil(table, length, time.Now().Add(fullWait))
+}
+
+// makeRoomUntil frees some memory: it waits for memory that is dropped but still
+// seen by views if that is enough, else it evicts the oldest blocks if it may.
+func (s *Store) makeRoomUntil(table string, length int64, deadline time.Time) error {
+	freed := s.alloc.waitFreed()
+	if s.pending.Load() < length && s.cfg.WhenFull == WhenFullEvict {
+		evicted, err := s.evict(length)
+		if err != nil {
+			return err
+		}
+		if evicted {
+			return nil
+		}
+	}
+	if s.pending.Load() == 0 {
+		return s.fullError(table)
+	}
+	left := time.Until(deadline)
+	if left <= 0 {
+		return s.fullError(table)
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-freed:
+		return nil
+	case <-timer.C:
+		return s.fullError(table)
+	}
+}
+
+func (s *Store) fullError(table string) error {
+	_, live, _ := s.alloc.stats()
+	return &FullError{Table: table, Bytes: live + s.logBytes.Load(), Budget: s.cfg.Budget, Knob: memoryKnob}
+}
+
+// evict drops the oldest full blocks over all tables, by the age of their newest
+// row, until at least length bytes go, as one edit that also moves the horizons.
+// Blocks that merges have yet to join go only when there is nothing else. It
+// tells whether any block went.
+func (s *Store) evict(length int64) (bool, error) {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	blocks := s.evictable(levelFinal)
+	if len(blocks) == 0 {
+		blocks = s.evictable(levelFresh)
+	}
+	sort.Slice(blocks, func(i, j int) bool { return blocks[i].age() < blocks[j].age() })
+	want, n := max(length, s.cfg.Budget/evictShare), 0
+	for freed := int64(0); n < len(blocks) && freed < want; n++ {
+		freed += int64(blocks[n].Meta.Length)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if err := s.dropLocked(blocks[:n]); err != nil {
+		return false, err
+	}
+	s.evicted.Add(int64(n))
+	return true, nil
+}
+
+// evictable returns the blocks in memory whose level is at least that.
+func (s *Store) evictable(level blockKind) (blocks []*Ref) {
+	for _, t := range s.Tables() {
+		t.mu.Lock()
+		for _, r := range t.refs {
+			if r.kind.level() >= level && r.extent.Load() != nil {
+				blocks = append(blocks, r)
+			}
+		}
+		t.mu.Unlock()
+	}
+	return blocks
+}
+
+// dropLocked drops live blocks for ever, as one edit with the horizons they
+// move. The commit mutex is held.
+func (s *Store) dropLocked(blocks []*Ref) error {
+	e := &edit{}
+	marks := map[*Table]int{}
+	for _, r := range blocks {
+		e.drops = append(e.drops, editDrop{r.table.incarnation, r.ID})
+		i, ok := marks[r.table]
+		if !ok {
+			i = len(e.marks)
+			marks[r.table] = i
+			r.table.mu.Lock()
+			e.marks = append(e.marks, editMark{r.table.incarnation, r.table.added, r.table.horizon})
+			r.table.mu.Unlock()
+		}
+		e.marks[i].horizon = max(e.marks[i].horizon, r.age())
+	}
+	return s.commitLocked(e, true)
+}

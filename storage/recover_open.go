@@ -1,0 +1,208 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+)
+
+// Open opens the store of a leaf, or makes it. What it finds in the memory
+// directory is live again in a time that does not grow with the data, if it can
+// be trusted: the same boot and a real tmpfs. Else every checksum is verified
+// first, or, where there is a data directory and the system was booted since,
+// the rows come from there, in the background.
+func Open(cfg Config) (*Store, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		cfg: cfg, alloc: newAllocator(cfg.MemoryDir),
+		tables: map[string]*Table{}, byNumber: map[uint64]*Table{},
+		changed: make(chan struct{}, 1), checkpts: make(chan struct{}, 1), reload: make(chan struct{}, 1),
+		closing: make(chan struct{}),
+	}
+	s.inflight.chunks = map[chunkID]chan struct{}{}
+	s.queues.init()
+	s.merges.init()
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot open the store in %s: %w", cfg.MemoryDir, err), s.closeFiles())
+	}
+	s.start()
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	if s.lock, err = lockDir(s.cfg.MemoryDir); err != nil {
+		return err
+	}
+	boot, err := s.cfg.BootID()
+	if err != nil {
+		return fmt.Errorf("cannot learn the boot id: %w", err)
+	}
+	bootHash := hashBoot(boot)
+	memory, err := readSuperblock(s.cfg.MemoryDir, superMagicMemory)
+	if err != nil {
+		return err
+	}
+	var onDisk *superblock
+	if s.cfg.DataDir != "" {
+		if s.disk, onDisk, err = openDisk(s, s.cfg.DataDir); err != nil {
+			return err
+		}
+		if memory != nil && onDisk != nil && memory.leaf != onDisk.leaf {
+			return fmt.Errorf("%s belongs to leaf %s and %s to leaf %s: give the two directories of one leaf, or remove the memory directory to start from the data directory",
+				s.cfg.MemoryDir, memory.leafID(), s.cfg.DataDir, onDisk.leafID())
+		}
+	}
+	if memory != nil {
+		s.super = *memory
+	}
+	notTmpfs := s.cfg.TmpfsOK(s.cfg.MemoryDir)
+	switch {
+	case memory == nil && onDisk == nil:
+		err = s.bear(bootHash)
+	case memory == nil, memory.bootHash != bootHash && onDisk != nil:
+		s.super = *onDisk
+		err = s.fromDisk(bootHash)
+	case memory.bootHash == bootHash && notTmpfs == nil:
+		err = s.fromTrusted(bootHash, onDisk)
+	default:
+		err = s.fromChecked(bootHash)
+	}
+	if err != nil {
+		return err
+	}
+	s.logBytes.Store(s.log.taken)
+	if s.logSwitch, err = openLogSwitch(s.cfg.MemoryDir); err != nil {
+		return err
+	}
+	if s.disk != nil {
+		return s.disk.adopt(&s.super)
+	}
+	return nil
+}
+
+func hashBoot(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return h.Sum64()
+}
+
+// bear makes a leaf that never was.
+func (s *Store) bear(bootHash uint64) error {
+	leaf, err := newLeafID()
+	if err != nil {
+		return fmt.Errorf("cannot make a leaf id: %w", err)
+	}
+	now := s.cfg.Now()
+	s.super = superblock{
+		magic: superMagicMemory, layout: superLayout, oldest: superLayout, leaf: leaf, epoch: nextEpoch(0, now),
+		bootHash: bootHash, shard: s.cfg.Shard, born: now.UnixNano(), log: 1, name: s.cfg.LeafName,
+	}
+	if err := clearMemory(s.cfg.MemoryDir); err != nil {
+		return err
+	}
+	return s.createMemory()
+}
+
+// fromTrusted takes the memory directory as it is. If its log is damaged, what
+// is live is not known to the end: then the data directory says it, if there is
+// one, else all edits before the damage count.
+func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
+	p, damage, err := s.readMemory()
+	if err == nil && damage == nil {
+		return s.takeMemory(p)
+	}
+	s.cfg.Log.Error("the edit log in memory is damaged", "error", errors.Join(err, damage))
+	s.logDamaged = true
+	if onDisk == nil {
+		if err != nil {
+			return fmt.Errorf("cannot recover from memory, and there is no data directory: %w", err)
+		}
+		return s.takeMemory(p)
+	}
+	if s.log != nil {
+		if err := s.log.close(); err != nil {
+			return err
+		}
+		s.log = nil
+	}
+	epoch := s.super.epoch
+	s.super = *onDisk
+	s.super.epoch = max(s.super.epoch, epoch)
+	return s.fromDisk(bootHash)
+}
+
+// fromChecked takes the memory directory after checking every block: it may have
+// been through a power loss, or lie on a disk.
+func (s *Store) fromChecked(bootHash uint64) error {
+	p, damage, err := s.readMemory()
+	if err != nil {
+		return fmt.Errorf("cannot recover from memory: %w", err)
+	}
+	if damage != nil {
+		s.cfg.Log.Error("the edit log in memory is damaged", "error", damage)
+		s.logDamaged = true
+	}
+	if err := s.takeMemory(p); err != nil {
+		return fmt.Errorf("cannot recover from memory: %w", err)
+	}
+	for _, t := range s.Tables() {
+		for _, r := range t.refs {
+			if r.State() != Live {
+				continue
+			}
+			if err := r.check(); err != nil {
+				r.SetDamaged(err)
+			}
+		}
+	}
+	// The end of the log may have been lost, and with it numbers of blocks: a new
+	// epoch makes sure that none is used twice.
+	old := s.log
+	s.super.epoch, s.super.bootHash = nextEpoch(s.super.epoch, s.cfg.Now()), bootHash
+	s.super.log++
+	s.nextBlock.Store(0)
+	if err := s.createMemory(); err != nil {
+		return errors.Join(err, old.close())
+	}
+	return old.close()
+}
+
+// check verifies every checksum of the block, whatever was verified before.
+func (r *Ref) check() error {
+	e := r.extent.Load()
+	return Guard(func() error {
+		b, err := OpenBlock(e.bytes())
+		if err != nil {
+			return err
+		}
+		if b.Header().ID != r.ID || b.HeaderCRC() != r.Meta.HeaderCRC {
+			return fmt.Errorf("its header says block %v with checksum %08x, the log %08x", b.Header().ID, b.HeaderCRC(), r.Meta.HeaderCRC)
+		}
+		for _, c := range b.Columns() {
+			if err := c.Check(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// start runs the store's goroutines; Close waits for them.
+func (s *Store) start() {
+	run := func(fn func()) {
+		s.running.Add(1)
+		go fn()
+	}
+	run(s.commitSmall)
+	run(s.maintain)
+	run(s.scrub)
+	for level := range mergeLevels {
+		run(func() { s.mergeLoop(level) })
+	}
+	if s.disk != nil {
+		run(s.disk.flushLoop)
+		run(s.reloadLoop)
+	}
+}

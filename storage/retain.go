@@ -1,0 +1,148 @@
+package storage
+
+import (
+	"sort"
+	"time"
+)
+
+// maintain looks after what time brings: checkpoints, retention, stale blocks and
+// expired keys, until the store closes.
+func (s *Store) maintain() {
+	defer s.running.Done()
+	tick := time.NewTicker(maintainEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-s.checkpts:
+			s.checkpoint(s.cfg.checkpointPast)
+		case <-tick.C:
+			s.retain()
+			s.mergeStale()
+			s.expireKeys()
+		}
+	}
+}
+
+// checkpoint replaces the log if it is still past that length.
+func (s *Store) checkpoint(past int64) {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.broken != nil || !s.log.wantsCheckpoint(past) {
+		return
+	}
+	if err := s.checkpointLocked(); err != nil {
+		// The log goes on growing; the next edit asks again.
+		s.cfg.Log.Warn("no checkpoint of the edit log", "error", err)
+	}
+	s.logBytes.Store(s.log.taken)
+}
+
+// retain drops the blocks that are older than their table keeps, or too many.
+func (s *Store) retain() {
+	now := s.cfg.Now().UnixNano()
+	for _, t := range s.Tables() {
+		settings := t.Settings()
+		if settings.RetentionAge == 0 && settings.RetentionBytes == 0 {
+			continue
+		}
+		if err := s.retainTable(t, settings, now); err != nil {
+			s.cfg.Log.Error("retention failed", "table", t.name, "error", err)
+		}
+	}
+}
+
+func (s *Store) retainTable(t *Table, settings Settings, now int64) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	t.mu.Lock()
+	refs := append([]*Ref(nil), t.refs...)
+	bytes, gone := t.bytes, t.dropped
+	t.mu.Unlock()
+	if gone {
+		return nil
+	}
+	sort.SliceStable(refs, func(i, j int) bool { return refs[i].age() < refs[j].age() })
+	n := 0
+	for n < len(refs) {
+		old := settings.RetentionAge > 0 && refs[n].age() < now-int64(settings.RetentionAge)
+		many := settings.RetentionBytes > 0 && bytes > settings.RetentionBytes
+		if !old && !many {
+			break
+		}
+		bytes -= int64(refs[n].Meta.Length)
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	return s.dropLocked(refs[:n])
+}
+
+// mergeStale wakes the merges if a quiet table has blocks waiting: the rule looks
+// at their age.
+func (s *Store) mergeStale() {
+	for _, t := range s.Tables() {
+		t.mu.Lock()
+		fresh := t.fresh.blocks
+		t.mu.Unlock()
+		if fresh >= staleBlocks {
+			signal(s.merges.wake[mergeFresh])
+		} else if fresh == 0 {
+			s.queues.idle(t.name)
+		}
+	}
+}
+
+func (s *Store) expireKeys() {
+	now := s.cfg.Now().UnixNano()
+	for _, t := range s.Tables() {
+		t.keys.expire(now)
+	}
+}
+
+// scrub reads all blocks and verifies every checksum, in passes, so that damage
+// is found before a query needs the block.
+func (s *Store) scrub() {
+	defer s.running.Done()
+	wait := time.NewTimer(scrubPause)
+	defer wait.Stop()
+	for {
+		for _, t := range s.Tables() {
+			view := t.Pin()
+			blocks := view.Blocks
+			view.Release()
+			for _, r := range blocks {
+				wait.Reset(scrubPause)
+				select {
+				case <-s.closing:
+					return
+				case <-wait.C:
+				}
+				s.scrubBlock(r)
+			}
+		}
+		wait.Reset(scrubEvery)
+		select {
+		case <-s.closing:
+			return
+		case <-wait.C:
+		}
+	}
+}
+
+// scrubBlock checks a block if it is still live.
+func (s *Store) scrubBlock(r *Ref) {
+	view := r.table.Pin()
+	defer view.Release()
+	r.table.mu.Lock()
+	live := r.table.byID[r.ID] == r
+	r.table.mu.Unlock()
+	if !live || r.State() != Live {
+		return
+	}
+	if err := r.check(); err != nil {
+		r.SetDamaged(err)
+	}
+}

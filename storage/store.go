@@ -1,0 +1,282 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// WhenFull says what happens when memory is used up.
+type WhenFull int
+
+const (
+	WhenFullEvict  WhenFull = iota // the oldest full blocks go and the horizon moves
+	WhenFullReject                 // Append fails with a FullError
+)
+
+// Config of a store. It is validated by Open and must not change after.
+type Config struct {
+	MemoryDir string // on tmpfs; made if there is none
+	DataDir   string // on disk; empty: nothing is written to disk
+
+	Budget   int64 // bytes of tmpfs to use; 0: what the file system gives
+	WhenFull WhenFull
+
+	Shard ShardID // written into every block; fixed when the leaf is born
+
+	Now      func() time.Time       // nil: time.Now
+	BootID   func() (string, error) // nil: DefaultBootID
+	TmpfsOK  func(dir string) error // nil: DefaultTmpfsOK
+	Log      *slog.Logger           // nil: nothing is logged
+	LeafName string                 // written into the superblock, for people
+
+	checkpointPast int64 // for tests: when a checkpoint is due; 0: checkpointBytes
+}
+
+func (c *Config) fill() error {
+	if c.MemoryDir == "" {
+		return errors.New("a store needs a memory directory")
+	}
+	if c.Budget < 0 {
+		return fmt.Errorf("the memory budget is %d: it must not be negative", c.Budget)
+	}
+	if c.WhenFull != WhenFullEvict && c.WhenFull != WhenFullReject {
+		return fmt.Errorf("what to do when memory is full is %d: no such choice", c.WhenFull)
+	}
+	if len(c.LeafName) > superNameMax {
+		return fmt.Errorf("the leaf's name is %d bytes long: at most %d", len(c.LeafName), superNameMax)
+	}
+	if c.checkpointPast == 0 {
+		c.checkpointPast = checkpointBytes
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.BootID == nil {
+		c.BootID = DefaultBootID
+	}
+	if c.TmpfsOK == nil {
+		c.TmpfsOK = DefaultTmpfsOK
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// ErrClosed is returned by calls that come after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// ErrUnknownTable is returned where a table must exist.
+var ErrUnknownTable = errors.New("no such table")
+
+// A Store keeps the tables of one leaf. It is safe for concurrent use. See
+// doc_store.go for its parts and goroutines.
+type Store struct {
+	cfg   Config
+	super superblock
+	lock  *dirLock // of the memory directory
+	alloc *allocator
+	disk  *disk // nil without a data directory
+
+	// commitMu is held to write an edit; it orders before every other mutex.
+	commitMu  sync.Mutex
+	log       *memoryLog
+	logSwitch *logSwitch
+	editBuf   []byte
+	broken    error // after a fault while the log was written: nothing more is committed
+
+	seq       atomic.Uint64 // the last edit that is visible
+	nextBlock atomic.Uint64
+
+	tablesMu sync.RWMutex
+	tables   map[string]*Table
+	byNumber map[uint64]*Table // by incarnation
+	dropped  []TableChange     // the last dropped tables
+
+	inflight inflight
+	queues   queues
+
+	merges     merges
+	logBytes   atomic.Int64 // pages of the memory log
+	logDamaged bool         // the log could not be read to its end at Open
+	evicted    atomic.Int64 // blocks gone for want of memory since Open
+
+	pinned  atomic.Int64 // views not released
+	pending atomic.Int64 // bytes dropped that views still hold
+	damaged atomic.Int64 // live blocks set aside
+	loading atomic.Int64 // live blocks not in memory yet
+
+	changed  chan struct{} // something was committed
+	checkpts chan struct{} // the log wants a checkpoint
+	reload   chan struct{} // blocks wait to be read from disk
+
+	closing chan struct{}
+	closed  atomic.Bool
+	running sync.WaitGroup // goroutines of the store
+	calls   sync.WaitGroup // Append and the like, under way
+	callsMu sync.Mutex     // orders calls.Add against Close
+}
+
+// LeafID names the leaf for ever; both of its directories carry it.
+func (s *Store) LeafID() string { return s.super.leafID() }
+
+// Shard is what the leaf's blocks belong to.
+func (s *Store) Shard() ShardID { return s.super.shard }
+
+// Epoch is the first part of the ids of the blocks written now. It is a new one
+// whenever the memory directory could not be trusted or was not there.
+func (s *Store) Epoch() uint64 { return s.super.epoch }
+
+// Born is when the leaf's first directory was made.
+func (s *Store) Born() time.Time { return time.Unix(0, s.super.born).UTC() }
+
+// Seq is the last edit.
+func (s *Store) Seq() uint64 { return s.seq.Load() }
+
+// Notify returns a channel that gets a value after edits; several edits may give
+// one. There is one channel, for one reader.
+func (s *Store) Notify() <-chan struct{} { return s.changed }
+
+// Table returns a table by name.
+func (s *Store) Table(name string) (*Table, bool) {
+	s.tablesMu.RLock()
+	defer s.tablesMu.RUnlock()
+	t, ok := s.tables[name]
+	return t, ok
+}
+
+// Tables returns all tables by name.
+func (s *Store) Tables() []*Table {
+	s.tablesMu.RLock()
+	defer s.tablesMu.RUnlock()
+	return s.tablesLocked()
+}
+
+func (s *Store) tablesLocked() []*Table {
+	tables := make([]*Table, 0, len(s.tables))
+	for _, t := range s.tables {
+		tables = append(tables, t)
+	}
+	sort.Slice(tables, func(i, j int) bool { return tables[i].name < tables[j].name })
+	return tables
+}
+
+// Holds tells whether any chunk of a batch key is remembered for a table.
+func (s *Store) Holds(table, key string) bool {
+	t, ok := s.Table(table)
+	return ok && t.keys.holds(key)
+}
+
+// begin marks a call under way, which Close waits for.
+func (s *Store) begin() error {
+	s.callsMu.Lock()
+	defer s.callsMu.Unlock()
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// DropTable drops a table with its rows, settings and keys.
+func (s *Store) DropTable(name string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	t, ok := s.Table(name)
+	if !ok {
+		return fmt.Errorf("table %q: %w", name, ErrUnknownTable)
+	}
+	if err := s.commitLocked(&edit{gone: []uint64{t.incarnation}}, true); err != nil {
+		return fmt.Errorf("cannot drop table %q: %w", name, err)
+	}
+	return nil
+}
+
+// SetSettings replaces the settings of a table and makes the table if there is
+// none.
+func (s *Store) SetSettings(name string, settings Settings) error {
+	if err := checkTableName(name); err != nil {
+		return err
+	}
+	if err := settings.Validate(); err != nil {
+		return fmt.Errorf("settings of table %q: %w", name, err)
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	e := &edit{}
+	incarnation, err := s.tableForLocked(e, name)
+	if err != nil {
+		return err
+	}
+	e.settings = append(e.settings, editSettings{incarnation, settings})
+	if err := s.commitLocked(e, false); err != nil {
+		return fmt.Errorf("cannot change the settings of table %q: %w", name, err)
+	}
+	return nil
+}
+
+// checkTableName returns an error if a table cannot have the name.
+func checkTableName(name string) error {
+	if name == "" || len(name) > TableNameBytesMax {
+		return fmt.Errorf("a table's name has 1 to %d bytes, not %d", TableNameBytesMax, len(name))
+	}
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return fmt.Errorf("table name %q: only letters, digits, '_', '.' and '-' are allowed", name)
+		}
+	}
+	return nil
+}
+
+// Close waits for what is under way, flushes the disk and lets go of the
+// directories. The memory files stay for the next Open.
+func (s *Store) Close() error {
+	s.callsMu.Lock()
+	already := s.closed.Swap(true)
+	s.callsMu.Unlock()
+	if already {
+		return ErrClosed
+	}
+	s.calls.Wait()
+	close(s.closing)
+	s.running.Wait()
+	return s.closeFiles()
+}
+
+// closeFiles lets go of the files. Memory that a view still reads stays mapped:
+// a mapping costs nothing, a fault would be reported as damage.
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.disk != nil {
+		errs = append(errs, s.disk.close())
+	}
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.broken = ErrClosed
+	if s.log != nil {
+		errs = append(errs, s.log.close())
+	}
+	if s.logSwitch != nil {
+		errs = append(errs, s.logSwitch.close())
+	}
+	if s.pinned.Load() == 0 {
+		errs = append(errs, s.alloc.close())
+	}
+	return errors.Join(append(errs, s.lock.unlock())...)
+}

@@ -1,0 +1,157 @@
+package storage
+
+import "time"
+
+// Limits of a store. Each bounds what one table, one client or one slow disk
+// can make the process hold, or how long it may make others wait.
+const (
+	// segmentBytes is the address space of one segment file. Space on tmpfs is
+	// taken in steps of segmentStep as blocks need it, so an idle store holds
+	// little; a block that is longer gets a segment of its own size.
+	segmentBytes = 64 << 20
+	segmentStep  = 1 << 20
+
+	// fullBlockBytes divides blocks by length: longer ones lie on a 64 KiB grid
+	// in segments of their own, so that short-lived small blocks do not break up
+	// the space of long-lived full ones.
+	fullBlockBytes = 256 << 10
+	fullAlign      = 64 << 10
+	smallAlign     = 64
+
+	// segmentsMax bounds the segment number, which is 32 bits in the log.
+	segmentsMax = 1<<32 - 2
+
+	// memoryLogBytes is the address space of a memory log; memoryLogStep is how
+	// its space is taken; memoryLogReserve stays taken ahead of the tail, so that
+	// an edit that frees memory can always be written.
+	memoryLogBytes   = 256 << 20
+	memoryLogStep    = 256 << 10
+	memoryLogReserve = 64 << 10
+
+	// checkpointBytes is the log length past which a checkpoint replaces it, if
+	// it is also twice as long as the checkpoint it began with.
+	checkpointBytes = 4 << 20
+
+	// checkpointEditBytes is about how long one edit of a checkpoint gets.
+	checkpointEditBytes = 256 << 10
+
+	// smallRowsMax is the most rows of waiting requests that go into one small
+	// block; richRowsMin is how many rows of one request are encoded richly at
+	// once, by the caller.
+	smallRowsMax = 4_096
+	richRowsMin  = 8_192
+
+	// smallBytesMax bounds the values that requests put into one small block
+	// together, scratchSlotsMax the names the committer's scratch batch keeps.
+	smallBytesMax   = 8 << 20
+	scratchSlotsMax = 1_024
+
+	// Levels of merging: smallMergeBlocks fresh blocks or smallMergeRows fresh
+	// rows become one block; midMergeBlocks such blocks or midMergeRows rows
+	// become a final one. finalRowsMin rows are final as they come. So a row is
+	// rewritten at most twice, and a view has some 640 blocks that are not final.
+	smallMergeBlocks = 512
+	smallMergeRows   = 4_096
+	midMergeBlocks   = 128
+	midMergeRows     = 49_152
+	finalRowsMin     = 32_768
+
+	// smallBlocksMax is the number of fresh blocks of a table at which receipts
+	// wait for merges.
+	// mergeWait is how long.
+	smallBlocksMax = 4_096
+	mergeWait      = time.Second
+
+	// A table with staleBlocks fresh blocks whose newest is older than staleAfter
+	// is merged although the counts above are not reached.
+	staleBlocks = 32
+	staleAfter  = time.Minute
+
+	// queueRowsMax and queueBytesMax bound the small requests of a table that
+	// wait for the committer; more requests wait outside of the queue.
+	queueRowsMax  = 64 << 10
+	queueBytesMax = 64 << 20
+
+	// keysLive and keysMax bound how long and how many batch keys of a table are
+	// remembered (CONTRACT.md promises that a retry within the hour counts once).
+	keysLive = time.Hour
+	keysMax  = 1_000_000
+
+	// KeyBytesMax is the longest batch key: it lies in the heap for an hour.
+	KeyBytesMax = 256
+
+	// TableNameBytesMax is the longest name of a table.
+	TableNameBytesMax = 128
+
+	// TablesMax bounds the tables of one store: each costs a queue, a key table
+	// and a schema.
+	TablesMax = 10_000
+
+	// ReceiptTextMax is how many bytes of each error and warning a receipt keeps,
+	// and ReceiptWarningsMax how many warnings: receipts lie in the heap for an
+	// hour.
+	ReceiptTextMax     = 512
+	ReceiptWarningsMax = 20
+
+	// histTombstonesMax is how many vanished buckets a table remembers for
+	// Changes; a reader further behind gets the whole histogram.
+	histTombstonesMax = 4_096
+
+	// droppedTablesMax is how many dropped tables Changes remembers.
+	droppedTablesMax = 1_024
+
+	// clockSlack is how far a row's time may be off its arrival; rows beyond go
+	// to blocks of their own, so that one wrong clock does not spoil the pruning
+	// and the retention of the others.
+	clockSlack = 24 * time.Hour
+
+	// diskFlushEvery is the pause between two flushes: short enough that, with
+	// the flush itself, a row is synced within 500 ms of its receipt.
+	diskFlushEvery = 150 * time.Millisecond
+
+	// diskLagMax is the age of the oldest unsynced row at which receipts wait,
+	// diskLagWait how long they wait before they fail.
+	diskLagMax  = time.Second
+	diskLagWait = 10 * time.Second
+
+	// diskFileBytes is the length at which a file of blocks is closed and a new
+	// one begun: a file goes when all of its blocks are gone.
+	diskFileBytes = 256 << 20
+
+	// diskLogBytes is the length past which a checkpoint replaces the disk log,
+	// if it is also twice as long as its checkpoint.
+	diskLogBytes = 8 << 20
+
+	// diskRecordMax bounds a record of the disk log before memory is made for it.
+	diskRecordMax = 256 << 20
+
+	// diskRewriteShare: a closed file of blocks whose live share fell under this
+	// is written again and unlinked, so that one long-lived block does not keep
+	// 256 MiB.
+	diskRewriteShare = 0.4
+
+	// maintainEvery is the pause between looks at retention, stale blocks and
+	// expired keys.
+	maintainEvery = 2 * time.Second
+
+	// scrubEvery is the pause between two passes of the scrub, scrubPause the
+	// pause between two blocks of a pass: one core is 1% busy with it.
+	scrubEvery = 6 * time.Hour
+	scrubPause = 20 * time.Millisecond
+
+	// fullWait is how long an append waits for pinned memory that is already
+	// dropped before it fails as full.
+	fullWait = 5 * time.Second
+
+	// evictShare of the budget is freed at once when the oldest blocks go, so
+	// that not every append pays for an edit.
+	evictShare = 64
+
+	// mergeReserveShare of the budget is kept from appends for merges, up to
+	// mergeReserveMax: they free more than they take, so they must not starve.
+	mergeReserveShare = 16
+	mergeReserveMax   = 16 << 20
+
+	// lockWait is how long Open waits for a dying process to let go of the lock.
+	lockWait = 2 * time.Second
+)

@@ -1,0 +1,205 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// RefState tells whether a block can be read.
+type RefState uint32
+
+const (
+	Live    RefState = iota // in memory
+	Loading                 // on disk, on its way into memory
+	Damaged                 // set aside: its bytes are not what was written
+)
+
+// ErrLoading says that a block is not in memory yet.
+var ErrLoading = errors.New("the block is still being read from disk")
+
+// A Ref is a live block of a table. ID and Meta never change; Meta.Hist belongs
+// to the Ref. It is safe for concurrent use.
+type Ref struct {
+	ID   BlockID
+	Meta Meta
+
+	table  *Table
+	kind   blockKind
+	state  atomic.Uint32
+	extent atomic.Pointer[extent] // nil while loading
+	block  atomic.Pointer[Block]  // opened at the first call of Open
+	damage atomic.Pointer[error]
+
+	columns []columnShare // what it gave to the schema; guarded by the schema's mutex
+}
+
+// State tells whether the block can be read now.
+func (r *Ref) State() RefState { return RefState(r.state.Load()) }
+
+// Open returns the block. It points into mapped memory: use it under Guard, and
+// not after the view it came from is released. A block that turns out to be
+// damaged is set aside.
+func (r *Ref) Open() (*Block, error) {
+	switch r.State() {
+	case Loading:
+		return nil, fmt.Errorf("block %v: %w", r.ID, ErrLoading)
+	case Damaged:
+		return nil, fmt.Errorf("block %v is set aside: %w", r.ID, *r.damage.Load())
+	}
+	if b := r.block.Load(); b != nil {
+		return b, nil
+	}
+	b, err := openExtent(r.extent.Load(), r.ID)
+	if err != nil {
+		r.SetDamaged(err)
+		return nil, fmt.Errorf("block %v cannot be opened: %w", r.ID, err)
+	}
+	if !r.block.CompareAndSwap(nil, b) {
+		b = r.block.Load()
+	}
+	return b, nil
+}
+
+// openExtent opens the block that lies in an extent and checks that it is the
+// one that should lie there.
+func openExtent(e *extent, id BlockID) (b *Block, err error) {
+	err = Guard(func() (err error) {
+		if b, err = OpenBlock(e.bytes()); err == nil && b.Header().ID != id {
+			err = fmt.Errorf("its header says block %v", b.Header().ID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("byte %d of %s: %w", e.off, e.seg.path, err)
+	}
+	return b, nil
+}
+
+// SetDamaged sets the block aside: later calls of Open fail, Status counts it,
+// and it is read again from disk if a copy is there. Whoever meets an error of
+// the block's columns calls it.
+func (r *Ref) SetDamaged(err error) {
+	t := r.table
+	t.mu.Lock()
+	if r.State() != Live {
+		t.mu.Unlock()
+		return
+	}
+	r.damage.Store(&err)
+	r.state.Store(uint32(Damaged))
+	live := t.byID[r.ID] == r
+	if live {
+		t.store.damaged.Add(1)
+	}
+	t.mu.Unlock()
+	if live {
+		t.store.blockDamaged(r, err)
+	}
+}
+
+// placedLocked makes the block readable at a new place.
+func (r *Ref) placedLocked(e *extent) {
+	r.table.store.refGone(r)
+	r.block.Store(nil)
+	r.extent.Store(e)
+	r.damage.Store(nil)
+	r.state.Store(uint32(Live))
+}
+
+// age is the time by which a block gets old: of a row, the smaller of its time
+// and its arrival; of a block, that of its newest row.
+func (r *Ref) age() int64 { return min(r.Meta.MaxTime, r.Meta.Arrival) }
+
+// A View is the blocks of a table at one edit. It never changes.
+type View struct {
+	Seq    uint64 // the last edit it shows
+	Blocks []*Ref // in the order of their edits
+
+	table    *Table
+	gen      uint64
+	released atomic.Bool
+}
+
+// Release lets go of the view's memory. Calling it again does nothing.
+func (v *View) Release() {
+	if !v.released.Swap(true) {
+		v.table.unpin(v.gen)
+	}
+}
+
+// pins counts the views of a table by generation. A drop of blocks ends a
+// generation, so what was dropped is seen by no view of a later one.
+type pins struct {
+	gen     uint64
+	held    []pinCount    // ascending; only generations with views
+	garbage []garbageItem // ascending
+}
+
+type pinCount struct {
+	gen   uint64
+	count int
+}
+
+// garbageItem is memory that views up to gen may still read.
+type garbageItem struct {
+	gen     uint64
+	extents []*extent
+}
+
+func (p *pins) pin() (gen uint64) {
+	if n := len(p.held); n > 0 && p.held[n-1].gen == p.gen {
+		p.held[n-1].count++
+	} else {
+		p.held = append(p.held, pinCount{gen: p.gen, count: 1})
+	}
+	return p.gen
+}
+
+func (p *pins) unpin(gen uint64) {
+	for i := range p.held {
+		if p.held[i].gen == gen {
+			if p.held[i].count--; p.held[i].count == 0 {
+				p.held = append(p.held[:i], p.held[i+1:]...)
+			}
+			return
+		}
+	}
+	panic("BUG: a view is released that was not pinned")
+}
+
+// drop puts extents of dropped blocks aside until no view can see them.
+func (p *pins) drop(extents []*extent) {
+	if len(extents) > 0 {
+		p.garbage = append(p.garbage, garbageItem{gen: p.gen, extents: extents})
+		p.gen++
+	}
+}
+
+// collect takes out the extents that no view can see any more.
+func (p *pins) collect() (free []*extent) {
+	for len(p.garbage) > 0 && (len(p.held) == 0 || p.held[0].gen > p.garbage[0].gen) {
+		free = append(free, p.garbage[0].extents...)
+		p.garbage = p.garbage[1:]
+	}
+	return free
+}
+
+// Pin returns the live blocks of the table. Until it is released, its blocks
+// stay in memory, also those dropped meanwhile, and count in the budget.
+func (t *Table) Pin() *View {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.refs)
+	t.store.pinned.Add(1)
+	return &View{Seq: t.seq, Blocks: t.refs[:n:n], table: t, gen: t.pins.pin()}
+}
+
+func (t *Table) unpin(gen uint64) {
+	t.mu.Lock()
+	t.pins.unpin(gen)
+	free := t.pins.collect()
+	t.mu.Unlock()
+	t.store.pinned.Add(-1)
+	t.store.releaseAll(free)
+}
