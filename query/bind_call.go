@@ -1,0 +1,332 @@
+package query
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// call binds a function or an aggregate.
+func (b *binder) call(e *Call, sc scope) (*Bound, error) {
+	switch e.Name {
+	case "topk", "histogram", "arg_min", "arg_max", "unnest":
+		return nil, errorNotYet(e.Pos, e.Name+"()")
+	}
+	if spec, ok := aggregateByName(e.Name); ok {
+		return b.aggregate(e, spec, sc)
+	}
+	switch {
+	case e.Star:
+		return nil, errorAt(CodeBadRequest, e.Pos, "%s(*): only count takes *", e.Name)
+	case e.Distinct:
+		return nil, errorAt(CodeBadRequest, e.Pos, "DISTINCT stands in count(distinct x) only")
+	case e.Filter != nil:
+		return nil, errorAt(CodeBadRequest, e.Pos, "FILTER stands behind aggregates, %s is none", e.Name)
+	}
+	switch e.Name {
+	case "now":
+		if len(e.Args) > 0 {
+			return nil, errArgCount(e.Pos, "now", 0, 0, len(e.Args))
+		}
+		return constant(storage.Time(b.q.Now), e.Pos), nil
+	case "time", "time_bucket", "date_trunc":
+		return b.timeBucket(e, sc)
+	}
+	return b.function(e.Name, e.Args, e.Pos, sc)
+}
+
+// function binds a call of a scalar function.
+func (b *binder) function(name string, args []Expr, pos Pos, sc scope) (*Bound, error) {
+	f, ok := LookupFunction(name)
+	if !ok {
+		return nil, errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).
+			withHint("%s", didYouMean(name, callNames()))
+	}
+	if len(args) < f.MinArgs || f.MaxArgs >= 0 && len(args) > f.MaxArgs {
+		return nil, errArgCount(pos, name, f.MinArgs, f.MaxArgs, len(args))
+	}
+	n := &Bound{Op: OpCall, Pos: pos}
+	var types []storage.Type
+	for _, arg := range args {
+		x, err := b.expr(arg, sc)
+		if err != nil {
+			return nil, err
+		}
+		n.Args = append(n.Args, x)
+		types = append(types, x.Type)
+	}
+	return b.callOf(f, n, types)
+}
+
+// callOf completes a call whose arguments are bound.
+func (b *binder) callOf(f *Function, n *Bound, types []storage.Type) (*Bound, error) {
+	if f.Name == "nullif" {
+		if n.Args[1] = b.literalTo(n.Args[1], n.Args[0]); n.Args[1] == nil {
+			return n.Args[0], nil
+		}
+		types[1] = n.Args[1].Type
+	}
+	var problem string
+	if n.Type, problem = f.ResultType(types); problem != "" {
+		return nil, errorAt(CodeType, n.Pos, "%s: %s", f.Name, problem)
+	}
+	var err error
+	if n.Func, err = f.Prepare(n.Args); err != nil {
+		return nil, errorAt(CodeBadRequest, n.Pos, "%s: %s", f.Name, err)
+	}
+	return b.fold(n), nil
+}
+
+func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
+	want := strconv.Itoa(atLeast)
+	switch {
+	case atMost < 0:
+		want = "at least " + want
+	case atMost > atLeast:
+		want += " to " + strconv.Itoa(atMost)
+	}
+	if atLeast == 0 && atMost == 0 {
+		want = "no"
+	}
+	noun := " arguments"
+	if want == "1" || want == "at least 1" {
+		noun = " argument"
+	}
+	return errorAt(CodeBadRequest, pos, "%s takes %s%s, found %d", name, want, noun, got)
+}
+
+// callNames are all names that a call may have.
+func callNames() []string {
+	names := append(FunctionNames(), "now", "time", "time_bucket", "date_trunc", "extract")
+	names = append(names, aggregateNames()...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// aggregateSpec is what a name stands for.
+type aggregateSpec struct {
+	kind     AggKind
+	min, max int // arguments
+	param    float64
+	rate     bool // divided by the seconds of the bucket or range
+	cond     bool // the argument is a condition
+	percent  bool // the second argument is the share
+}
+
+func aggregateNames() []string {
+	return []string{"count", "count_if", "sum", "avg", "stddev", "variance", "median", "p50", "p90", "p95", "p99", "p99_9", "percentile",
+		"rate", "hits", "min", "max", "first", "last", "any", "uniq", "uniq_exact", "topk", "histogram", "arg_min", "arg_max"}
+}
+
+// aggregateByName finds an aggregate by its name in lower case.
+func aggregateByName(name string) (aggregateSpec, bool) {
+	one := func(kind AggKind) (aggregateSpec, bool) { return aggregateSpec{kind: kind, min: 1, max: 1}, true }
+	switch name {
+	case "count":
+		return aggregateSpec{kind: AggCount, max: 1}, true
+	case "hits":
+		return aggregateSpec{kind: AggHits}, true
+	case "count_if":
+		return aggregateSpec{kind: AggCount, min: 1, max: 1, cond: true}, true
+	case "rate":
+		return aggregateSpec{kind: AggCount, max: 1, rate: true}, true
+	case "sum":
+		return one(AggSum)
+	case "avg":
+		return one(AggAvg)
+	case "stddev":
+		return one(AggStddev)
+	case "variance":
+		return one(AggVariance)
+	case "min":
+		return one(AggMin)
+	case "max":
+		return one(AggMax)
+	case "first":
+		return one(AggFirst)
+	case "last":
+		return one(AggLast)
+	case "any":
+		return one(AggAny)
+	case "uniq":
+		return one(AggUniq)
+	case "uniq_exact":
+		return one(AggUniqExact)
+	case "median":
+		return aggregateSpec{kind: AggPercentile, min: 1, max: 1, param: 0.5}, true
+	case "percentile":
+		return aggregateSpec{kind: AggPercentile, min: 2, max: 2, percent: true}, true
+	}
+	if share, ok := percentileOfName(name); ok {
+		return aggregateSpec{kind: AggPercentile, min: 1, max: 1, param: share}, true
+	}
+	return aggregateSpec{}, false
+}
+
+// percentileOfName reads p50, p99, p99_9: one or two digits, more behind _.
+func percentileOfName(name string) (float64, bool) {
+	digits, ok := strings.CutPrefix(name, "p")
+	if !ok || digits == "" {
+		return 0, false
+	}
+	whole, part, dotted := strings.Cut(digits, "_")
+	if digitsLen(whole) != len(whole) || len(whole) == 0 || len(whole) > 2 || digitsLen(part) != len(part) || dotted && (part == "" || len(part) > 6) {
+		return 0, false
+	}
+	// One division of whole numbers gives the float64 nearest to the decimal,
+	// the same that percentile(x, 0.999) is given.
+	share, err := strconv.ParseFloat("0."+strings.Repeat("0", 2-len(whole))+whole+part, 64)
+	return share, err == nil
+}
+
+// aggregate binds an aggregate to one of the plan's; equal ones are one.
+func (b *binder) aggregate(e *Call, spec aggregateSpec, sc scope) (*Bound, error) {
+	if sc.inAgg {
+		return nil, errNestedAggregate(e.Pos)
+	}
+	if !sc.aggs {
+		err := errorAt(CodeBadRequest, e.Pos, "the aggregate %s() cannot stand in %s", e.Name, sc.place)
+		if sc.place == "WHERE" {
+			err.Hint = "conditions on aggregates stand in HAVING"
+		}
+		return nil, err
+	}
+	if e.Star && e.Name != "count" {
+		return nil, errorAt(CodeBadRequest, e.Pos, "%s(*): only count takes *", e.Name)
+	}
+	if len(e.Args) < spec.min || len(e.Args) > spec.max {
+		return nil, errArgCount(e.Pos, e.Name, spec.min, spec.max, len(e.Args))
+	}
+	inner := scope{place: e.Name + "()", inAgg: true}
+	if sc.aliases != aliasesNone {
+		inner.aliases = aliasesAfter
+	}
+	agg := Agg{Kind: spec.kind, Param: spec.param}
+	if err := b.aggregateArgs(&agg, e, spec, inner); err != nil {
+		return nil, err
+	}
+	if e.Filter != nil {
+		cond, err := b.condition(e.Filter, inner)
+		if err != nil {
+			return nil, err
+		}
+		b.addAggFilter(&agg, cond)
+	}
+	if err := b.finishAgg(&agg, e, spec); err != nil {
+		return nil, err
+	}
+	n := &Bound{Op: OpAgg, Type: agg.Type, Index: b.addAgg(agg), Pos: e.Pos}
+	if spec.rate {
+		n = &Bound{Op: OpRate, Type: storage.TypeFloat64, Args: []*Bound{n}, Pos: e.Pos}
+	}
+	return n, nil
+}
+
+func (b *binder) aggregateArgs(agg *Agg, e *Call, spec aggregateSpec, inner scope) error {
+	if len(e.Args) == 0 {
+		return nil
+	}
+	if spec.cond {
+		cond, err := b.condition(e.Args[0], inner)
+		if err == nil {
+			b.addAggFilter(agg, cond)
+		}
+		return err
+	}
+	var err error
+	if agg.Arg, err = b.expr(e.Args[0], inner); err != nil {
+		return err
+	}
+	if !spec.percent {
+		return nil
+	}
+	p, err := b.expr(e.Args[1], inner)
+	if err != nil {
+		return err
+	}
+	share, ok := FloatOf(p.Const)
+	if p.Op != OpConst || !ok || share < 0 || share > 1 {
+		return errorAt(CodeBadRequest, e.Args[1].Position(), "the share of a percentile is a constant from 0 to 1").
+			withHint("percentile(x, 0.99) is p99(x)")
+	}
+	agg.Param = share
+	return nil
+}
+
+// addAggFilter makes an aggregate take only rows that meet a condition too.
+func (b *binder) addAggFilter(agg *Agg, cond *Bound) {
+	if cond.Op == OpConst && cond.Const.Type == storage.TypeBool && cond.Const.Int != 0 {
+		return
+	}
+	if agg.Filter == nil {
+		agg.Filter = cond
+		return
+	}
+	agg.Filter = &Bound{Op: OpAnd, Type: storage.TypeBool, Args: []*Bound{agg.Filter, cond}, Pos: cond.Pos}
+}
+
+// finishAgg lowers what is written in terms of the plan's kinds, checks types
+// and sets that of the result.
+func (b *binder) finishAgg(agg *Agg, e *Call, spec aggregateSpec) error {
+	t := storage.TypeNull
+	if agg.Arg != nil {
+		t = agg.Arg.Type
+	}
+	if e.Distinct {
+		switch {
+		case e.Name == "count":
+			agg.Kind = AggUniqExact
+		case agg.Kind == AggMin, agg.Kind == AggMax, agg.Kind == AggUniq, agg.Kind == AggUniqExact, agg.Kind == AggAny:
+		default:
+			return errorAt(CodeType, e.Pos, "%s(distinct x) is not possible", e.Name).withHint("count(distinct x) is")
+		}
+	}
+	if spec.rate && agg.Arg != nil {
+		agg.Kind = AggSum
+	}
+	if agg.Kind == AggCount && agg.Arg != nil && agg.Arg.Op == OpConst && !agg.Arg.Const.IsNull() {
+		agg.Arg = nil
+	}
+	switch agg.Kind {
+	case AggCount, AggHits, AggUniq, AggUniqExact:
+		agg.Type = storage.TypeInt64
+	case AggSum:
+		agg.Type = storage.TypeFloat64
+		if t == storage.TypeInt64 || t == storage.TypeBool {
+			agg.Type = storage.TypeInt64
+		}
+	case AggMin, AggMax, AggFirst, AggLast, AggAny:
+		if agg.Type = t; t == storage.TypeNull {
+			agg.Type = storage.TypeString
+		}
+	default:
+		agg.Type = storage.TypeFloat64
+	}
+	return checkAggType(agg.Kind, e, t)
+}
+
+func checkAggType(kind AggKind, e *Call, t storage.Type) error {
+	bad := false
+	switch kind {
+	case AggMin, AggMax:
+		bad = t == storage.TypeList
+	case AggSum, AggAvg, AggStddev, AggVariance, AggPercentile:
+		bad = t == storage.TypeList || t == storage.TypeTime
+	}
+	if bad {
+		return errorAt(CodeType, e.Pos, "%s() cannot be taken of a value of type %s", e.Name, t)
+	}
+	return nil
+}
+
+func (b *binder) addAgg(agg Agg) int {
+	for i, a := range b.plan.Aggs {
+		if sameAgg(a, agg) {
+			return i
+		}
+	}
+	b.plan.Aggs = append(b.plan.Aggs, agg)
+	return len(b.plan.Aggs) - 1
+}

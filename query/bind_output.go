@@ -1,0 +1,266 @@
+package query
+
+import (
+	"strconv"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// finishOutputs makes the plan's outputs out of the items, with what ORDER BY
+// and LIMIT BY need hidden behind them.
+func (b *binder) finishOutputs() error {
+	p := b.plan
+	p.Grouped = p.Grouped || len(p.Aggs) > 0
+	if p.Grouped {
+		for _, item := range b.sel.Items {
+			if item.Star {
+				return errorAt(CodeBadRequest, item.Pos, "* cannot be selected from groups").
+					withHint("name the columns of GROUP BY, and aggregates such as count()")
+			}
+		}
+	}
+	shift := b.prependKeys()
+	for _, terms := range [][]boundOrder{b.order, b.limitBy} {
+		for i := range terms {
+			if terms[i].item >= 0 {
+				terms[i].item += shift
+			}
+		}
+	}
+	for _, item := range b.items {
+		if err := b.addOutput(item.name, item.expr, false); err != nil {
+			return err
+		}
+	}
+	b.makeNamesUnique()
+	for _, o := range b.limitBy {
+		i, err := b.refOutput(o)
+		if err != nil {
+			return err
+		}
+		p.Limit.By = append(p.Limit.By, i)
+	}
+	if b.having == nil {
+		return nil
+	}
+	var err error
+	p.Having, err = b.overGroups(b.having)
+	return err
+}
+
+// prependKeys lets the groups of a text begun with FROM show what they are
+// grouped by. It returns by how many places the items have moved.
+func (b *binder) prependKeys() int {
+	if !b.sel.FromFirst {
+		return 0
+	}
+	var front []boundItem
+	for _, k := range b.plan.Keys {
+		shown := k.Expr.Op == OpConst
+		for _, item := range b.items {
+			shown = shown || sameBound(item.expr, k.Expr)
+		}
+		if !shown {
+			front = append(front, boundItem{name: k.Name, expr: k.Expr})
+		}
+	}
+	b.items = append(front, b.items...)
+	return len(front)
+}
+
+// refOutput returns the output that a term of ORDER BY or LIMIT BY means.
+func (b *binder) refOutput(o boundOrder) (int, error) {
+	if o.item >= 0 {
+		return o.item, nil
+	}
+	return b.hiddenOutput(o.text, o.expr)
+}
+
+// addOutput appends an output; what groups have is checked here.
+func (b *binder) addOutput(name string, e *Bound, hidden bool) error {
+	e, err := b.overGroups(e)
+	if err != nil {
+		return err
+	}
+	out := Output{Name: name, Type: e.Type, Expr: e, Hidden: hidden}
+	if out.Type == storage.TypeNull {
+		out.Type = storage.TypeString
+	}
+	b.plan.Outputs = append(b.plan.Outputs, out)
+	return nil
+}
+
+// hiddenOutput returns the output with this expression, adding a hidden one if
+// there is none.
+func (b *binder) hiddenOutput(name string, e *Bound) (int, error) {
+	over, err := b.overGroups(e)
+	if err != nil {
+		return 0, err
+	}
+	for i, out := range b.plan.Outputs {
+		if sameBound(out.Expr, over) {
+			return i, nil
+		}
+	}
+	return len(b.plan.Outputs), b.addOutput(name, over, true)
+}
+
+// makeNamesUnique gives the second of equal names _2, and so on.
+func (b *binder) makeNamesUnique() {
+	taken := make(map[string]bool)
+	for _, out := range b.plan.Outputs {
+		taken[out.Name] = true
+	}
+	seen := make(map[string]bool)
+	for i := range b.plan.Outputs {
+		out := &b.plan.Outputs[i]
+		if !seen[out.Name] {
+			seen[out.Name] = true
+			continue
+		}
+		for n := 2; ; n++ {
+			if name := out.Name + "_" + strconv.Itoa(n); !taken[name] {
+				out.Name = name
+				taken[name], seen[name] = true, true
+				break
+			}
+		}
+	}
+}
+
+// overGroups rewrites an expression over columns and aggregates into one over
+// keys and aggregates. Plans of rows keep theirs.
+func (b *binder) overGroups(e *Bound) (*Bound, error) {
+	if !b.plan.Grouped {
+		return e, nil
+	}
+	switch e.Op {
+	case OpKey, OpAgg:
+		return e, nil
+	case OpConst:
+		return e, nil
+	}
+	for i, k := range b.plan.Keys {
+		if sameBound(k.Expr, e) {
+			return &Bound{Op: OpKey, Type: k.Type, Index: i, Pos: e.Pos}, nil
+		}
+	}
+	if e.Op == OpColumn {
+		name := b.plan.Columns[e.Index].Name
+		return nil, errorAt(CodeBadRequest, e.Pos, "`%s` is neither in GROUP BY nor in an aggregate", name).
+			withHint("add it to GROUP BY, or write any(%s)", name)
+	}
+	copied := *e
+	copied.Args = make([]*Bound, len(e.Args))
+	for i, arg := range e.Args {
+		var err error
+		if copied.Args[i], err = b.overGroups(arg); err != nil {
+			return nil, err
+		}
+	}
+	return &copied, nil
+}
+
+// finishOrder makes the order total: what ORDER BY says or the default, then
+// the remaining outputs from left to right.
+func (b *binder) finishOrder() error {
+	visible := 0
+	for _, out := range b.plan.Outputs {
+		if !out.Hidden {
+			visible++
+		}
+	}
+	var err error
+	switch {
+	case len(b.order) > 0:
+		err = b.writtenOrder()
+	case b.plan.Grouped:
+		err = b.groupsOrder(visible)
+	default:
+		var i int
+		if i, err = b.hiddenOutput(storage.TimeColumn, b.column(storage.TimeColumn, Pos{})); err == nil {
+			b.orderBy(i, true, false)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for i := range visible {
+		b.orderBy(i, false, false)
+	}
+	if b.plan.Limit.WithOther {
+		return b.checkOther()
+	}
+	return nil
+}
+
+func (b *binder) writtenOrder() error {
+	for _, o := range b.order {
+		i, err := b.refOutput(o)
+		if err != nil {
+			return err
+		}
+		b.orderBy(i, o.desc, o.null == NullsFirst)
+	}
+	return nil
+}
+
+// groupsOrder is the order of groups without ORDER BY: time buckets as they
+// are written, then the first aggregate from the top, then the keys.
+func (b *binder) groupsOrder(visible int) error {
+	for i, k := range b.plan.Keys {
+		if k.TimeBucket {
+			if err := b.orderByKey(i); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range visible {
+		if hasAgg(b.plan.Outputs[i].Expr) {
+			b.orderBy(i, true, false)
+			break
+		}
+	}
+	for i := range b.plan.Keys {
+		if err := b.orderByKey(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *binder) orderByKey(key int) error {
+	k := b.plan.Keys[key]
+	i, err := b.hiddenOutput(k.Name, k.Expr)
+	if err == nil {
+		b.orderBy(i, false, false)
+	}
+	return err
+}
+
+// orderBy appends a term, unless an earlier one orders by the same output.
+func (b *binder) orderBy(output int, desc, nullsFirst bool) {
+	for _, o := range b.plan.Order {
+		if o.Output == output {
+			return
+		}
+	}
+	out := b.plan.Outputs[output]
+	b.plan.Order = append(b.plan.Order, OrderTerm{
+		Output: output, Desc: desc, NullsFirst: nullsFirst,
+		Digits12: out.Type == storage.TypeFloat64 && hasAgg(out.Expr),
+	})
+}
+
+// checkOther refuses WITH OTHER where there is nothing to put together.
+func (b *binder) checkOther() error {
+	if !b.plan.Grouped {
+		return errorAt(CodeBadRequest, b.other, "WITH OTHER needs GROUP BY")
+	}
+	for _, k := range b.plan.Keys {
+		if !k.TimeBucket {
+			return nil
+		}
+	}
+	return errorAt(CodeBadRequest, b.other, "WITH OTHER needs a key in GROUP BY that is not a time bucket")
+}
