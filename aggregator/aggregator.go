@@ -1,0 +1,251 @@
+package aggregator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Config is what an Aggregator stands on.
+type Config struct {
+	Name    string
+	Version string
+	DataDir string // where the book of promises is kept; "": in memory only
+	Now     func() time.Time
+	Log     *slog.Logger
+	Seed    uint64 // of the random choices; tests fix it
+}
+
+// Aggregator answers queries from many leaves and places batches on them. It
+// is a query.Runner.
+type Aggregator struct {
+	cfg  Config
+	book *book
+	file *bookFile
+
+	mu    sync.Mutex
+	nodes map[string]*node
+	rand  *rand.Rand
+
+	chunks  chan struct{} // a place for each decoded chunk in memory
+	queries queries
+	metrics *metrics
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+var _ query.Runner = (*Aggregator)(nil)
+
+// New returns an aggregator without leaves, with the promises its data
+// directory remembers. Close ends it.
+func New(cfg Config) (*Aggregator, error) {
+	b, f, err := openBook(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &Aggregator{
+		cfg: cfg, book: b, file: f, nodes: make(map[string]*node),
+		rand:   rand.New(rand.NewPCG(cfg.Seed, 0x6b656c70)),
+		chunks: make(chan struct{}, chunksTotal),
+		ctx:    ctx, cancel: cancel,
+	}
+	a.metrics = newMetrics(a)
+	for _, name := range b.names() {
+		a.nodes[name] = &node{name: name, state: StateDown}
+	}
+	a.work.Go(a.syncBook)
+	return a, nil
+}
+
+// Close stops listening to leaves and writes the book to disk. Requests in
+// flight must have ended.
+func (a *Aggregator) Close() error {
+	a.cancel()
+	a.work.Wait()
+	return a.file.close()
+}
+
+// syncBook brings the book to the disk twice a second, as often as leaves do
+// their rows.
+func (a *Aggregator) syncBook() {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := a.file.sync(); err != nil {
+				a.cfg.Log.Error("promises are not on disk", "error", err)
+			}
+		case <-a.ctx.Done():
+			return
+		}
+	}
+}
+
+// NodeState is a leaf's state as /v1/cluster names it.
+type NodeState string
+
+// States of a leaf.
+const (
+	StateJoining    NodeState = "joining"
+	StateUp         NodeState = "up"
+	StateDraining   NodeState = "draining"
+	StateRestarting NodeState = "restarting"
+	StateDown       NodeState = "down"
+	StateSuspended  NodeState = "suspended"
+)
+
+// node is one leaf the aggregator knows. Its fields are guarded by Aggregator.mu.
+type node struct {
+	name    string
+	address string
+	state   NodeState
+	leaf    wire.Leaf // nil: not reachable now
+	free    uint64    // bytes of memory left, as last heard
+	local   bool
+	heard   time.Time // of the last Update
+	ready   bool      // its first Update has been applied since it was attached
+	stop    context.CancelFunc
+	done    chan struct{}
+}
+
+// Attach makes a leaf reachable under its name and begins to listen to its
+// promises. A leaf attached before under the name is detached first.
+func (a *Aggregator) Attach(name, address string, leaf wire.Leaf, local bool) {
+	a.Detach(name, StateDown)
+	ctx, stop := context.WithCancel(a.ctx)
+	a.mu.Lock()
+	n := a.nodes[name]
+	if n == nil {
+		n = &node{name: name}
+		a.nodes[name] = n
+	}
+	n.address, n.leaf, n.local, n.state = address, leaf, local, StateJoining
+	n.ready, n.stop, n.done = false, stop, make(chan struct{})
+	done := n.done
+	a.mu.Unlock()
+	a.work.Go(func() {
+		defer close(done)
+		a.listen(ctx, n, leaf)
+	})
+}
+
+// Detach says that a leaf can not be reached for now; its promises stay.
+func (a *Aggregator) Detach(name string, state NodeState) {
+	a.mu.Lock()
+	n := a.nodes[name]
+	if n == nil {
+		a.mu.Unlock()
+		return
+	}
+	stop, done := n.stop, n.done
+	n.leaf, n.stop, n.state, n.ready = nil, nil, state, false
+	a.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-done
+	}
+}
+
+// SetState notes what the membership says of a leaf, and its free memory in bytes.
+func (a *Aggregator) SetState(name string, state NodeState, free uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := a.nodes[name]; n != nil {
+		n.state, n.free = state, free
+	}
+}
+
+// listen follows a leaf's promises until ctx ends, beginning anew with a full
+// update each time the stream breaks.
+func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
+	wait := 50 * time.Millisecond
+	for {
+		err := leaf.Subscribe(ctx, a.cfg.Name, func(u *wire.Update) error {
+			wait = 50 * time.Millisecond
+			return a.hear(n, u)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		a.cfg.Log.Warn("lost a leaf's promises, asking again", "leaf", n.name, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+// hear takes an Update in: into the book, onto the journal, and then the leaf
+// may acknowledge the rows.
+func (a *Aggregator) hear(n *node, u *wire.Update) error {
+	if u.Leaf != n.name {
+		return fmt.Errorf("leaf %q calls itself %q", n.name, u.Leaf)
+	}
+	now := a.cfg.Now()
+	if u.Full || len(u.Tables) > 0 {
+		a.book.apply(u, now.UnixNano())
+		if err := a.file.write(a.book, &bookRecord{Update: u, At: now.UnixNano()}); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	n.heard = now
+	n.ready = true
+	if n.state == StateJoining {
+		n.state = StateUp
+	}
+	a.mu.Unlock()
+	return nil
+}
+
+// seat is a node at one moment.
+type seat struct {
+	name  string
+	leaf  wire.Leaf
+	state NodeState
+	lease bool // its promise holds now
+	free  uint64
+	local bool
+}
+
+// seats lists the known leaves by name.
+func (a *Aggregator) seats() []seat {
+	now := a.cfg.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := make([]seat, 0, len(a.nodes))
+	for _, n := range a.nodes {
+		list = append(list, seat{
+			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local,
+			lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
+		})
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
+	return list
+}
+
+// Ready tells whether every leaf of this process has told its promises, so that
+// answers are as complete as they can be.
+func (a *Aggregator) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.nodes {
+		if n.local && !n.ready {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,364 @@
+package aggregator
+
+import (
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// book is what every leaf has promised, by leaf and table. It survives a
+// restart of the aggregator (bookfile.go), so a leaf that is dead when the
+// aggregator comes up is still counted as missing.
+type book struct {
+	mu     sync.Mutex
+	leaves map[string]*leafPage
+}
+
+// leafPage is the promise of one leaf.
+type leafPage struct {
+	Leaf, ID   string
+	Shard      uint64
+	Born       int64
+	Epoch, Seq uint64
+	Suspended  bool
+	Tables     map[string]*tablePage
+	// Lost is rows that were promised and that the leaf came back without, by
+	// table; they stay expected until retention passes them or an operator
+	// forgets them.
+	Lost map[string][]storage.TimeCount
+}
+
+// tablePage is the promise of one leaf for one table.
+type tablePage struct {
+	Incarnation     uint64
+	Added           uint64
+	Buckets         map[bucket]uint64 `json:"-"`
+	Schema          query.Schema
+	Settings        storage.Settings
+	Rows, Bytes     uint64
+	Horizon, Newest int64
+}
+
+// bucket names a TimeCount.
+type bucket struct{ From, Width int64 }
+
+func newBook() *book { return &book{leaves: make(map[string]*leafPage)} }
+
+// apply takes in an Update. Values are absolute, so a repeat does no harm.
+func (b *book) apply(u *wire.Update, now int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[u.Leaf]
+	if page == nil {
+		page = &leafPage{Leaf: u.Leaf, Tables: make(map[string]*tablePage), Lost: make(map[string][]storage.TimeCount)}
+		b.leaves[u.Leaf] = page
+	}
+	if u.Full {
+		page.restart(u)
+	}
+	page.ID, page.Shard, page.Born, page.Epoch, page.Seq = u.ID, u.Shard, u.Born, u.Epoch, u.Seq
+	for i := range u.Tables {
+		page.applyTable(&u.Tables[i], now)
+	}
+}
+
+// restart makes room for a full update. What had been promised and is neither
+// there any more nor explained is moved to Lost. A leaf whose edit log goes at
+// least as far as the book knew it, in the same memory, has lost nothing: every
+// row that went, went by an edit.
+func (p *leafPage) restart(u *wire.Update) {
+	intact := p.ID == "" || (u.ID == p.ID && u.Epoch == p.Epoch && u.Seq >= p.Seq)
+	old := p.Tables
+	p.Tables = make(map[string]*tablePage, len(u.Tables))
+	if intact {
+		return
+	}
+	now := make(map[string]*wire.TableUpdate, len(u.Tables))
+	for i := range u.Tables {
+		now[u.Tables[i].Table] = &u.Tables[i]
+	}
+	for name, was := range old {
+		is := now[name]
+		switch {
+		case is == nil || u.ID != p.ID:
+			p.Lost[name] = append(p.Lost[name], histogram(was.Buckets)...)
+		case is.Incarnation != was.Incarnation || is.Added >= was.Added:
+		default:
+			p.Lost[name] = append(p.Lost[name], missing(was, is, was.Added-is.Added)...)
+		}
+	}
+}
+
+// missing finds the buckets of rows that were promised and are gone, newest
+// first, count rows in all: an edit log loses its end, never its middle.
+func missing(was *tablePage, is *wire.TableUpdate, count uint64) []storage.TimeCount {
+	left := make(map[bucket]uint64, len(was.Buckets))
+	for k, rows := range was.Buckets {
+		left[k] = rows
+	}
+	for _, c := range is.Buckets {
+		k := bucket{c.From, c.Width}
+		if left[k] <= c.Rows {
+			delete(left, k)
+		} else {
+			left[k] -= c.Rows
+		}
+	}
+	candidates := histogram(left)
+	var lost []storage.TimeCount
+	for i := len(candidates) - 1; i >= 0 && count > 0; i-- {
+		c := candidates[i]
+		c.Rows = min(c.Rows, count)
+		count -= c.Rows
+		lost = append(lost, c)
+	}
+	if count > 0 { // merged into other buckets since: the time is not known
+		lost = append(lost, storage.TimeCount{From: math.MinInt64, Width: 0, Rows: count})
+	}
+	return lost
+}
+
+func (p *leafPage) applyTable(t *wire.TableUpdate, now int64) {
+	if t.Dropped {
+		delete(p.Tables, t.Table)
+		delete(p.Lost, t.Table)
+		return
+	}
+	page := p.Tables[t.Table]
+	if page == nil || page.Incarnation != t.Incarnation {
+		page = &tablePage{Incarnation: t.Incarnation, Buckets: make(map[bucket]uint64)}
+		p.Tables[t.Table] = page
+	}
+	page.Added, page.Horizon, page.Newest = t.Added, t.Horizon, t.Newest
+	page.Rows, page.Bytes, page.Settings = t.Rows, t.Bytes, t.Settings
+	if t.Schema != nil {
+		page.Schema = t.Schema
+	}
+	for _, c := range t.Buckets {
+		k := bucket{c.From, c.Width}
+		if c.Rows == 0 {
+			delete(page.Buckets, k)
+		} else {
+			page.Buckets[k] = c.Rows
+		}
+	}
+	if age := t.Settings.RetentionAge; age > 0 {
+		p.forgetLostBefore(t.Table, now-int64(age))
+	}
+}
+
+// forgetLostBefore drops lost rows that retention would have taken by now.
+func (p *leafPage) forgetLostBefore(table string, cut int64) {
+	kept := p.Lost[table][:0]
+	for _, c := range p.Lost[table] {
+		if c.Width == 0 || bucketEnd(c) > cut {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		delete(p.Lost, table)
+		return
+	}
+	p.Lost[table] = kept
+}
+
+// histogram lists buckets by time.
+func histogram(buckets map[bucket]uint64) []storage.TimeCount {
+	list := make([]storage.TimeCount, 0, len(buckets))
+	for k, rows := range buckets {
+		list = append(list, storage.TimeCount{From: k.From, Width: k.Width, Rows: rows})
+	}
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].From != list[j].From {
+			return list[i].From < list[j].From
+		}
+		return list[i].Width < list[j].Width
+	})
+	return list
+}
+
+// touching keeps the buckets that touch a range; each counts whole, so that
+// what is expected errs upwards.
+func touching(list []storage.TimeCount, r query.Range) (kept []storage.TimeCount, rows uint64) {
+	for _, c := range list {
+		if c.Width == 0 || (c.From < r.To && bucketEnd(c) > r.From) {
+			kept = append(kept, c)
+			rows += c.Rows
+		}
+	}
+	return kept, rows
+}
+
+// bucketEnd is the first time after a bucket, or the end of time.
+func bucketEnd(c storage.TimeCount) int64 {
+	if c.From > math.MaxInt64-c.Width {
+		return math.MaxInt64
+	}
+	return c.From + c.Width
+}
+
+// promised is what the book expects of a leaf for a table in a range.
+func (b *book) promised(leaf, table string, r query.Range) []storage.TimeCount {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	if page == nil || page.Tables[table] == nil {
+		return nil
+	}
+	kept, _ := touching(histogram(page.Tables[table].Buckets), r)
+	return kept
+}
+
+// lost is what a leaf came back without, for a table in a range.
+func (b *book) lost(leaf, table string, r query.Range) []storage.TimeCount {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	if page == nil {
+		return nil
+	}
+	kept, _ := touching(page.Lost[table], r)
+	return kept
+}
+
+// schema is the types of a table's columns over all leaves, the absent ones
+// too, and the range of the times its rows have.
+func (b *book) schema(table string) (schema query.Schema, from, to int64, known bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	schema = make(query.Schema)
+	from, to = math.MaxInt64, math.MinInt64
+	for _, page := range b.leaves {
+		t := page.Tables[table]
+		if t == nil {
+			continue
+		}
+		known = true
+		for name, types := range t.Schema {
+			schema[name] |= types
+		}
+		for k := range t.Buckets {
+			from = min(from, k.From)
+			to = max(to, min(bucketEnd(storage.TimeCount{From: k.From, Width: k.Width}), t.Newest+1))
+		}
+	}
+	if from > to {
+		return schema, 0, 0, known
+	}
+	return schema, from, to, known
+}
+
+// addTypes teaches the book types that a leaf reported outside its updates.
+func (b *book) addTypes(leaf, table string, schema query.Schema) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	if page == nil || page.Tables[table] == nil {
+		return
+	}
+	merged := maps.Clone(page.Tables[table].Schema)
+	if merged == nil {
+		merged = make(query.Schema)
+	}
+	for name, types := range schema {
+		merged[name] |= types
+	}
+	page.Tables[table].Schema = merged
+}
+
+// forget takes a leaf and all it promised out of the book.
+func (b *book) forget(leaf string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.leaves, leaf)
+}
+
+// change alters what the book says of a leaf, if it knows it.
+func (b *book) change(leaf string, alter func(*leafPage)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if page := b.leaves[leaf]; page != nil {
+		alter(page)
+	}
+}
+
+// has tells whether the book knows a leaf.
+func (b *book) has(leaf string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.leaves[leaf] != nil
+}
+
+// names lists the leaves in the book.
+func (b *book) names() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.leaves))
+}
+
+// hasTable tells whether the leaf has promised anything for the table.
+func (b *book) hasTable(leaf, table string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	return page != nil && page.Tables[table] != nil
+}
+
+// edges is the newest time of a leaf's rows of a table and its horizon, in ns.
+func (b *book) edges(leaf, table string) (newest, horizon int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if page := b.leaves[leaf]; page != nil && page.Tables[table] != nil {
+		return page.Tables[table].Newest, page.Tables[table].Horizon
+	}
+	return 0, 0
+}
+
+// expected is all that any leaf has promised for a table in a range.
+func (b *book) expected(table string, r query.Range) []storage.TimeCount {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sum := make(map[bucket]uint64)
+	for _, page := range b.leaves {
+		if t := page.Tables[table]; t != nil {
+			for k, rows := range t.Buckets {
+				sum[k] += rows
+			}
+		}
+	}
+	kept, _ := touching(histogram(sum), r)
+	return kept
+}
+
+// suspended is the set of leaves that take no batches.
+func (b *book) suspended() map[string]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	set := make(map[string]bool)
+	for _, page := range b.leaves {
+		if page.Suspended {
+			set[page.Leaf] = true
+		}
+	}
+	return set
+}
+
+// tableNames lists the tables that any leaf has rows of.
+func (b *book) tableNames() iter.Seq[string] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	set := make(map[string]struct{})
+	for _, page := range b.leaves {
+		for name := range page.Tables {
+			set[name] = struct{}{}
+		}
+	}
+	return maps.Keys(set)
+}

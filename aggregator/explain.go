@@ -1,0 +1,102 @@
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// explanation is how a query would run, as JSON.
+type explanation struct {
+	Table   string                     `json:"table"`
+	Range   rangeJSON                  `json:"range"`
+	Columns []string                   `json:"columns"` // name and type of every column read
+	Leaves  map[string]json.RawMessage `json:"leaves"`  // what each leaf would do
+	Missing []LeafMissing              `json:"missing"`
+}
+
+// explain asks every leaf how it would run a SELECT.
+func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error) {
+	table, err := query.TableOf(ask.SQL)
+	if err != nil {
+		return nil, err
+	}
+	schema, from, to, _ := a.book.schema(table)
+	q := &query.Query{SQL: ask.SQL, Now: a.cfg.Now().UnixNano(), Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to}
+	plan, err := q.Plan()
+	if err != nil {
+		return nil, err
+	}
+	out := &explanation{Table: plan.Table, Range: rangeJSON{timeOrNil(plan.Range.From), timeOrNil(plan.Range.To)},
+		Columns: []string{}, Leaves: make(map[string]json.RawMessage)}
+	for _, c := range plan.Columns {
+		out.Columns = append(out.Columns, c.Name+" "+c.Type.String())
+	}
+	type named struct {
+		name string
+		body json.RawMessage
+	}
+	got, asked := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (named, error) {
+		st, err := l.Status(ctx)
+		if err != nil {
+			return named{}, err
+		}
+		body, err := l.Explain(ctx, q)
+		return named{st.Name, body}, err
+	})
+	for _, g := range got {
+		out.Leaves[g.name] = g.body
+	}
+	out.Missing = asked.Missing
+	return out, nil
+}
+
+// serveExplain is POST /v1/explain; the body is that of /v1/query, with or
+// without EXPLAIN in front of the SELECT.
+func (a *Aggregator) serveExplain(w http.ResponseWriter, r *http.Request) error {
+	ask, err := readAsk(r)
+	if err != nil {
+		return err
+	}
+	out, err := a.explain(r.Context(), ask)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+// explainStatement answers EXPLAIN SELECT ...: one row per leaf and fact.
+func (a *Aggregator) explainStatement(ctx context.Context, ask Ask) (*Answer, error) {
+	out, err := a.explain(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	res := newResult("leaf", storage.TypeString, "what", storage.TypeString, "value", storage.TypeString)
+	var leaves []string
+	for leaf := range out.Leaves {
+		leaves = append(leaves, leaf)
+	}
+	slices.Sort(leaves)
+	for _, leaf := range leaves {
+		var facts map[string]json.RawMessage
+		if err := json.Unmarshal(out.Leaves[leaf], &facts); err != nil {
+			return nil, err
+		}
+		var names []string
+		for name := range facts {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			addRow(res, storage.String(leaf), storage.String(name), storage.String(strings.Trim(string(facts[name]), `"`)))
+		}
+	}
+	return a.statementAnswer(res, LeavesAsked{Total: len(out.Leaves) + len(out.Missing), Answered: len(out.Leaves), Missing: out.Missing}), nil
+}

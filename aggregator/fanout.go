@@ -1,0 +1,212 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Reasons for which a leaf is missing from an answer.
+const (
+	reasonTimeout     = "timeout"
+	reasonDown        = "down"
+	reasonRestarting  = "restarting"
+	reasonLoading     = "loading"
+	reasonLost        = "lost"
+	reasonUnsupported = "unsupported"
+)
+
+// reply is what came of asking one leaf.
+type reply struct {
+	seat    seat
+	partial *query.Partial
+	err     error
+}
+
+// Run asks every leaf that may hold rows and merges what comes back in time.
+// A leaf that does not answer is in the Partial's Leaves with its reason and
+// with what it had promised for the range.
+func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, error) {
+	plan, err := q.Plan()
+	if err != nil {
+		return nil, err
+	}
+	seats := a.seats()
+	replies := make(chan reply, len(seats)) // every sender finds room, so none leaks
+	waiting := make(map[string]seat)
+	var parts []*query.Partial
+	askCtx, cancel := leafContext(ctx)
+	defer cancel()
+	for _, s := range seats {
+		switch {
+		case s.leaf == nil || s.state == StateDown:
+			parts = append(parts, a.absent(plan, s, reasonOf(s)))
+		case s.lease && !s.local && a.owesNothing(s.name, plan):
+			parts = append(parts, a.skippedLeaf(plan, s))
+		default:
+			waiting[s.name] = s
+			go func() {
+				p, err := s.leaf.Run(askCtx, q)
+				replies <- reply{s, p, err}
+			}()
+		}
+	}
+	for len(waiting) > 0 {
+		select {
+		case r := <-replies:
+			delete(waiting, r.seat.name)
+			p, err := a.heed(plan, r)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, p)
+		case <-askCtx.Done():
+			if ctx.Err() == context.Canceled {
+				return nil, ctx.Err()
+			}
+			for _, s := range drain(replies, waiting, func(r reply) {
+				if p, err := a.heed(plan, r); err == nil {
+					parts = append(parts, p)
+				}
+			}) {
+				parts = append(parts, a.absent(plan, s, reasonTimeout))
+			}
+			clear(waiting)
+		}
+	}
+	return query.Merge(plan, parts)
+}
+
+// drain takes the replies that are there already and returns the seats that
+// have not replied.
+func drain(replies chan reply, waiting map[string]seat, take func(reply)) map[string]seat {
+	for {
+		select {
+		case r := <-replies:
+			delete(waiting, r.seat.name)
+			take(r)
+		default:
+			return waiting
+		}
+	}
+}
+
+// leafContext hands the deadline down, less the time merging takes.
+func leafContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithDeadline(ctx, deadline.Add(-min(max(left/mergeShare, mergeTimeMin), mergeTimeMax)))
+}
+
+// heed turns one leaf's reply into a Partial. Only an error that condemns the
+// query as a whole comes back as one.
+func (a *Aggregator) heed(plan *query.Plan, r reply) (*query.Partial, error) {
+	if r.err == nil {
+		r.err = checkReply(plan, r)
+	}
+	if r.err == nil {
+		a.addLost(plan, r)
+		return r.partial, nil
+	}
+	var coded *wire.Error
+	if errors.As(r.err, &coded) && coded.Code == wire.CodeStaleSchema {
+		return nil, &staleError{leaf: r.seat.name, err: coded}
+	}
+	var bad *query.Error
+	if errors.As(r.err, &bad) {
+		return nil, bad
+	}
+	reason := reasonDown
+	switch {
+	case errors.Is(r.err, context.DeadlineExceeded):
+		reason = reasonTimeout
+	case coded == nil:
+		reason = reasonUnsupported // it answered, but not this plan
+	case coded.Code == wire.CodeLoading:
+		reason = reasonLoading
+	case coded.Code == wire.CodeClosing:
+		reason = reasonRestarting
+	case coded.Code == wire.CodeBad:
+		reason = reasonUnsupported
+	}
+	a.cfg.Log.Warn("a leaf did not answer", "leaf", r.seat.name, "reason", reason, "error", r.err)
+	return a.absent(plan, r.seat, reason), nil
+}
+
+// checkReply refuses a Partial that is not the leaf's answer to this plan.
+func checkReply(plan *query.Plan, r reply) error {
+	if err := query.CheckPartial(plan, r.partial); err != nil {
+		return err
+	}
+	if len(r.partial.Leaves) != 1 || r.partial.Leaves[0].Leaf != r.seat.name {
+		return fmt.Errorf("leaf %s answers in the name of %d others", r.seat.name, len(r.partial.Leaves))
+	}
+	return nil
+}
+
+// staleError says that a leaf has a type the plan does not know of.
+type staleError struct {
+	leaf string
+	err  error
+}
+
+func (e *staleError) Error() string { return fmt.Sprintf("leaf %s: %v", e.leaf, e.err) }
+
+// reasonOf says why a leaf is not even asked.
+func reasonOf(s seat) string {
+	if s.state == StateRestarting || s.state == StateJoining || s.state == StateDraining {
+		return reasonRestarting
+	}
+	return reasonDown
+}
+
+// absent is the Partial of a leaf that can not be read: nothing but its promise.
+func (a *Aggregator) absent(plan *query.Plan, s seat, reason string) *query.Partial {
+	p := query.NewPartial(plan)
+	hist := a.book.promised(s.name, plan.Table, plan.Range)
+	report := query.LeafReport{Leaf: s.name, Reason: reason}
+	if len(hist) > 0 {
+		report.Skipped = append(report.Skipped, query.Skipped{Reason: reason, Hist: hist})
+	}
+	if lost := a.book.lost(s.name, plan.Table, plan.Range); len(lost) > 0 {
+		report.Skipped = append(report.Skipped, query.Skipped{Reason: reasonLost, Hist: lost})
+	}
+	p.Leaves = []query.LeafReport{report}
+	return p
+}
+
+// owesNothing tells whether a leaf has promised that it has no row in the range.
+func (a *Aggregator) owesNothing(leaf string, plan *query.Plan) bool {
+	return len(a.book.promised(leaf, plan.Table, plan.Range)) == 0 && a.book.hasTable(leaf, plan.Table)
+}
+
+// skippedLeaf is the Partial of a leaf that need not be asked.
+func (a *Aggregator) skippedLeaf(plan *query.Plan, s seat) *query.Partial {
+	p := query.NewPartial(plan)
+	report := query.LeafReport{Leaf: s.name}
+	if lost := a.book.lost(s.name, plan.Table, plan.Range); len(lost) > 0 {
+		report.Skipped = []query.Skipped{{Reason: reasonLost, Hist: lost}}
+	}
+	p.Leaves = []query.LeafReport{report}
+	p.Newest, p.Horizon = a.book.edges(s.name, plan.Table)
+	return p
+}
+
+// addLost adds to a leaf's report what it came back without.
+func (a *Aggregator) addLost(plan *query.Plan, r reply) {
+	for i := range r.partial.Leaves {
+		report := &r.partial.Leaves[i]
+		var lost []storage.TimeCount
+		if lost = a.book.lost(report.Leaf, plan.Table, plan.Range); len(lost) > 0 {
+			report.Skipped = append(report.Skipped, query.Skipped{Reason: reasonLost, Hist: lost})
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kelpdb/kelp/cluster"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Where a batch goes.
+//
+// With a key its home is the first leaf of a rendezvous of (table, key), so a
+// retry through any aggregator meets the leaf that may hold it. A leaf that
+// joins takes over the first place for some keys; for as long as keys live, the
+// leaves that had that place before it are asked whether they hold the key.
+//
+// Without a key: of two leaves drawn at random the one with more free memory.
+
+// candidate is a leaf that may be a key's home.
+type candidate struct {
+	name string
+	id   string
+	born int64
+}
+
+// candidates lists the leaves that are registered and not suspended.
+func (b *book) candidates() []candidate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []candidate
+	for _, page := range b.leaves {
+		if !page.Suspended {
+			list = append(list, candidate{page.Leaf, page.ID, page.Born})
+		}
+	}
+	return list
+}
+
+// homes ranks the leaves for a key and keeps those that may hold a batch placed
+// within keyLife: the first, and each that was first before all better ranked
+// ones were born.
+func homes(table, key string, all []candidate, now time.Time) []candidate {
+	nodes := make([]cluster.Node, len(all))
+	for i, c := range all {
+		nodes[i] = cluster.Node{ID: c.id, Weight: 1}
+	}
+	var kept []candidate
+	firstBorn := int64(0) // of the better ranked: the oldest
+	for _, i := range cluster.Rank(table, key, nodes) {
+		c := all[i]
+		if len(kept) > 0 && c.born >= firstBorn {
+			continue
+		}
+		kept = append(kept, c)
+		firstBorn = c.born
+		if firstBorn < now.Add(-keyLife).UnixNano() {
+			break
+		}
+	}
+	return kept
+}
+
+// home finds the leaf a keyed batch belongs to.
+func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) {
+	kept := homes(table, key, a.book.candidates(), a.cfg.Now())
+	if len(kept) == 0 {
+		return seat{}, errNoLeaf
+	}
+	byName := make(map[string]seat)
+	for _, s := range a.seats() {
+		byName[s.name] = s
+	}
+	for _, c := range kept[1:] {
+		s := byName[c.name]
+		if s.leaf == nil {
+			return seat{}, &silentHome{c.name}
+		}
+		held, err := s.leaf.Holds(ctx, table, key)
+		if err != nil {
+			return seat{}, &silentHome{c.name}
+		}
+		if held {
+			return s, nil
+		}
+	}
+	s := byName[kept[0].name]
+	if s.leaf == nil {
+		return seat{}, &silentHome{kept[0].name}
+	}
+	return s, nil
+}
+
+var errNoLeaf = errors.New("no leaf has joined yet; start one with `kelp leaf --join ADDR`, or run `kelp serve`")
+
+// silentHome says that the one leaf a key belongs to can not be reached. Another
+// leaf must not take the batch: the silent one may hold it already.
+type silentHome struct{ leaf string }
+
+func (e *silentHome) Error() string {
+	return fmt.Sprintf("leaf %s, the home of this Idempotency-Key, can not be reached; repeat with the same key, "+
+		"or suspend the leaf if it will not come back", e.leaf)
+}
+
+// pick chooses a leaf for a batch without a key; tried leaves are left out.
+func (a *Aggregator) pick(tried map[string]bool) (seat, error) {
+	suspended := a.book.suspended()
+	var open []seat
+	var frees []uint64
+	for _, s := range a.seats() {
+		if s.leaf != nil && s.state == StateUp && !tried[s.name] && !suspended[s.name] {
+			open = append(open, s)
+			frees = append(frees, s.free)
+		}
+	}
+	if len(open) == 0 {
+		return seat{}, errNoLeaf
+	}
+	a.mu.Lock()
+	i := cluster.PickTwo(a.rand, frees)
+	a.mu.Unlock()
+	return open[i], nil
+}
+
+// place stores one chunk on its leaf.
+func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appended, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	if req.Key != "" {
+		s, err := a.home(ctx, req.Table, req.Key)
+		if err != nil {
+			return nil, err
+		}
+		return s.leaf.Append(ctx, req)
+	}
+	tried := make(map[string]bool)
+	var last error
+	for {
+		s, err := a.pick(tried)
+		if err != nil {
+			if last != nil {
+				return nil, last
+			}
+			return nil, err
+		}
+		res, err := s.leaf.Append(ctx, req)
+		if !safeElsewhere(err) {
+			return res, err
+		}
+		tried[s.name], last = true, err
+	}
+}
+
+// safeElsewhere tells whether a failed Append has certainly stored nothing, so
+// that another leaf may take the chunk.
+func safeElsewhere(err error) bool {
+	var coded *wire.Error
+	if !errors.As(err, &coded) {
+		return false
+	}
+	switch coded.Code {
+	case wire.CodeUnreachable, wire.CodeClosing, wire.CodeLoading, wire.CodeFull:
+		return true
+	}
+	return false
+}

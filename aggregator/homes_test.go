@@ -1,0 +1,51 @@
+package aggregator
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestHomes holds the candidates of a key against a model of a cluster that
+// grew: wherever a batch was placed, its key's candidates later include that leaf.
+func TestHomes(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	born := func(ago time.Duration) int64 { return now.Add(-ago).UnixNano() }
+	all := []candidate{
+		{"a", "id-a", born(50 * time.Hour)}, {"b", "id-b", born(49 * time.Hour)}, {"c", "id-c", born(30 * time.Minute)},
+		{"d", "id-d", born(20 * time.Minute)}, {"e", "id-e", born(time.Minute)},
+	}
+	asked := 0
+	for i := range 2000 {
+		key := fmt.Sprint("key-", i)
+		later := homes("t", key, all, now)
+		asked += len(later) - 1
+		for _, at := range []time.Duration{55 * time.Minute, 25 * time.Minute, 10 * time.Minute, 0} {
+			placed := now.Add(-at)
+			var there []candidate
+			for _, c := range all {
+				if c.born <= placed.UnixNano() {
+					there = append(there, c)
+				}
+			}
+			home := homes("t", key, there, placed)[0]
+			found := false
+			for _, c := range later {
+				found = found || c == home
+			}
+			if !found {
+				t.Fatalf("%s placed %v ago on %s, which is not among %v", key, at, home.name, later)
+			}
+		}
+	}
+	if asked > 2000*2 {
+		t.Errorf("%d leaves asked beside the home for 2,000 keys", asked)
+	}
+	old := make([]candidate, len(all))
+	for i, c := range all {
+		old[i] = candidate{c.name, c.id, born(30 * time.Hour)}
+	}
+	if n := len(homes("t", "key", old, now)); n != 1 {
+		t.Errorf("%d candidates in a cluster that has not grown for longer than keys live, want 1", n)
+	}
+}

@@ -1,0 +1,217 @@
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// HTTPConfig is what the public API stands on beside the Aggregator.
+type HTTPConfig struct {
+	UI      http.Handler        // GET /
+	Members func() []MemberInfo // /v1/cluster; nil: the leaves alone
+	Hosts   []string            // names the server answers to beside loopback
+}
+
+// Handler is the public API.
+func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
+	r := chi.NewRouter()
+	r.Use(onlyHosts(cfg.Hosts))
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
+	r.Get("/readyz", a.serveReady)
+	r.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	r.Route("/v1", func(r chi.Router) {
+		r.Post("/ingest/{table}", wrap(a.serveIngest))
+		r.Post("/query", wrap(a.serveQuery))
+		r.Get("/query", wrap(a.serveQuery))
+		r.Post("/explain", wrap(a.serveExplain))
+		r.Get("/queries", wrap(a.serveQueries))
+		r.Delete("/queries/{id}", wrap(a.serveCancel))
+		r.Get("/tables", wrap(a.serveTables))
+		r.Get("/tables/{table}", wrap(a.serveTable))
+		r.Delete("/tables/{table}", wrap(a.serveDrop))
+		r.Patch("/tables/{table}", wrap(a.serveSettings))
+		r.Get("/tables/{table}/values", wrap(a.serveValues))
+		r.Get("/cluster", wrap(a.serveCluster(cfg.Members)))
+		r.Post("/cluster/{leaf}/suspend", wrap(a.serveSuspend))
+		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget))
+	})
+	if cfg.UI != nil {
+		r.Get("/*", cfg.UI.ServeHTTP)
+	}
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, &apiError{Status: http.StatusNotFound, Code: "bad_request",
+			Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the calls are listed in docs/api.md"})
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, &apiError{Status: http.StatusMethodNotAllowed, Code: "bad_request",
+			Message: r.Method + " is not a method of " + r.URL.Path})
+	})
+	return r
+}
+
+// onlyHosts refuses requests that name a host we are not: a web page that had
+// its own name point at loopback would otherwise read the data.
+func onlyHosts(hosts []string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			host := r.Host
+			if h, _, err := net.SplitHostPort(host); err == nil {
+				host = h
+			}
+			host = strings.Trim(host, "[]")
+			ip := net.ParseIP(host)
+			known := host == "" || strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+			for _, h := range hosts {
+				known = known || strings.EqualFold(h, host)
+			}
+			if !known {
+				writeError(w, &apiError{Status: http.StatusForbidden, Code: "forbidden",
+					Message: "this server is not called " + host, Hint: "use its own address, or start it with --listen on that name"})
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func (a *Aggregator) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if a.Ready() {
+		writeText(w, http.StatusOK, "ready\n")
+		return
+	}
+	writeText(w, http.StatusServiceUnavailable, "loading\n")
+}
+
+// wrap turns a handler that returns its error into one that writes it.
+func wrap(serve func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			writeError(w, asAPIError(err))
+		}
+	}
+}
+
+// apiError is an error as clients see it.
+type apiError struct {
+	Status       int           `json:"-"`
+	Code         string        `json:"code"`
+	Message      string        `json:"message"`
+	Position     *query.Pos    `json:"position,omitempty"`
+	Hint         string        `json:"hint,omitempty"`
+	Completeness *Completeness `json:"completeness,omitempty"`
+	RetryAfter   bool          `json:"-"`
+	Receipt      *Receipt      `json:"-"` // what had been stored by then
+}
+
+func (e *apiError) Error() string { return e.Message }
+
+// statusClientGone is what nginx calls a request whose client went away; nobody
+// reads it but the access log.
+const statusClientGone = 499
+
+func badRequest(message, hint string) *apiError {
+	return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Message: message, Hint: hint}
+}
+
+// asAPIError is the one place that maps errors to statuses.
+func asAPIError(err error) *apiError {
+	var api *apiError
+	var bad *query.Error
+	var unknown *errUnknownTable
+	var incomplete *errIncomplete
+	var home *silentHome
+	var coded *wire.Error
+	var body *bodyError
+	switch {
+	case errors.As(err, &api):
+		return api
+	case errors.As(err, &bad):
+		return queryError(bad)
+	case errors.As(err, &unknown):
+		e := &apiError{Status: http.StatusNotFound, Code: "unknown_table", Message: err.Error(),
+			Hint: "a table is born with its first row: POST one to /v1/ingest/" + unknown.table}
+		if unknown.near != "" {
+			e.Hint = "did you mean " + unknown.near + "?"
+		}
+		return e
+	case errors.As(err, &incomplete):
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "incomplete", Message: err.Error(),
+			Completeness: &incomplete.answer.Completeness}
+	case errors.As(err, &home), errors.Is(err, errNoLeaf):
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: err.Error(), RetryAfter: true}
+	case errors.As(err, &coded):
+		return wireError(coded)
+	case errors.Is(err, context.DeadlineExceeded):
+		return &apiError{Status: http.StatusGatewayTimeout, Code: "timeout", Message: "no leaf answered in time",
+			Hint: "raise timeout_ms, or narrow the time range"}
+	case errors.Is(err, context.Canceled):
+		return &apiError{Status: statusClientGone, Code: "timeout", Message: "the request was cancelled"}
+	case errors.As(err, &body):
+		return badRequest(err.Error(), "")
+	}
+	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: err.Error()}
+}
+
+func queryError(e *query.Error) *apiError {
+	out := &apiError{Status: http.StatusBadRequest, Code: e.Code, Message: e.Message, Hint: e.Hint}
+	if e.Code == "over_budget" {
+		out.Status = http.StatusUnprocessableEntity
+	}
+	if e.Pos.Line > 0 {
+		out.Position = &e.Pos
+	}
+	return out
+}
+
+func wireError(e *wire.Error) *apiError {
+	switch e.Code {
+	case wire.CodeKeyReused:
+		return &apiError{Status: http.StatusConflict, Code: "key_reused", Message: e.Message,
+			Hint: "use a new Idempotency-Key for new content"}
+	case wire.CodeFateUnknown:
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "fate unknown: " + e.Message, RetryAfter: true,
+			Hint: "with an Idempotency-Key a repeat counts once"}
+	case wire.CodeFull, wire.CodeClosing, wire.CodeLoading, wire.CodeUnreachable:
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: e.Message, RetryAfter: true}
+	case wire.CodeBad:
+		return badRequest(e.Message, "")
+	}
+	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: e.Message}
+}
+
+// writeError is the single writer of errors.
+func writeError(w http.ResponseWriter, e *apiError) {
+	if e.RetryAfter {
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, e.Status, struct {
+		Error    *apiError `json:"error"`
+		*Receipt           // its fields beside the error: what had been stored by then
+	}{e, e.Receipt})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("BUG: an answer is not JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client may have gone; nobody is left to tell
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // as above
+}

@@ -1,0 +1,135 @@
+package aggregator
+
+import (
+	"context"
+	"net/http"
+	"sort"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kelpdb/kelp/wire"
+)
+
+// MemberInfo is one node of the cluster as /v1/cluster shows it.
+type MemberInfo struct {
+	Name          string `json:"name"`
+	Role          string `json:"role"` // leaf, aggregator
+	State         string `json:"state"`
+	Address       string `json:"address"` // HTTP
+	Gossip        string `json:"gossip,omitempty"`
+	Rows          uint64 `json:"rows"`
+	MemoryUsed    uint64 `json:"memory_used"`
+	MemoryBudget  uint64 `json:"memory_budget"`
+	Version       string `json:"version"`
+	DamagedBlocks uint64 `json:"damaged_blocks"`
+}
+
+// serveCluster is GET /v1/cluster: what the membership says, with the leaves'
+// own figures.
+func (a *Aggregator) serveCluster(members func() []MemberInfo) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		list := a.clusterList(r.Context(), members)
+		writeJSON(w, http.StatusOK, map[string]any{"members": list})
+		return nil
+	}
+}
+
+func (a *Aggregator) clusterList(ctx context.Context, members func() []MemberInfo) []MemberInfo {
+	stats, _ := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (*wire.LeafStatus, error) { return l.Status(ctx) })
+	byName := make(map[string]MemberInfo)
+	if members != nil {
+		for _, m := range members() {
+			byName[m.Name] = m
+		}
+	}
+	suspended := a.book.suspended()
+	for _, s := range a.seats() {
+		m, ok := byName[s.name]
+		if !ok {
+			m = MemberInfo{Name: s.name, Role: "leaf", State: string(s.state), Address: a.address(s.name)}
+		}
+		if suspended[s.name] {
+			m.State = string(StateSuspended)
+		}
+		byName[s.name] = m
+	}
+	for _, st := range stats {
+		if m, ok := byName[st.Name]; ok {
+			m.Rows, m.MemoryUsed, m.MemoryBudget = st.Rows, st.MemoryUsed, st.MemoryBudget
+			m.Version, m.DamagedBlocks = st.Version, st.DamagedBlocks
+			byName[st.Name] = m
+		}
+	}
+	list := make([]MemberInfo, 0, len(byName))
+	for _, m := range byName {
+		list = append(list, m)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list
+}
+
+func (a *Aggregator) address(name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := a.nodes[name]; n != nil {
+		return n.address
+	}
+	return ""
+}
+
+// serveSuspend is POST /v1/cluster/{leaf}/suspend: the leaf takes no batches
+// any more, and the keys it was home to move on.
+func (a *Aggregator) serveSuspend(w http.ResponseWriter, r *http.Request) error {
+	return a.changeLeaf(w, chi.URLParam(r, "leaf"), "suspended", &bookRecord{Suspend: chi.URLParam(r, "leaf")})
+}
+
+// serveForget is POST /v1/cluster/{leaf}/forget: what the leaf had is not
+// expected any more.
+func (a *Aggregator) serveForget(w http.ResponseWriter, r *http.Request) error {
+	name := chi.URLParam(r, "leaf")
+	a.mu.Lock()
+	n := a.nodes[name]
+	live := n != nil && n.leaf != nil
+	if n != nil && !live {
+		delete(a.nodes, name)
+	}
+	a.mu.Unlock()
+	if live {
+		return a.changeLeaf(w, name, "forgotten", &bookRecord{ForgetLost: name})
+	}
+	return a.changeLeaf(w, name, "forgotten", &bookRecord{Forget: name})
+}
+
+// changeLeaf applies an operator's word about a leaf and keeps it.
+func (a *Aggregator) changeLeaf(w http.ResponseWriter, leaf, done string, rec *bookRecord) error {
+	if !a.book.has(leaf) {
+		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no leaf is called " + leaf,
+			Hint: "GET /v1/cluster lists them"}
+	}
+	rec.At = a.cfg.Now().UnixNano()
+	a.book.replay(rec)
+	if err := a.file.write(a.book, rec); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{done: leaf})
+	return nil
+}
+
+// MemberHandler is the HTTP port of a node that answers no queries: health,
+// metrics and the members it knows.
+func MemberHandler(members func() []MemberInfo) http.Handler {
+	r := chi.NewRouter()
+	r.Use(onlyHosts(nil))
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
+	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ready\n") })
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	r.Get("/v1/cluster", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"members": members()})
+	})
+	return r
+}

@@ -1,0 +1,71 @@
+package aggregator
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/kelpdb/kelp/ingest"
+)
+
+// tableName is what a table may be called.
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// checkTable refuses names that are no table's; ours alone may begin with _kelp.
+func checkTable(name string) error {
+	if !tableName.MatchString(name) {
+		return badRequest(fmt.Sprintf("%q is not a table name", name), "1 to 128 of A-Z a-z 0-9 _ . -")
+	}
+	if strings.HasPrefix(name, "_kelp.") {
+		return badRequest("names that begin with _kelp. are reserved", "choose another name")
+	}
+	return nil
+}
+
+// serveIngest is POST /v1/ingest/{table}.
+func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
+	table := chi.URLParam(r, "table")
+	if err := checkTable(table); err != nil {
+		return err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > keyBytesMax {
+		return badRequest(fmt.Sprintf("the Idempotency-Key is longer than %d bytes", keyBytesMax), "a UUID is enough")
+	}
+	body, err := ingest.Body(r.Body, r.Header.Get("Content-Encoding"))
+	if err != nil {
+		return badRequest(err.Error(), "")
+	}
+	defer body.Close()
+	receipt, err := a.Ingest(r.Context(), table, key, body, ingest.Options{
+		Format:    ingest.FormatOf(r.Header.Get("Content-Type")),
+		TimeField: r.URL.Query().Get("time"),
+		Now:       a.cfg.Now,
+	})
+	if err != nil {
+		e := *asAPIError(err)
+		e.Receipt = &receipt
+		return &e
+	}
+	status := http.StatusOK
+	if receipt.Accepted == 0 && receipt.Rejected > 0 {
+		return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Receipt: &receipt,
+			Message: "no row could be accepted; the first: " + firstError(receipt)}
+	}
+	if receipt.Accepted == 0 {
+		return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Receipt: &receipt,
+			Message: "the body holds no row", Hint: `send JSON objects, for example {"path":"/pay","ms":31}`}
+	}
+	writeJSON(w, status, receipt)
+	return nil
+}
+
+func firstError(r Receipt) string {
+	if len(r.Errors) == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("row %d: %s", r.Errors[0].Row, r.Errors[0].Error)
+}

@@ -1,0 +1,109 @@
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/kelpdb/kelp/query"
+)
+
+// readAsk takes the question out of a request: ?q= of a GET, a JSON object or
+// the bare SQL of a POST.
+func readAsk(r *http.Request) (Ask, error) {
+	var ask Ask
+	if r.Method == http.MethodGet {
+		v := r.URL.Query()
+		ask.SQL, ask.TZ = v.Get("q"), v.Get("tz")
+		ask.Strict = v.Get("strict") == "1" || v.Get("strict") == "true"
+		if s := v.Get("timeout_ms"); s != "" {
+			n, err := strconv.ParseInt(s, 10, 64)
+			if err != nil {
+				return ask, badRequest("timeout_ms is not a number", "")
+			}
+			ask.TimeoutMs = n
+		}
+	} else {
+		body, err := io.ReadAll(io.LimitReader(r.Body, queryBytesMax+1))
+		if err != nil {
+			return ask, badRequest("the request broke off: "+err.Error(), "")
+		}
+		if len(body) > queryBytesMax {
+			return ask, &apiError{Status: http.StatusRequestEntityTooLarge, Code: "too_large",
+				Message: fmt.Sprintf("the query is longer than %d bytes", queryBytesMax)}
+		}
+		text := strings.TrimSpace(string(body))
+		if !strings.HasPrefix(text, "{") {
+			ask.SQL = text
+		} else if err := json.Unmarshal(body, &ask); err != nil {
+			return ask, badRequest("the request is not JSON: "+err.Error(), `send {"sql": "SELECT ..."} or the SQL itself`)
+		}
+	}
+	if strings.TrimSpace(ask.SQL) == "" {
+		return ask, badRequest("there is no query", `send {"sql": "SELECT ..."}, the SQL itself, or ?q=`)
+	}
+	if ask.TimeoutMs < 0 {
+		return ask, badRequest("timeout_ms is negative", "")
+	}
+	return ask, nil
+}
+
+// serveQuery is POST and GET /v1/query.
+func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
+	ask, err := readAsk(r)
+	if err != nil {
+		return err
+	}
+	format, err := formatOf(r.Header.Get("Accept"))
+	if err != nil {
+		return err
+	}
+	ans, err := a.Answer(r.Context(), ask)
+	a.metrics.count(ans, err)
+	if ans != nil {
+		w.Header().Set("Kelp-Query-Id", ans.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return format.write(w, r, ans)
+}
+
+// Answer runs any statement: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN.
+func (a *Aggregator) Answer(ctx context.Context, ask Ask) (*Answer, error) {
+	stmt, err := query.Parse(ask.SQL)
+	if err != nil {
+		return nil, err
+	}
+	switch s := stmt.(type) {
+	case *query.ShowTables:
+		return a.showTables(ctx, ask)
+	case *query.Describe:
+		return a.describeStatement(ctx, ask, s.Table)
+	case *query.Explain:
+		return a.explainStatement(ctx, ask)
+	}
+	return a.Select(ctx, ask)
+}
+
+// serveQueries is GET /v1/queries.
+func (a *Aggregator) serveQueries(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, map[string]any{"queries": a.queries.list()})
+	return nil
+}
+
+// serveCancel is DELETE /v1/queries/{id}.
+func (a *Aggregator) serveCancel(w http.ResponseWriter, r *http.Request) error {
+	id := chi.URLParam(r, "id")
+	if !a.queries.cancel(id) {
+		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running"}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"cancelled": id})
+	return nil
+}

@@ -1,0 +1,237 @@
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// serveTables is GET /v1/tables.
+func (a *Aggregator) serveTables(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, map[string]any{"tables": a.book.tableList(a.cfg.Now())})
+	return nil
+}
+
+// serveTable is GET /v1/tables/{t}.
+func (a *Aggregator) serveTable(w http.ResponseWriter, r *http.Request) error {
+	d, err := a.describe(r.Context(), chi.URLParam(r, "table"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, d)
+	return nil
+}
+
+// serveDrop is DELETE /v1/tables/{t}.
+func (a *Aggregator) serveDrop(w http.ResponseWriter, r *http.Request) error {
+	table := chi.URLParam(r, "table")
+	had, asked := onLeaves(r.Context(), a, func(ctx context.Context, l wire.Leaf) (bool, error) { return l.Drop(ctx, table) })
+	dropped := false
+	for _, h := range had {
+		dropped = dropped || h
+	}
+	if asked.Answered < asked.Total && (dropped || a.book.knows(table)) {
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+			Message: "dropped on the leaves that answered; " + missingNames(asked) + " did not",
+			Hint:    "repeat the call when they are back"}
+	}
+	if !dropped {
+		return &errUnknownTable{table, a.nearTable(table)}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"dropped": table})
+	return nil
+}
+
+func missingNames(asked LeavesAsked) string {
+	names := make([]string, len(asked.Missing))
+	for i, m := range asked.Missing {
+		names[i] = m.Leaf
+	}
+	return strings.Join(names, ", ")
+}
+
+// settingsJSON is a table's settings as clients see and send them.
+type settingsJSON struct {
+	RetentionAge   string `json:"retention_age"`   // a duration like 7d; "" for ever
+	RetentionBytes int64  `json:"retention_bytes"` // 0: no limit of its own
+	Durability     string `json:"durability"`
+}
+
+func settingsToJSON(s storage.Settings) settingsJSON {
+	out := settingsJSON{RetentionBytes: s.RetentionBytes, Durability: string(s.Durability)}
+	if s.RetentionAge > 0 {
+		out.RetentionAge = query.FormatDuration(s.RetentionAge)
+	}
+	return out
+}
+
+// serveSettings is PATCH /v1/tables/{t}: the fields that are there change.
+func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error {
+	table := chi.URLParam(r, "table")
+	if err := checkTable(table); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, queryBytesMax))
+	if err != nil {
+		return badRequest("the request broke off: "+err.Error(), "")
+	}
+	d, err := a.describe(r.Context(), table)
+	if err != nil {
+		return err
+	}
+	next, err := patchSettings(a.book.settings(table), body)
+	if err != nil {
+		return err
+	}
+	next.Version = uint64(a.cfg.Now().UnixNano())
+	_, asked := onLeaves(r.Context(), a, func(ctx context.Context, l wire.Leaf) (bool, error) {
+		return true, l.Set(ctx, table, next)
+	})
+	if asked.Answered < d.Leaves.Total {
+		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+			Message: "set on the leaves that answered; " + missingNames(asked) + " did not", Hint: "repeat the call when they are back"}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"table": table, "settings": settingsToJSON(next)})
+	return nil
+}
+
+// settingsLater are fields of CONTRACT that no code acts on yet.
+var settingsLater = []string{"thin_after", "thin_keep", "quota_rows_s", "quota_bytes_s", "replicas"}
+
+func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return s, badRequest("the settings are not a JSON object: "+err.Error(), `send {"retention_age": "7d"}`)
+	}
+	for name, raw := range fields {
+		var err error
+		switch name {
+		case "retention_age":
+			s.RetentionAge, err = parseAge(raw)
+		case "retention_bytes":
+			err = json.Unmarshal(raw, &s.RetentionBytes)
+			if err == nil && s.RetentionBytes < 0 {
+				err = errors.New("it is negative")
+			}
+		case "durability":
+			var d string
+			err = json.Unmarshal(raw, &d)
+			if err == nil && d != string(storage.DurabilityMemory) && d != string(storage.DurabilityDisk) {
+				err = fmt.Errorf("%q is not memory or disk", d)
+			}
+			s.Durability = storage.Durability(d)
+		default:
+			return s, badRequest(fmt.Sprintf("there is no setting %q", name), settingHint(name))
+		}
+		if err != nil {
+			return s, badRequest("the setting "+name+" can not be read: "+err.Error(), "")
+		}
+	}
+	return s, nil
+}
+
+func settingHint(name string) string {
+	for _, later := range settingsLater {
+		if later == name {
+			return name + " is not there yet; this version knows retention_age, retention_bytes and durability"
+		}
+	}
+	return "retention_age, retention_bytes and durability"
+}
+
+// parseAge reads "7d", null or "" (for ever), or a number of seconds.
+func parseAge(raw json.RawMessage) (time.Duration, error) {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return 0, err
+	}
+	switch v := v.(type) {
+	case nil:
+		return 0, nil
+	case float64:
+		if v < 0 || v > 1e9 {
+			return 0, errors.New("seconds out of range")
+		}
+		return time.Duration(v * float64(time.Second)), nil
+	case string:
+		if v == "" {
+			return 0, nil
+		}
+		return query.ParseDuration(v)
+	}
+	return 0, errors.New(`it is no duration like "7d"`)
+}
+
+// settings is the newest settings any leaf has of a table.
+func (b *book) settings(table string) storage.Settings {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var s storage.Settings
+	found := false
+	for _, page := range b.leaves {
+		if t := page.Tables[table]; t != nil && (!found || t.Settings.Version > s.Version) {
+			s, found = t.Settings, true
+		}
+	}
+	return s
+}
+
+// serveValues is GET /v1/tables/{t}/values?column=C&prefix=P: a column's top values.
+func (a *Aggregator) serveValues(w http.ResponseWriter, r *http.Request) error {
+	table, column := chi.URLParam(r, "table"), r.URL.Query().Get("column")
+	if column == "" {
+		return badRequest("which column?", "add ?column=NAME")
+	}
+	name := query.QuoteName(column)
+	sql := fmt.Sprintf("SELECT %s AS value, count() AS n FROM %s WHERE %s IS NOT NULL", name, query.QuoteName(table), name)
+	if prefix := r.URL.Query().Get("prefix"); prefix != "" {
+		sql += fmt.Sprintf(" AND starts_with(%s, '%s')", name, strings.ReplaceAll(prefix, "'", "''"))
+	}
+	ans, err := a.Select(r.Context(), Ask{SQL: sql + fmt.Sprintf(" GROUP BY value ORDER BY n DESC LIMIT %d", valuesMax)})
+	if err != nil {
+		return err
+	}
+	type value struct {
+		Value json.RawMessage `json:"value"`
+		Count json.RawMessage `json:"count"`
+	}
+	values := make([]value, ans.Result.Rows)
+	for i := range values {
+		values[i] = value{query.AppendJSONValue(nil, ans.Result.Cols[0].Value(i)), query.AppendJSONValue(nil, ans.Result.Cols[1].Value(i))}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"values": values, "completeness": ans.Completeness})
+	return nil
+}
+
+// typeMix words a column's types: "98% int64, 2% string".
+func typeMix(types map[string]float64) string {
+	names := make([]string, 0, len(types))
+	for name := range types {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		if types[names[i]] != types[names[j]] {
+			return types[names[i]] > types[names[j]]
+		}
+		return names[i] < names[j]
+	})
+	if len(names) == 1 {
+		return names[0]
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%.3g%% %s", 100*types[name], name)
+	}
+	return strings.Join(names, ", ")
+}

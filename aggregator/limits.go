@@ -1,0 +1,61 @@
+package aggregator
+
+import "time"
+
+const (
+	// leaseTime is how long a leaf's promise may be relied on to leave the leaf
+	// out of a query, after the last word from it. It is shorter than the time
+	// the leaf holds receipts back for an aggregator that fell silent
+	// (leaf.LeaseTime), so that no receipt goes unpromised.
+	leaseTime = 1500 * time.Millisecond
+
+	// timeoutDefault is a query's time when it names none.
+	timeoutDefault = 10 * time.Second
+
+	// timeoutMax bounds what a query may ask for.
+	timeoutMax = 10 * time.Minute
+
+	// mergeShare is the part of the time left that an aggregator keeps for
+	// itself when it hands a deadline down, at least mergeTimeMin and at most mergeTimeMax.
+	mergeShare   = 20 // one 20th
+	mergeTimeMin = 5 * time.Millisecond
+	mergeTimeMax = 500 * time.Millisecond
+
+	// appendTimeout bounds one chunk's way into a leaf, also a slow disk's.
+	appendTimeout = 30 * time.Second
+
+	// chunksInFlight is how many chunks of one request are being stored while
+	// the next is decoded: enough to keep two cores busy with one client.
+	chunksInFlight = 2
+
+	// chunksTotal bounds the decoded chunks of all requests together, each of
+	// up to 32 MiB of body: the ingest path's memory.
+	chunksTotal = 16
+
+	// rebindsMax is how often a query is bound anew because a leaf had a type
+	// the plan lacked; types only ever come, at most six for a column.
+	rebindsMax = 6
+
+	// queryBytesMax is the longest body of a query request.
+	queryBytesMax = 1 << 20
+
+	// keyBytesMax is the longest Idempotency-Key.
+	keyBytesMax = 256
+
+	// keyLife is how long a key is remembered (DESIGN 6.2); the store keeps the
+	// same time.
+	keyLife = time.Hour
+
+	// byTimeBucketsMax bounds `by_time` in an incomplete answer.
+	byTimeBucketsMax = 60
+
+	// bookRewriteBytes is the least size at which the book's journal is
+	// replaced by a fresh snapshot.
+	bookRewriteBytes = 4 << 20
+
+	// errorsMax is how many rejected rows a receipt names.
+	errorsMax = 20
+
+	// valuesMax is the most values a values call returns.
+	valuesMax = 100
+)

@@ -1,0 +1,80 @@
+package aggregator
+
+import (
+	"fmt"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// outFormat writes an answer in one media type.
+type outFormat struct {
+	media string
+	write func(w http.ResponseWriter, r *http.Request, ans *Answer) error
+}
+
+// formatOf chooses the answer's format by the Accept header: the first media
+// type in it that we know; JSON if it names none or anything.
+func formatOf(accept string) (outFormat, error) {
+	asJSON := outFormat{"application/json", writeAnswerJSON}
+	formats := []outFormat{
+		asJSON,
+		{"application/x-ndjson", writeAnswerNDJSON},
+		{"text/csv", writeAnswerCSV},
+		{"application/vnd.apache.arrow.stream", writeAnswerArrow},
+	}
+	known := strings.TrimSpace(accept) == ""
+	for _, part := range strings.Split(accept, ",") {
+		media, _, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		for _, f := range formats {
+			if f.media == media {
+				return f, nil
+			}
+		}
+		known = known || media == "*/*" || media == "application/*" || media == "text/html"
+	}
+	if !known {
+		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
+			Message: fmt.Sprintf("cannot answer as %q", accept),
+			Hint:    "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
+	}
+	return asJSON, nil
+}
+
+// setSummary puts what stands behind an answer into headers or trailers.
+func setSummary(h http.Header, prefix string, ans *Answer) {
+	h.Set(prefix+"Kelp-Completeness", formatRatio(ans.Completeness.Ratio))
+	h.Set(prefix+"Kelp-Elapsed-Ms", strconv.FormatFloat(elapsedMs(ans.Elapsed), 'f', -1, 64))
+	if len(ans.Result.Warnings) > 0 {
+		h.Set(prefix+"Kelp-Warnings", headerText(strings.Join(ans.Result.Warnings, "; ")))
+	}
+}
+
+// headerText keeps a header to one line of printable ASCII.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func formatRatio(r float64) string { return strconv.FormatFloat(r, 'f', -1, 64) }
+
+// elapsedMs is a duration in ms with three decimals.
+func elapsedMs(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
+
+// timeOrNil is a time for JSON; nil where there is none.
+func timeOrNil(ns int64) any {
+	if ns == 0 || ns == minTime || ns == maxTime {
+		return nil
+	}
+	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
+}

@@ -1,0 +1,132 @@
+package aggregator
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/kelpdb/kelp/query"
+)
+
+// writeAnswerJSON writes the whole answer as one object, columns and rows first.
+func writeAnswerJSON(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
+	setSummary(w.Header(), "", ans)
+	w.Header().Set("Content-Type", "application/json")
+	buf := append(make([]byte, 0, 64<<10), `{"columns":`...)
+	buf = appendColumns(buf, ans.Result)
+	buf = append(buf, `,"rows":[`...)
+	res := ans.Result
+	for row := 0; row < res.Rows; row++ {
+		if row > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, '[')
+		for i, col := range res.Cols {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = query.AppendJSONValue(buf, col.Value(row))
+		}
+		buf = append(buf, ']')
+		if len(buf) > 60<<10 {
+			if _, err := w.Write(buf); err != nil {
+				return nil // the client went away
+			}
+			buf = buf[:0]
+		}
+	}
+	buf = append(buf, `],`...)
+	tail, err := json.Marshal(summary(ans))
+	if err != nil {
+		panic("BUG: a summary is not JSON: " + err.Error())
+	}
+	buf = append(buf, tail[1:]...)
+	_, _ = w.Write(append(buf, '\n')) // the client may have gone
+	return nil
+}
+
+func appendColumns(buf []byte, res *query.Result) []byte {
+	type column struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+	columns := make([]column, len(res.Columns))
+	for i, c := range res.Columns {
+		columns[i] = column{c.Name, typeName(c)}
+	}
+	text, err := json.Marshal(columns)
+	if err != nil {
+		panic("BUG: column names are not JSON: " + err.Error())
+	}
+	return append(buf, text...)
+}
+
+// summaryJSON is an answer without its columns and rows.
+type summaryJSON struct {
+	Completeness Completeness  `json:"completeness"`
+	Range        rangeJSON     `json:"range"`
+	Bucket       *bucketJSON   `json:"bucket"`
+	Horizon      any           `json:"horizon"`
+	Newest       any           `json:"newest"`
+	Stats        statsJSON     `json:"stats"`
+	Approximate  []string      `json:"approximate"`
+	Truncated    *truncateJSON `json:"truncated"`
+	Other        *otherJSON    `json:"other"`
+	Compare      any           `json:"compare"`
+	Warnings     []string      `json:"warnings"`
+	QueryID      string        `json:"query_id"`
+}
+
+type rangeJSON struct {
+	From any `json:"from"`
+	To   any `json:"to"`
+}
+
+type bucketJSON struct {
+	Column  string `json:"column"`
+	WidthMs int64  `json:"width_ms"`
+}
+
+type truncateJSON struct {
+	By    string `json:"by"`
+	Limit int64  `json:"limit"`
+	Kept  int64  `json:"kept"`
+}
+
+type otherJSON struct {
+	Rows   []int `json:"rows"`
+	Groups int   `json:"groups"`
+}
+
+type statsJSON struct {
+	RowsScanned   uint64  `json:"rows_scanned"`
+	RowsMatched   uint64  `json:"rows_matched"`
+	BlocksScanned uint64  `json:"blocks_scanned"`
+	BlocksPruned  uint64  `json:"blocks_pruned"`
+	BytesScanned  uint64  `json:"bytes_scanned"`
+	ElapsedMs     float64 `json:"elapsed_ms"`
+}
+
+// summary is what stands behind an answer.
+func summary(ans *Answer) summaryJSON {
+	res, s := ans.Result, ans.Stats
+	out := summaryJSON{
+		Completeness: ans.Completeness,
+		Range:        rangeJSON{timeOrNil(ans.From), timeOrNil(ans.To)},
+		Horizon:      timeOrNil(ans.Horizon), Newest: timeOrNil(ans.Newest),
+		Stats: statsJSON{s.RowsScanned, s.RowsMatched, s.BlocksScanned, s.BlocksPruned, s.BytesScanned,
+			elapsedMs(ans.Elapsed)},
+		Approximate: append([]string{}, res.Approximate...),
+		Warnings:    append([]string{}, res.Warnings...),
+		QueryID:     ans.ID,
+	}
+	if res.Bucket != nil {
+		out.Bucket = &bucketJSON{res.Bucket.Column, res.Bucket.WidthMs}
+	}
+	if t := res.Truncated; t != nil {
+		out.Truncated = &truncateJSON{t.By, t.Limit, t.Kept}
+	}
+	if res.Other != nil {
+		out.Other = &otherJSON{append([]int{}, res.Other.Rows...), res.Other.Groups}
+	}
+	return out
+}

@@ -1,0 +1,172 @@
+package aggregator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kelpdb/kelp/ingest"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// Receipt is the answer to an ingest call. A row counts as accepted when it is
+// queryable and stored as its table's durability says.
+type Receipt struct {
+	Accepted  uint64     `json:"accepted"`
+	Rejected  uint64     `json:"rejected"`
+	Errors    []RowError `json:"errors"` // the first 20
+	Batch     string     `json:"batch"`
+	Duplicate bool       `json:"duplicate"` // every chunk had been stored by an earlier call
+	Warnings  []string   `json:"warnings"`
+}
+
+// RowError says why a row was rejected; rows count from 1.
+type RowError struct {
+	Row   uint64 `json:"row"`
+	Error string `json:"error"`
+}
+
+// bodyError says that a body could not be read on.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "the body can not be read on: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// intake gathers the chunks' receipts of one call.
+type intake struct {
+	mu         sync.Mutex
+	receipt    Receipt
+	duplicates int
+	chunks     int
+	err        error
+}
+
+// Ingest decodes a body and stores its rows. The receipt is true even when an
+// error comes with it: it tells what had been stored by then.
+func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Reader, o ingest.Options) (Receipt, error) {
+	in := &intake{receipt: Receipt{Batch: key, Errors: []RowError{}, Warnings: []string{}}}
+	if key == "" {
+		in.receipt.Batch = rand.Text()
+	}
+	dec, err := ingest.NewDecoder(body, o)
+	if err != nil {
+		return in.receipt, &bodyError{err}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	places := make(chan struct{}, chunksInFlight)
+	var stores sync.WaitGroup
+	for {
+		if err := take(ctx, places, a.chunks); err != nil {
+			in.fail(err)
+			break
+		}
+		chunk, err := dec.Next(ctx)
+		if err != nil {
+			release(places, a.chunks)
+			if !errors.Is(err, io.EOF) {
+				in.fail(&bodyError{err})
+			}
+			break
+		}
+		stores.Go(func() {
+			defer release(places, a.chunks)
+			defer dec.Recycle(chunk)
+			if err := a.storeChunk(ctx, in, table, key, chunk); err != nil {
+				in.fail(err)
+				cancel()
+			}
+		})
+	}
+	stores.Wait()
+	return in.finish()
+}
+
+// take waits for a place in the request and one in the process.
+func take(ctx context.Context, places, total chan struct{}) error {
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case total <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		<-places
+		return ctx.Err()
+	}
+}
+
+func release(places, total chan struct{}) {
+	<-total
+	<-places
+}
+
+func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key string, c *ingest.Chunk) error {
+	own := storage.Receipt{Accepted: c.Accepted, Rejected: c.Rejected, Errors: c.Errors, Warnings: c.Warnings}
+	if c.Batch.Rows() == 0 {
+		in.add(own, false)
+		return nil
+	}
+	res, err := a.place(ctx, &wire.Append{
+		Table: table, Key: key, Chunk: c.Index, Digest: c.Digest,
+		Arrival: a.cfg.Now().UnixNano(), Receipt: own, Batch: c.Batch,
+	})
+	if err != nil {
+		return err
+	}
+	in.add(res.Receipt, res.Duplicate)
+	if !res.Duplicate {
+		a.metrics.rowsIn.WithLabelValues(table).Add(float64(own.Accepted))
+	}
+	return nil
+}
+
+func (in *intake) fail(err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.err == nil || errors.Is(in.err, context.Canceled) {
+		in.err = err
+	}
+}
+
+func (in *intake) add(r storage.Receipt, duplicate bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.chunks++
+	if duplicate {
+		in.duplicates++
+	}
+	in.receipt.Accepted += uint64(r.Accepted)
+	in.receipt.Rejected += uint64(r.Rejected)
+	for _, e := range r.Errors {
+		in.receipt.Errors = append(in.receipt.Errors, RowError{e.Row, e.Error})
+	}
+	for _, w := range r.Warnings {
+		if !slices.Contains(in.receipt.Warnings, w) {
+			in.receipt.Warnings = append(in.receipt.Warnings, w)
+		}
+	}
+}
+
+func (in *intake) finish() (Receipt, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	slices.SortFunc(in.receipt.Errors, func(a, b RowError) int {
+		if a.Row != b.Row {
+			return int(int64(a.Row) - int64(b.Row))
+		}
+		return strings.Compare(a.Error, b.Error)
+	})
+	if len(in.receipt.Errors) > errorsMax {
+		in.receipt.Errors = in.receipt.Errors[:errorsMax]
+	}
+	in.receipt.Duplicate = in.chunks > 0 && in.duplicates == in.chunks
+	return in.receipt, in.err
+}

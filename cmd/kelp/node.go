@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/kelpdb/kelp/leaf"
+	"github.com/kelpdb/kelp/query/exec"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// storeFlags is where a leaf keeps its rows.
+type storeFlags struct {
+	Data      string `help:"Directory for the copy on disk." default:"./kelp-data" type:"path"`
+	MemoryDir string `help:"Directory on tmpfs for the blocks (default: below /dev/shm, by user and data directory)." type:"path"`
+	Memory    size   `help:"Memory for the blocks of all leaves of the process, as 4GiB (default: half of what the machine leaves)."`
+	WhenFull  string `help:"When the memory is used up: evict the oldest blocks, or reject new rows." enum:"evict,reject" default:"evict"`
+}
+
+// logFlags is how a server logs.
+type logFlags struct {
+	LogFormat string `help:"Form of the log on stderr." enum:"text,json" default:"text"`
+}
+
+func (f *logFlags) logger(c *console) *slog.Logger {
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(c.stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(c.stderr, nil))
+}
+
+// resolve fills in the memory directory and the budget in bytes.
+func (f *storeFlags) resolve() (fromMachine bool, err error) {
+	if f.MemoryDir == "" {
+		if f.MemoryDir, err = memoryDefault(f.Data); err != nil {
+			return false, err
+		}
+	}
+	if f.Memory > 0 {
+		return false, nil
+	}
+	budget, err := budgetDefault(f.MemoryDir)
+	f.Memory = size(budget)
+	return true, err
+}
+
+// openLeaf opens the store called name below the directories and a leaf over it.
+func (f *storeFlags) openLeaf(name string, budget int64, pool *exec.Pool, log *slog.Logger) (*leaf.Leaf, *storage.Store, error) {
+	when := storage.WhenFullEvict
+	if f.WhenFull == "reject" {
+		when = storage.WhenFullReject
+	}
+	store, err := storage.Open(storage.Config{
+		MemoryDir: filepath.Join(f.MemoryDir, name), DataDir: filepath.Join(f.Data, name),
+		Budget: budget, WhenFull: when, LeafName: name, Log: log.With("leaf", name),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open leaf %s: %w", name, err)
+	}
+	return leaf.New(leaf.Config{
+		Name: name, Version: buildVersion(), Store: store, Pool: pool, Now: time.Now, Log: log.With("leaf", name),
+	}), store, nil
+}
+
+// newPool makes the process's workers, one for each processor.
+func newPool() *exec.Pool { return exec.NewPool(runtime.GOMAXPROCS(0)) }
+
+// listenLoopback listens on an address of this machine's own. Without tokens
+// there is nothing to keep strangers out, so no other address is taken.
+func listenLoopback(addr, what string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s %q is not HOST:PORT", what, addr)}
+	}
+	ip := net.ParseIP(host)
+	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, usageError{fmt.Errorf("%s %q is not a loopback address, and without tokens anyone could read and write; use 127.0.0.1", what, addr)}
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w (is another kelp running there? choose another with %s)", addr, err, what)
+	}
+	return ln, nil
+}
+
+// portAbove is addr with its port raised by n; port 0 stays 0.
+func portAbove(addr string, n int) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", usageError{fmt.Errorf("%q is not HOST:PORT", addr)}
+	}
+	p, err := strconv.Atoi(port)
+	if err != nil {
+		return "", usageError{fmt.Errorf("%q is not a port", port)}
+	}
+	if p > 0 {
+		p += n
+	}
+	return net.JoinHostPort(host, strconv.Itoa(p)), nil
+}
+
+// httpServer serves one handler that is set once the node is ready to.
+type httpServer struct {
+	server http.Server
+	ln     net.Listener
+	failed chan error
+}
+
+// drainTime is how long requests in flight may take to finish at the end.
+const drainTime = 10 * time.Second
+
+func startHTTP(ln net.Listener, handler http.Handler, log *slog.Logger) *httpServer {
+	s := &httpServer{ln: ln, failed: make(chan error, 1)}
+	s.server = http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	go func() {
+		if err := s.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return s
+}
+
+// stop finishes what is in flight.
+func (s *httpServer) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if s.server.Shutdown(ctx) != nil {
+		s.server.Close()
+	}
+}
+
+// untilDone waits for the user's stop or for the listener to fail.
+func (s *httpServer) untilDone(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return fmt.Errorf("cannot serve: %w", err)
+	}
+}
+
+// leafNames lists the leaves of a data and memory directory: as many as asked
+// for, and those that are there from before, so that no rows go out of sight.
+func leafNames(f *storeFlags, n int, log *slog.Logger) []string {
+	var names []string
+	for i := 1; ; i++ {
+		name := fmt.Sprintf("leaf-%d", i)
+		if i > n {
+			if !isDir(filepath.Join(f.Data, name)) && !isDir(filepath.Join(f.MemoryDir, name)) {
+				return names
+			}
+			log.Warn("a leaf from an earlier start is kept", "leaf", name, "asked", n)
+		}
+		names = append(names, name)
+	}
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/query/exec"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/ui"
+)
+
+// serveCmd is everything in one process: leaves, one aggregator, API, web page.
+type serveCmd struct {
+	Listen string `help:"Address to serve HTTP on." default:"127.0.0.1:7411"`
+	Leaves int    `help:"How many leaves." default:"1"`
+	storeFlags
+	logFlags
+}
+
+// leavesMax bounds the leaves of one process; more gain nothing.
+const leavesMax = 256
+
+// Run starts the server and serves until the console's context ends.
+func (cmd *serveCmd) Run(c *console) (err error) {
+	if cmd.Leaves < 1 || cmd.Leaves > leavesMax {
+		return usageError{fmt.Errorf("--leaves is %d; 1 to %d", cmd.Leaves, leavesMax)}
+	}
+	log := cmd.logger(c)
+	ln, err := listenLoopback(cmd.Listen, "--listen")
+	if err != nil {
+		return err
+	}
+	fromMachine, err := cmd.resolve()
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	var handler lateHandler
+	web := startHTTP(ln, &handler, log)
+	node, err := cmd.start(log)
+	if err != nil {
+		web.stop()
+		return err
+	}
+	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler()}))
+	if err := node.untilReady(c.ctx); err != nil {
+		web.stop()
+		return errors.Join(err, node.close())
+	}
+	cmd.greet(c.stderr, ln.Addr().String(), fromMachine, node)
+	fmt.Fprintf(c.stdout, "ready http=%s rpc=- gossip=- name=kelp\n", ln.Addr())
+	err = web.untilDone(c.ctx)
+	web.stop()
+	return errors.Join(err, node.close())
+}
+
+// greet says what a person at the terminal wants to know first.
+func (cmd *serveCmd) greet(w io.Writer, addr string, fromMachine bool, node *serveNode) {
+	origin := ""
+	if fromMachine {
+		origin = " (from this machine)"
+	}
+	fmt.Fprintf(w, "  UI http://%s    memory %s%s    data %s\n", addr, formatBytes(int64(cmd.Memory)), origin, cmd.Data)
+	if node.agg.Tables() == 0 {
+		fmt.Fprintf(w, "  no data yet. Try:  kelp demo     or     tail -F app.log | kelp ingest app\n")
+	}
+}
+
+// serveNode is the parts of a serving process, in the order they start.
+type serveNode struct {
+	pool   *exec.Pool
+	stores []*storage.Store
+	agg    *aggregator.Aggregator
+}
+
+func (cmd *serveCmd) start(log *slog.Logger) (node *serveNode, err error) {
+	node = &serveNode{pool: newPool()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, node.close())
+		}
+	}()
+	node.agg, err = aggregator.New(aggregator.Config{
+		Name: "kelp", Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
+		Now: time.Now, Log: log, Seed: rand.Uint64(),
+	})
+	if err != nil {
+		return node, err
+	}
+	names := leafNames(&cmd.storeFlags, cmd.Leaves, log)
+	for _, name := range names {
+		l, store, err := cmd.openLeaf(name, int64(cmd.Memory)/int64(len(names)), node.pool, log)
+		if err != nil {
+			return node, err
+		}
+		node.stores = append(node.stores, store)
+		node.agg.Attach(name, cmd.Listen, l, true)
+	}
+	return node, nil
+}
+
+// untilReady waits until every leaf has said what it holds.
+func (n *serveNode) untilReady(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !n.agg.Ready() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// close stops the parts in the reverse order of their start. The memory stays
+// mapped in its files for the next process.
+func (n *serveNode) close() error {
+	var errs []error
+	if n.agg != nil {
+		errs = append(errs, n.agg.Close())
+	}
+	for _, s := range n.stores {
+		errs = append(errs, s.Close())
+	}
+	n.pool.Close()
+	return errors.Join(errs...)
+}
+
+// lateHandler answers 503 until the real handler is set.
+type lateHandler struct{ real atomic.Pointer[http.Handler] }
+
+func (h *lateHandler) set(real http.Handler) { h.real.Store(&real) }
+
+func (h *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if real := h.real.Load(); real != nil {
+		(*real).ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == "/healthz" {
+		_, _ = io.WriteString(w, "ok\n") // the asker may have gone
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, `{"error": {"code": "unavailable", "message": "the blocks are being mapped"}}`, http.StatusServiceUnavailable)
+}

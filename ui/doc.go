@@ -1,0 +1,2 @@
+// Package ui is the web page, embedded into the binary.
+package ui
