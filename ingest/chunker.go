@@ -16,6 +16,7 @@ type chunker struct {
 	told    int    // errors described so far in the body
 	digest  uint64
 	nowNs   int64 // arrival of the bytes being read
+	columns int   // columns the chunk has asked for
 
 	rejected uint32
 	errors   []storage.RowError
@@ -27,7 +28,7 @@ type chunker struct {
 
 // begin opens a chunk.
 func (c *chunker) begin(b *storage.Batch) {
-	c.batch, c.digest, c.rejected = b, 0, 0
+	c.batch, c.digest, c.rejected, c.columns = b, 0, 0, 0
 	c.errors, c.warnings = nil, nil
 	clear(c.warned)
 	c.times.begin()
@@ -38,7 +39,7 @@ func (c *chunker) arrived() { c.nowNs = c.options.Now().UnixNano() }
 
 // full tells whether the chunk ends after bodyBytes.
 func (c *chunker) full(bodyBytes int64) bool {
-	return c.batch.Rows() >= c.options.ChunkRows || bodyBytes >= int64(c.options.ChunkBytes)
+	return c.batch.Rows() >= c.options.ChunkRows || bodyBytes >= int64(c.options.ChunkBytes) || c.columns >= columnsPerChunkMax
 }
 
 // endRow closes the open row, or rejects it if it has too many columns.

@@ -125,6 +125,8 @@ func NewDecoder(r io.Reader, o Options) (*Decoder, error) {
 	switch o.Format {
 	case JSON:
 		d.source = newJSONRows(r)
+	case ArrowStream:
+		d.source = newArrowRows(r)
 	default:
 		return nil, fmt.Errorf("cannot read format %v", o.Format)
 	}

@@ -125,7 +125,7 @@ func checker(t *testing.T, o Options) func(body string, want ...string) {
 			return
 		}
 		if got := render(chunks); got != strings.Join(want, "\n") {
-			t.Errorf("%.200q:\n got %.3000s\nwant %s", body, got, strings.Join(want, "\n"))
+			t.Errorf("%.80q:\n got %.2000s\nwant %.2000s", body, got, strings.Join(want, "\n"))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (p *jsonRows) fill(ctx context.Context, c *chunker) error {
 			c.digest = p.w.endChunk()
 			return err
 		}
-		if c.full(p.w.chunkBytes()) || p.names.columns >= columnsPerChunkMax {
+		if c.full(p.w.chunkBytes()) {
 			c.digest = p.w.endChunk()
 			return nil
 		}

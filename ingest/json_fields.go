@@ -1,8 +1,6 @@
 package ingest
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // jsonField is a name in an object of a certain path, as rows have shown it.
 type jsonField struct {
@@ -24,11 +22,10 @@ type jsonObject struct {
 
 // jsonNames is all names a decoder has met: a tree of objects and fields.
 type jsonNames struct {
-	root    *jsonObject
-	known   int // fields in the tree
-	fresh   int // of them new in the open row
-	gen     uint64
-	columns int // columns used in the chunk
+	root  *jsonObject
+	known int    // fields in the tree
+	fresh int    // of them new in the open row
+	gen   uint64 // of the chunk
 }
 
 func newJSONNames() *jsonNames {
@@ -40,10 +37,7 @@ func newJSONObject(prefix []byte) *jsonObject {
 }
 
 // beginChunk makes all slots unknown: the chunk has another batch.
-func (s *jsonNames) beginChunk() {
-	s.gen++
-	s.columns = 0
-}
+func (s *jsonNames) beginChunk() { s.gen++ }
 
 // beginRow forgets all names if they have become too many.
 func (s *jsonNames) beginRow() {
@@ -96,7 +90,6 @@ func (s *jsonNames) slotOf(f *jsonField, c *chunker) int {
 	if f.gen != s.gen {
 		f.gen = s.gen
 		f.slot = c.slot(f.name)
-		s.columns++
 	}
 	return f.slot
 }

@@ -60,3 +60,27 @@ const (
 	// every level of the format's own tool uses without --long.
 	zstdWindowMax = 32 << 20
 )
+
+// Limits of Arrow streams. Every length in them is a stranger's claim.
+const (
+	// arrowMetadataBytesMax bounds the description of one message: thousands
+	// of columns with the notes that other tools attach fit.
+	arrowMetadataBytesMax = 8 << 20
+
+	// arrowBodyBytesMax bounds one message, before and after decompression,
+	// and all dictionaries of a stream together.
+	arrowBodyBytesMax = 128 << 20
+
+	// arrowFieldsMax bounds the fields of a schema, nested ones included.
+	arrowFieldsMax = 2 * ColumnsPerRowMax
+
+	// arrowRowsFree is how many rows a record batch may have that no byte of
+	// its buffers stands for (it may consist of nulls only).
+	arrowRowsFree = 65_536
+
+	// arrowDeltasMax is how many times a dictionary may be extended.
+	arrowDeltasMax = 10_000
+
+	// arrowReadStep is how far a claimed length is trusted in advance.
+	arrowReadStep = 1 << 20
+)

@@ -55,8 +55,10 @@ func (t *rowTimes) rank(name string) uint8 {
 	return 0
 }
 
-// slot returns the slot for a full name: time_raw stands in for `time`.
+// slot returns the slot for a full name: time_raw stands in for `time`. A
+// format asks once in a chunk for each name.
 func (c *chunker) slot(name []byte) int {
+	c.columns++
 	if string(name) != storage.TimeColumn {
 		return c.batch.Slot(name)
 	}
