@@ -56,7 +56,7 @@ type Bound struct {
 	Args  []*Bound
 	Const storage.Value
 	Index int
-	Set   []storage.Value // OpIn, OpHas*: constants, without nulls
+	Set   []storage.Value // OpIn, OpHas*: constants, without nulls; OpIn: sorted by Order
 	// SetNull: the IN list had a null, so a miss is unknown.
 	SetNull bool
 	Match   *Matcher  // OpLike, OpRegex: a constant pattern

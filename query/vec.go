@@ -1,6 +1,11 @@
 package query
 
-import "github.com/kelpdb/kelp/storage"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kelpdb/kelp/storage"
+)
 
 // Vec is a column of values of one type that owns its memory: keys and rows of
 // partials and results.
@@ -74,4 +79,84 @@ func (v *Vec) Value(i int) storage.Value {
 	default:
 		return storage.Value{Type: v.Type, Int: v.Ints[i]}
 	}
+}
+
+// AppendFrom appends value i of src, a column of the same type.
+func (v *Vec) AppendFrom(src *Vec, i int) {
+	if src.Type != v.Type || src.IsNull(i) {
+		v.Append(src.Value(i))
+		return
+	}
+	v.n++
+	switch v.Type {
+	case storage.TypeFloat64:
+		v.Floats = append(v.Floats, src.Floats[i])
+	case storage.TypeString:
+		v.Strs = append(v.Strs, src.Strs[i])
+	case storage.TypeList:
+		v.Lists = append(v.Lists, src.Lists[i])
+	default:
+		v.Ints = append(v.Ints, src.Ints[i])
+	}
+}
+
+// arrayLen is how many values the array of the column's type holds.
+func (v *Vec) arrayLen() int {
+	switch v.Type {
+	case storage.TypeNull:
+		return v.n
+	case storage.TypeFloat64:
+		return len(v.Floats)
+	case storage.TypeString:
+		return len(v.Strs)
+	case storage.TypeList:
+		return len(v.Lists)
+	}
+	return len(v.Ints)
+}
+
+func (v *Vec) anyNull() bool {
+	if v.Type == storage.TypeNull {
+		return v.n > 0
+	}
+	for i := range v.n {
+		if v.IsNull(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// compare orders value i against value j of a column of the same type, by Order.
+func (v *Vec) compare(i int, other *Vec, j int) int {
+	a, b := v.IsNull(i), other.IsNull(j)
+	switch {
+	case a && b:
+		return 0
+	case a:
+		return 1
+	case b:
+		return -1
+	}
+	switch v.Type {
+	case storage.TypeFloat64:
+		return compareFloats(v.Floats[i], other.Floats[j])
+	case storage.TypeString:
+		return cmp.Compare(v.Strs[i], other.Strs[j])
+	case storage.TypeList:
+		return slices.Compare(v.Lists[i], other.Lists[j])
+	}
+	return cmp.Compare(v.Ints[i], other.Ints[j])
+}
+
+func vecOfInts(s []int64) *Vec {
+	return &Vec{Type: storage.TypeInt64, Ints: s, n: len(s)}
+}
+
+func vecOfFloats(s []float64) *Vec {
+	return &Vec{Type: storage.TypeFloat64, Floats: s, n: len(s)}
+}
+
+func vecOfStrings(s []string) *Vec {
+	return &Vec{Type: storage.TypeString, Strs: s, n: len(s)}
 }

@@ -1,0 +1,219 @@
+package query
+
+import "github.com/kelpdb/kelp/storage"
+
+// folded is the groups after WITH OTHER: those kept, then those that stand for
+// all the others.
+type folded struct {
+	row        *groupRow
+	kept       int // groups below are kept, those from here on are Other's
+	groups     int
+	folded     int // combinations that Other stands for
+	bucketKeys []int
+}
+
+// foldOther keeps the best LIMIT n combinations of the keys that are not time
+// buckets, ranked over the whole range, and folds the states of all others
+// together: into one group, or one per time bucket. It is nil if the plan does
+// not ask for it or if nothing is left over. items are the groups that HAVING
+// lets through.
+func foldOther(row *groupRow, items []uint32) *folded {
+	plan := row.plan
+	if !plan.Limit.WithOther || plan.Limit.N < 0 || plan.Limit.ByN > 0 || len(plan.Keys) == 0 {
+		return nil
+	}
+	f := &folded{}
+	var comboKeys []int
+	for k := range plan.Keys {
+		if plan.Keys[k].TimeBucket {
+			f.bucketKeys = append(f.bucketKeys, k)
+		} else {
+			comboKeys = append(comboKeys, k)
+		}
+	}
+	comboOf, combos := combinations(row, items, comboKeys)
+	ranked := rankCombinations(row, items, comboOf, combos, f.bucketKeys)
+	from := min(plan.Limit.Offset, int64(len(ranked)))
+	to := min(saturatedSum(plan.Limit.Offset, plan.Limit.N), int64(len(ranked)))
+	keep := make([]bool, len(ranked))
+	for _, c := range ranked[from:to] {
+		keep[c] = true
+	}
+	f.folded = len(ranked) - int(to-from)
+	if f.folded == 0 {
+		return nil
+	}
+	f.fold(row, items, comboOf, keep)
+	return f
+}
+
+// combinations numbers the combinations of some keys over items. comboOf is by item.
+func combinations(row *groupRow, items []uint32, keys []int) (comboOf []uint32, count int) {
+	cols := takeKeys(row, items, keys)
+	ids := newGroupIDs(emptyLike(cols), len(items))
+	comboOf = ids.of(cols, len(items))
+	return comboOf, len(ids.hashes)
+}
+
+// takeKeys copies some keys of items.
+func takeKeys(row *groupRow, items []uint32, keys []int) []*Vec {
+	cols := make([]*Vec, len(keys))
+	for i, k := range keys {
+		cols[i] = NewVec(row.keys[k].Type)
+		for _, g := range items {
+			cols[i].AppendFrom(row.keys[k], int(g))
+		}
+	}
+	return cols
+}
+
+func emptyLike(cols []*Vec) []*Vec {
+	out := make([]*Vec, len(cols))
+	for i, c := range cols {
+		out[i] = NewVec(c.Type)
+	}
+	return out
+}
+
+// regroup folds the states of all groups by to; a group that is not in items
+// goes into one more, number groups, that nobody reads.
+func regroup(row *groupRow, items, to []uint32, groups int) []State {
+	all := make([]uint32, row.keys[0].Len())
+	for i := range all {
+		all[i] = uint32(groups)
+	}
+	for at, g := range items {
+		all[g] = to[at]
+	}
+	states := make([]State, len(row.states))
+	for a, s := range row.states {
+		states[a] = NewState(&row.plan.Aggs[a])
+		states[a].Grow(groups + 1)
+		states[a].Merge(s, all)
+	}
+	return states
+}
+
+// rankCombinations returns the combinations, the best first.
+func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int) []uint32 {
+	whole := &groupRow{plan: row.plan, env: row.env, states: regroup(row, items, comboOf, combos)}
+	first := make([]uint32, combos)
+	for at := len(items) - 1; at >= 0; at-- {
+		first[comboOf[at]] = items[at]
+	}
+	for k, c := range row.keys {
+		col := NewVec(c.Type)
+		for _, g := range first {
+			if row.plan.Keys[k].TimeBucket {
+				col.Append(storage.Value{})
+			} else {
+				col.AppendFrom(c, int(g))
+			}
+		}
+		whole.keys = append(whole.keys, col)
+	}
+	t := groupTable(whole)
+	ranked := sequence(combos)
+	return selectBest(ranked, combos, newResultOrder(t, rankingTerms(row.plan, bucketKeys), combos, ranked).less)
+}
+
+// rankingTerms are the terms of the order that do not look at the time. If the
+// order begins with the time and goes on without an aggregate, descending, the
+// ranking is by the first aggregate: the largest are meant to be kept.
+func rankingTerms(plan *Plan, bucketKeys []int) []OrderTerm {
+	var terms []OrderTerm
+	for _, o := range plan.Order {
+		if !dependsOnKeys(plan.Outputs[o.Output].Expr, bucketKeys) {
+			terms = append(terms, o)
+		}
+	}
+	led := len(plan.Order) > 0 && dependsOnKeys(plan.Outputs[plan.Order[0].Output].Expr, bucketKeys)
+	if !led || len(terms) > 0 && terms[0].Desc && dependsOnAgg(plan.Outputs[terms[0].Output].Expr) {
+		return terms
+	}
+	for i, o := range plan.Outputs {
+		if dependsOnAgg(o.Expr) {
+			return append([]OrderTerm{{Output: i, Desc: true, Digits12: true}}, terms...)
+		}
+	}
+	return terms
+}
+
+func dependsOnKeys(b *Bound, keys []int) bool {
+	return b.any(func(b *Bound) bool {
+		if b.Op != OpKey {
+			return false
+		}
+		for _, k := range keys {
+			if b.Index == k {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func dependsOnAgg(b *Bound) bool {
+	return b.any(func(b *Bound) bool { return b.Op == OpAgg })
+}
+
+// fold makes the groups that are shown.
+func (f *folded) fold(row *groupRow, items, comboOf []uint32, keep []bool) {
+	keys := emptyLike(row.keys)
+	to := make([]uint32, len(items))
+	var others []uint32 // positions in items
+	for at, g := range items {
+		if !keep[comboOf[at]] {
+			others = append(others, uint32(at))
+			continue
+		}
+		to[at] = uint32(f.kept)
+		f.kept++
+		for k, c := range row.keys {
+			keys[k].AppendFrom(c, int(g))
+		}
+	}
+	otherItems := make([]uint32, len(others))
+	for i, at := range others {
+		otherItems[i] = items[at]
+	}
+	buckets := takeKeys(row, otherItems, f.bucketKeys)
+	ids := newGroupIDs(emptyLike(buckets), 0)
+	for i, id := range ids.of(buckets, len(others)) {
+		to[others[i]] = uint32(f.kept) + id
+	}
+	f.groups = f.kept + len(ids.hashes)
+	for g := range ids.hashes {
+		for k, b := range f.bucketKeys {
+			keys[b].AppendFrom(ids.keys[k], g)
+		}
+	}
+	for k := range keys {
+		for keys[k].Len() < f.groups {
+			keys[k].Append(storage.Value{})
+		}
+	}
+	f.row = &groupRow{plan: row.plan, env: row.env, keys: keys, states: regroup(row, items, to, f.groups)}
+}
+
+// show sorts and shows the groups, Other's after those of the same time where
+// the order begins with the time, else last.
+func (f *folded) show(t *resultTable, res *Result) {
+	items := sequence(f.groups)
+	order := newResultOrder(t, t.plan.Order, f.groups, items)
+	order.late = func(item int) bool { return item >= f.kept }
+	for _, o := range t.plan.Order {
+		if !dependsOnKeys(t.plan.Outputs[o.Output].Expr, f.bucketKeys) {
+			break
+		}
+		order.lateAfter++
+	}
+	items = selectBest(items, len(items), order.less)
+	res.Other = &Other{Groups: f.folded}
+	for at, g := range items {
+		if int(g) >= f.kept {
+			res.Other.Rows = append(res.Other.Rows, at)
+		}
+	}
+	t.show(res, items)
+}

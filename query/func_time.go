@@ -1,0 +1,193 @@
+package query
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// bucketer puts times into buckets: of a fixed number of nanoseconds counted from
+// origin, or of months counted from 1970-01, both in UTC.
+type bucketer struct {
+	months, ns, origin int64
+}
+
+// newBucketer reads a width such as 5m, 1w or 3mo.
+func newBucketer(width string) (bucketer, bool) {
+	months, ns, ok := parseDuration(width)
+	if !ok || months < 0 || ns < 0 || (months == 0) == (ns == 0) {
+		return bucketer{}, false
+	}
+	return bucketer{months: months, ns: ns, origin: bucketOrigin(ns)}, true
+}
+
+// start is when the bucket of a time begins; false if that is before all times.
+func (b bucketer) start(t int64) (int64, bool) {
+	if b.months > 0 {
+		return monthStart(floorDiv(monthOf(t), b.months) * b.months)
+	}
+	from, ok := subInt64(t, b.origin)
+	if !ok {
+		return 0, false
+	}
+	rest := from % b.ns
+	if rest < 0 {
+		rest += b.ns
+	}
+	return subInt64(t, rest)
+}
+
+// seconds is the length of the bucket that begins at start.
+func (b bucketer) seconds(start int64) float64 {
+	if b.months == 0 {
+		return float64(b.ns) / float64(nsPerSecond)
+	}
+	end, ok := monthStart(monthOf(start) + b.months)
+	if !ok {
+		end = timeMax
+	}
+	return secondsBetween(start, end)
+}
+
+// monthOf counts months from 1970-01.
+func monthOf(ns int64) int64 {
+	t := time.Unix(0, ns).UTC()
+	return int64(t.Year()-1970)*12 + int64(t.Month()) - 1
+}
+
+func monthStart(month int64) (int64, bool) {
+	return timeToNs(time.Date(1970, time.Month(1+month), 1, 0, 0, 0, 0, time.UTC))
+}
+
+func bindTimeBucket(f *Function, args []*Bound) error {
+	width, ok := constText(args, 0)
+	if !ok {
+		return nil
+	}
+	b, ok := newBucketer(width)
+	if !ok {
+		return fmt.Errorf("'%s' is not the width of a time bucket, such as 30s, 5m or 1d", width)
+	}
+	f.eval = func(args []storage.Value) (storage.Value, Warning) { return b.eval(args[1]) }
+	return nil
+}
+
+func evalTimeBucket(args []storage.Value) (storage.Value, Warning) {
+	b, ok := newBucketer(CanonicalText(args[0]))
+	if !ok {
+		return storage.Value{}, WarnArgument
+	}
+	return b.eval(args[1])
+}
+
+func (b bucketer) eval(v storage.Value) (storage.Value, Warning) {
+	t, ok := asTime(v)
+	if !ok {
+		return storage.Value{}, 0
+	}
+	start, ok := b.start(t)
+	if !ok {
+		return storage.Value{}, WarnOverflow
+	}
+	return storage.Time(start), 0
+}
+
+// unevenBucketSeconds is the length of a bucket of months, 0 if the expression
+// is none.
+func unevenBucketSeconds(key *Bound, start int64) float64 {
+	if key.Op != OpCall || key.Func.Name != timeBucketFunction {
+		return 0
+	}
+	width, ok := constText(key.Args, 0)
+	if !ok {
+		return 0
+	}
+	b, ok := newBucketer(width)
+	if !ok {
+		return 0
+	}
+	return b.seconds(start)
+}
+
+func evalEpoch(args []storage.Value) (storage.Value, Warning) {
+	t, ok := asTime(args[0])
+	if !ok {
+		return storage.Value{}, 0
+	}
+	return storage.Float(secondsBetween(0, t)), 0
+}
+
+// evalToTimestamp makes a time of seconds since 1970.
+func evalToTimestamp(args []storage.Value) (storage.Value, Warning) {
+	return shiftTime(0, args[0], false)
+}
+
+// extractField computes a field of a time in UTC.
+type extractField func(t time.Time) int64
+
+func bindExtract(f *Function, args []*Bound) error {
+	name, ok := constText(args, 0)
+	if !ok {
+		return nil
+	}
+	field := extractFieldOf(name)
+	if field == nil {
+		return fmt.Errorf("there is no field `%s` of a time; there are year quarter month week day dow isodow doy hour minute second epoch", name)
+	}
+	f.eval = func(args []storage.Value) (storage.Value, Warning) { return extract(field, args[1]) }
+	return nil
+}
+
+func evalExtract(args []storage.Value) (storage.Value, Warning) {
+	field := extractFieldOf(CanonicalText(args[0]))
+	if field == nil {
+		return storage.Value{}, WarnArgument
+	}
+	return extract(field, args[1])
+}
+
+func extract(field extractField, v storage.Value) (storage.Value, Warning) {
+	t, ok := asTime(v)
+	if !ok {
+		return storage.Value{}, 0
+	}
+	return storage.Int(field(time.Unix(0, t).UTC())), 0
+}
+
+// extractFieldOf returns nil for a name that is no field.
+func extractFieldOf(name string) extractField {
+	switch strings.ToLower(name) {
+	case "year":
+		return func(t time.Time) int64 { return int64(t.Year()) }
+	case "quarter":
+		return func(t time.Time) int64 { return int64(t.Month()-1)/3 + 1 }
+	case "month":
+		return func(t time.Time) int64 { return int64(t.Month()) }
+	case "week": // ISO 8601
+		return func(t time.Time) int64 { _, w := t.ISOWeek(); return int64(w) }
+	case "day":
+		return func(t time.Time) int64 { return int64(t.Day()) }
+	case "dow": // Sunday is 0
+		return func(t time.Time) int64 { return int64(t.Weekday()) }
+	case "isodow": // Monday is 1, Sunday 7
+		return func(t time.Time) int64 { return (int64(t.Weekday())+6)%7 + 1 }
+	case "doy":
+		return func(t time.Time) int64 { return int64(t.YearDay()) }
+	case "hour":
+		return func(t time.Time) int64 { return int64(t.Hour()) }
+	case "minute":
+		return func(t time.Time) int64 { return int64(t.Minute()) }
+	case "second":
+		return func(t time.Time) int64 { return int64(t.Second()) }
+	}
+	return nil
+}
+
+// The ends of time, in ns.
+const (
+	timeMin = math.MinInt64
+	timeMax = math.MaxInt64
+)

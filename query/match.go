@@ -1,0 +1,64 @@
+package query
+
+import (
+	"bytes"
+	"regexp"
+	"unsafe"
+)
+
+// Matcher tells whether text matches a constant pattern: LIKE, ILIKE or a
+// regular expression. It is immutable and used concurrently.
+type Matcher struct {
+	kind    matchKind
+	literal []byte // every match contains it; nil: nothing is known
+	like    []likeToken
+	fold    bool
+	re      *regexp.Regexp
+}
+
+type matchKind uint8
+
+const (
+	matchAll      matchKind = iota
+	matchEqual              // text is the literal
+	matchPrefix             // text begins with it
+	matchSuffix             // text ends with it
+	matchContains           // text contains it
+	matchLike               // like, by code point
+	matchRegex              // re, after the literal was found
+)
+
+// Match tells whether the text matches.
+func (m *Matcher) Match(text []byte) bool {
+	switch m.kind {
+	case matchAll:
+		return true
+	case matchEqual:
+		return bytes.Equal(text, m.literal)
+	case matchPrefix:
+		return bytes.HasPrefix(text, m.literal)
+	case matchSuffix:
+		return bytes.HasSuffix(text, m.literal)
+	case matchContains:
+		return bytes.Contains(text, m.literal)
+	}
+	if len(m.literal) > 0 && !bytes.Contains(text, m.literal) {
+		return false
+	}
+	if m.kind == matchLike {
+		return matchLikeTokens(m.like, text, m.fold)
+	}
+	return m.re.Match(text)
+}
+
+// MatchString is Match for a string.
+func (m *Matcher) MatchString(text string) bool {
+	// Match only reads, so the string's bytes may be lent to it.
+	return m.Match(unsafe.Slice(unsafe.StringData(text), len(text)))
+}
+
+// Literal is a substring that every match contains; nil if none is known. The
+// caller must not change it.
+func (m *Matcher) Literal() []byte {
+	return m.literal
+}
