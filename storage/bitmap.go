@@ -14,18 +14,6 @@ func bitmapWords(n int) int { return (n + 63) / 64 }
 
 func bitSet(words []uint64, i int) bool { return words[i>>6]>>(i&63)&1 != 0 }
 
-// onesBitmap returns a bitmap with the first n bits set.
-func onesBitmap(n int) []uint64 {
-	words := make([]uint64, bitmapWords(n))
-	for i := range words {
-		words[i] = ^uint64(0)
-	}
-	if n%64 != 0 {
-		words[len(words)-1] = 1<<(n%64) - 1
-	}
-	return words
-}
-
 // countOnes is the number of set bits.
 func countOnes(words []uint64) int {
 	n := 0

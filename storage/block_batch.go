@@ -35,7 +35,6 @@ type batchAppender struct {
 	base   uint32
 	ints   []int64
 	floats []float64
-	codes  []uint16
 	text   TextBuf
 	lists  ListBuf
 }

@@ -223,35 +223,39 @@ func openDict(s section, o *opened) error {
 		}
 		r.text = rest[:size]
 	}
+	if !codesBelow(r.packed, width, codes) {
+		return fmt.Errorf("a code past a dictionary of %d", codes)
+	}
 	o.codes = r
-	return r.checkCodes(codes)
+	return nil
 }
 
-// checkCodes makes sure that no code is past the dictionary, so that kernels
-// may index by it. Only a width with room to spare has to be read.
-func (r *codesReader) checkCodes(codes int) error {
-	if codes == 1<<r.width {
-		return nil
-	}
-	high := 0
-	switch r.width {
-	case 16:
-		for _, c := range viewUint16(r.packed, r.rows) {
-			high = max(high, int(c))
-		}
-	case 8:
-		for _, c := range r.packed {
-			high = max(high, int(c))
-		}
-	default:
-		for row := range r.rows {
-			high = max(high, codeAt(r.packed, r.width, row))
+// codesBelow tells whether every packed code is below codes, so that kernels may
+// index by it: a word at a time, all its lanes at once.
+func codesBelow(packed []byte, width, codes int) bool {
+	ones := ^uint64(0) / (1<<width - 1) // the lowest bit of every lane
+	high := ones << (width - 1)
+	half, last := uint64(1)<<(width-1), uint64(codes-1)
+	bad := uint64(0)
+	// Added to the low bits of a lane, this carries into its high bit if they are
+	// past what is allowed.
+	carry := (half - 1 - last&(half-1)) * ones
+	check := func(x uint64) {
+		past := x&^high + carry
+		if last < half {
+			bad |= (past | x) & high
+		} else {
+			bad |= past & x & high
 		}
 	}
-	if high >= codes {
-		return fmt.Errorf("code %d in a dictionary of %d", high, codes)
+	for len(packed) >= 8 {
+		check(binary.LittleEndian.Uint64(packed))
+		packed = packed[8:]
 	}
-	return nil
+	var rest [8]byte
+	copy(rest[:], packed)
+	check(binary.LittleEndian.Uint64(rest[:]))
+	return bad == 0
 }
 
 // codeAt returns a code of 0, 1, 2, 4, 8 or 16 bits.

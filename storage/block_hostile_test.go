@@ -1,0 +1,309 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+)
+
+// smallBlock holds every encoding in few bytes.
+func smallBlock(t testing.TB, richness Richness, rows int) []byte {
+	batch := NewBatch()
+	fill(batch, randomRows(rand.New(rand.NewPCG(11, uint64(rows))), rows, 0))
+	data, _ := sealed(t, batch, BlockOptions{Richness: richness})
+	return data
+}
+
+func TestSmallBlockHoldsEveryEncoding(t *testing.T) {
+	seen := map[Encoding]bool{}
+	for _, richness := range []Richness{Cheap, Rich} {
+		for _, c := range mustOpen(t, smallBlock(t, richness, 130)).Columns() {
+			seen[c.Encoding()] = true
+		}
+	}
+	if len(seen) != encodingsEnd-1 {
+		t.Errorf("small blocks hold only %v", seen)
+	}
+}
+
+// TestEveryBitFlip turns every bit of a block around, one at a time: each flip is
+// reported, or changes nothing that can be read.
+func TestEveryBitFlip(t *testing.T) {
+	for _, richness := range []Richness{Cheap, Rich} {
+		data := smallBlock(t, richness, 70)
+		whole := mustOpen(t, bytes.Clone(data))
+		var want [][]Value
+		for _, c := range whole.Columns() {
+			want = append(want, materialise(t, c))
+		}
+		detected, harmless := 0, 0
+		for at := range len(data) * 8 {
+			data[at/8] ^= 1 << (at % 8)
+			if flipDetected(t, data, at, whole, want) {
+				detected++
+			} else {
+				harmless++
+			}
+			data[at/8] ^= 1 << (at % 8)
+		}
+		t.Logf("%d bytes: %d flips detected, %d harmless", len(data), detected, harmless)
+		// What is harmless is padding only.
+		if padding := 8 * (64 + (64+128)*len(whole.Columns())); harmless > padding {
+			t.Errorf("%d flips were not detected, there are at most %d bits of padding", harmless, padding)
+		}
+	}
+}
+
+// flipDetected opens a block with a flipped bit and reports whether it was seen.
+// It fails the test if a value changed unseen.
+func flipDetected(t *testing.T, data []byte, at int, whole *Block, want [][]Value) bool {
+	b, err := OpenBlock(data)
+	if err != nil {
+		return true
+	}
+	if b.Header() != whole.Header() {
+		t.Fatalf("bit %d changed the header unseen", at)
+	}
+	for i, c := range b.Columns() {
+		if bytes.Equal(c.data, whole.Columns()[i].data) {
+			continue
+		}
+		var damage *DamageError
+		values, err := readAll(c)
+		if errors.As(err, &damage) {
+			return true
+		}
+		if err != nil {
+			t.Fatalf("bit %d: %v", at, err)
+		}
+		for row := range values {
+			if !sameValue(values[row], want[i][row]) {
+				t.Fatalf("bit %d changed %s unseen", at, c.Name())
+			}
+		}
+	}
+	return false
+}
+
+func TestCutShort(t *testing.T) {
+	data := smallBlock(t, Rich, 70)
+	for n := range data {
+		if _, err := OpenBlock(data[:n:n]); err == nil {
+			t.Fatalf("%d bytes of %d open", n, len(data))
+		}
+	}
+	longer := append(bytes.Clone(data), "what comes after"...)
+	if _, err := OpenBlock(longer); err != nil {
+		t.Errorf("with bytes after it: %v", err)
+	}
+}
+
+// TestStaleColumn lays the column data of one block under the head of another,
+// as a torn write would.
+func TestStaleColumn(t *testing.T) {
+	fresh, stale := smallBlock(t, Rich, 130), smallBlock(t, Rich, 130)
+	batch := NewBatch()
+	fill(batch, randomRows(rand.New(rand.NewPCG(12, 130)), 130, 0))
+	stale, _ = sealed(t, batch, BlockOptions{Richness: Rich})
+	b := mustOpen(t, fresh)
+	for _, c := range b.Columns() {
+		if c.flags&flagInline != 0 || c.at+c.length > len(stale) || bytes.Equal(stale[c.at:c.at+c.length], c.data) {
+			continue
+		}
+		copy(c.data, stale[c.at:])
+		if err := c.Check(); err == nil {
+			t.Errorf("stale data of %s passes", c.Name())
+		}
+	}
+}
+
+func TestMisalignedBytes(t *testing.T) {
+	data := smallBlock(t, Rich, 130)
+	want := mustOpen(t, data)
+	for shift := 1; shift < 8; shift++ {
+		moved := append(make([]byte, shift, shift+len(data)), data...)[shift:]
+		b := mustOpen(t, moved)
+		for i, c := range b.Columns() {
+			if _, err := readAll(c); err != nil {
+				t.Fatalf("shifted by %d: %s: %v", shift, c.Name(), err)
+			}
+			if !bytes.Equal(c.data, want.Columns()[i].data) {
+				t.Fatalf("shifted by %d: %s differs", shift, c.Name())
+			}
+		}
+	}
+}
+
+// reseal makes every checksum right that can be found, so that what is fuzzed is
+// what lies behind them.
+func reseal(data []byte) {
+	if len(data) < headerBytes {
+		return
+	}
+	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(data[at:])) }
+	copy(data, blockMagic)
+	binary.LittleEndian.PutUint16(data[8:], blockVersion)
+	for i := range min(u32(76), ColumnsPerBlockMax) {
+		at := headerBytes + i*entryBytes
+		if at+entryBytes > len(data) {
+			break
+		}
+		if from, size := u32(at+16), u32(at+20); from+size <= len(data) {
+			binary.LittleEndian.PutUint32(data[at+24:], checksum(data[from:from+size]))
+		}
+	}
+	if head := u32(84); head >= headerBytes && head <= len(data) {
+		binary.LittleEndian.PutUint32(data[headerCRCAt:], headerChecksum(data[:head]))
+	}
+}
+
+// readEverything calls every accessor; errors are welcome.
+func readEverything(data []byte) {
+	b, err := OpenBlock(data)
+	if err != nil {
+		return
+	}
+	for _, c := range b.Columns() {
+		c.Stats()
+		c.Valid()
+		c.Sparse()
+		c.SparseCodes()
+		for row := 0; row < c.Rows(); row += 1 + c.Rows()/16 {
+			_, _ = c.ValueAt(row)
+		}
+		switch c.Shape() {
+		case ShapeCodes:
+			if codes, err := c.Codes(); err == nil {
+				codes.Unpack16(nil)
+				for i := range codes.Entries {
+					c.Entry(i)
+				}
+			}
+		case ShapeInts:
+			_, _ = c.Ints(nil)
+		case ShapeFloats:
+			_, _ = c.Floats(nil)
+		case ShapeText:
+			_, _ = c.Text(new(TextBuf))
+			_, _ = c.TextOf([]uint64{2}, new(TextBuf))
+		case ShapeLists:
+			if l, err := c.Lists(new(ListBuf)); err == nil {
+				for row := range l.Ends {
+					if from, to := l.Range(row); from < to {
+						l.Item(to - 1)
+					}
+				}
+			}
+		}
+	}
+}
+
+// allocatedBy is the number of bytes that f allocates.
+func allocatedBy(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// allocationMax is what reading size bytes of a block of any content may
+// allocate: the pools' decoders at first, rows of each column in each of the ways
+// that readEverything reads it, and what text may unpack to. 16 columns or so of
+// ValueAt decompress a frame each time.
+func allocationMax(data []byte) uint64 {
+	rows, columns := uint64(0), uint64(0)
+	if b, err := OpenBlock(data); err == nil {
+		rows, columns = uint64(b.header.Rows), uint64(len(b.columns))
+	}
+	return 16<<20 + 200*rows*columns + 32*zstdRatioMax*uint64(len(data))
+}
+
+func FuzzOpenBlock(f *testing.F) {
+	f.Add(smallBlock(f, Cheap, 1))
+	f.Add(smallBlock(f, Cheap, 70))
+	f.Add(smallBlock(f, Rich, 130))
+	f.Add(smallBlock(f, Rich, 1100))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		readEverything(data)
+		data = bytes.Clone(data)
+		reseal(data)
+		if got, allowed := allocatedBy(func() { readEverything(data) }), allocationMax(data); got > allowed {
+			t.Errorf("reading %d bytes allocated %d, at most %d are allowed", len(data), got, allowed)
+		}
+		if b, err := OpenBlock(data); err == nil {
+			batch := NewBatch()
+			if b.Batch(batch) == nil {
+				if _, _, err := AppendBlock(nil, batch, BlockOptions{Richness: Rich}); err != nil && !errors.Is(err, ErrBlockTooLarge) {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
+
+// TestRandomDamage is the fuzz target's blind brother: blocks with some bytes
+// changed and every checksum made right again.
+func TestRandomDamage(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	var blocks [][]byte
+	for _, rows := range []int{1, 70, 130, 1100} {
+		blocks = append(blocks, smallBlock(t, Cheap, rows), smallBlock(t, Rich, rows))
+	}
+	interesting := []byte{0, 1, 2, 7, 8, 63, 64, 65, 127, 128, 254, 255}
+	for i := range 4_000 {
+		data := bytes.Clone(blocks[r.IntN(len(blocks))])
+		for range 1 + r.IntN(4) {
+			at := r.IntN(len(data))
+			if r.IntN(2) == 0 { // heads of columns decide most
+				b := headerBytes + r.IntN(40)*entryBytes
+				if from := int(binary.LittleEndian.Uint32(data[min(b+16, len(data)-4):])); from < len(data) {
+					at = min(from+r.IntN(48), len(data)-1)
+				}
+			}
+			data[at] = interesting[r.IntN(len(interesting))]
+			if r.IntN(3) == 0 {
+				data[at] = byte(r.Uint32())
+			}
+		}
+		reseal(data)
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Fatalf("seed %d, block %d: %v", seed, i, p)
+				}
+			}()
+			readEverything(data)
+		}()
+	}
+}
+
+// TestBomb holds what texts that compress a thousandfold may allocate.
+func TestBomb(t *testing.T) {
+	batch := NewBatch()
+	slot := batch.Slot([]byte("m"))
+	blank := bytes.Repeat([]byte{' '}, 1<<16)
+	for i := range 200 {
+		batch.SetString(slot, append(blank[:len(blank)-i:len(blank)-i], fmt.Sprint(i)...))
+		batch.EndRow(int64(i))
+	}
+	data, _ := sealed(t, batch, BlockOptions{Richness: Rich})
+	b := mustOpen(t, data)
+	c := b.Find("m")[0]
+	if c.Encoding() != EncZstd {
+		t.Fatalf("encoded as %v", c.Encoding())
+	}
+	text, err := c.Text(new(TextBuf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text.Bytes) > zstdRatioMax*len(data) {
+		t.Errorf("%d bytes unpack to %d", len(data), len(text.Bytes))
+	}
+}
