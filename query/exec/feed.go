@@ -1,0 +1,242 @@
+package exec
+
+import (
+	"github.com/kelpdb/kelp/query"
+)
+
+// A feedPlan is the aggregates of a plan, worked out once per query.
+type feedPlan struct {
+	plan       *query.Plan
+	aggs       []aggPlan
+	filters    []*filter // nil: none, and the first
+	inputs     []inputPlan
+	weighs     bool // some aggregate weighs
+	weighted   bool // and rows have weights
+	countsOnly bool // only counts of all rows
+}
+
+// aggPlan is one aggregate. Aggregates that take the same values of the same
+// rows share an input.
+type aggPlan struct {
+	*query.Agg
+	input  int
+	weighs bool
+	// same is the earlier aggregate whose state this one's copies at the end: a
+	// percentile of the same values with another share. -1: none.
+	same int
+}
+
+// inputPlan is what aggregates are fed with: an argument over filtered rows.
+type inputPlan struct {
+	arg     *query.Bound // nil: rows alone
+	columns []int
+	plain   bool
+	filter  int
+	values  bool // some aggregate wants the values, not only whether they are null
+	hashed  bool // some aggregate takes their hashes
+	timed   bool // some aggregate takes the times of the rows
+}
+
+func compileFeeds(plan *query.Plan) *feedPlan {
+	f := &feedPlan{plan: plan, filters: []*filter{nil}, countsOnly: true}
+	bounds := []*query.Bound{nil}
+	for i := range plan.Aggs {
+		a := &plan.Aggs[i]
+		at := indexOf(bounds, a.Filter)
+		if at < 0 {
+			at = len(bounds)
+			bounds = append(bounds, a.Filter)
+			f.filters = append(f.filters, compileFilter(a.Filter, true))
+		}
+		p := aggPlan{Agg: a, weighs: weighs(a.Kind), same: -1, input: f.inputOf(a.Arg, at)}
+		f.inputs[p.input].wants(a.Kind)
+		if a.Kind == query.AggPercentile {
+			p.same = f.samePercentile(p.input)
+		}
+		f.weighs = f.weighs || p.weighs
+		f.countsOnly = f.countsOnly && (a.Kind == query.AggCount || a.Kind == query.AggHits) && a.Arg == nil && a.Filter == nil
+		f.aggs = append(f.aggs, p)
+	}
+	f.weighted = f.weighs && plan.Weighted && !plan.Raw
+	return f
+}
+
+// weighs tells whether a row counts as often as its sample_rate says.
+func weighs(kind query.AggKind) bool {
+	switch kind {
+	case query.AggCount, query.AggSum, query.AggAvg, query.AggVariance, query.AggStddev, query.AggPercentile:
+		return true
+	}
+	return false
+}
+
+func (in *inputPlan) wants(kind query.AggKind) {
+	switch kind {
+	case query.AggCount, query.AggHits:
+		return
+	case query.AggUniq:
+		in.hashed = true
+	case query.AggFirst, query.AggLast:
+		in.timed = true
+	}
+	in.values = true
+}
+
+func (f *feedPlan) inputOf(arg *query.Bound, filter int) int {
+	for i := range f.inputs {
+		if f.inputs[i].filter == filter && sameBound(f.inputs[i].arg, arg) {
+			return i
+		}
+	}
+	in := inputPlan{arg: arg, filter: filter}
+	if arg != nil {
+		in.columns, in.plain = columnsOf(nil, arg), arg.Op == query.OpColumn
+	}
+	f.inputs = append(f.inputs, in)
+	return len(f.inputs) - 1
+}
+
+func (f *feedPlan) samePercentile(input int) int {
+	for i, a := range f.aggs {
+		if a.Kind == query.AggPercentile && a.input == input && a.same < 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+func indexOf(bounds []*query.Bound, b *query.Bound) int {
+	for i := range bounds {
+		if sameBound(bounds[i], b) {
+			return i
+		}
+	}
+	return -1
+}
+
+// sameBound tells whether two expressions are written alike.
+func sameBound(a, b *query.Bound) bool {
+	if a == b {
+		return true
+	}
+	if a == nil || b == nil || a.Op != b.Op || a.Type != b.Type || a.Index != b.Index ||
+		a.Match != b.Match || a.Func != b.Func || a.SetNull != b.SetNull ||
+		len(a.Args) != len(b.Args) || len(a.Set) != len(b.Set) {
+		return false
+	}
+	if a.Const.Type != b.Const.Type || query.Order(a.Const, b.Const) != 0 {
+		return false
+	}
+	for i := range a.Set {
+		if a.Set[i].Type != b.Set[i].Type || query.Order(a.Set[i], b.Set[i]) != 0 {
+			return false
+		}
+	}
+	for i := range a.Args {
+		if !sameBound(a.Args[i], b.Args[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// A feeder feeds the aggregates of one chain.
+type feeder struct {
+	plan   *feedPlan
+	states []query.State
+}
+
+func newFeeder(plan *feedPlan) *feeder {
+	f := &feeder{plan: plan}
+	for i := range plan.aggs {
+		f.states = append(f.states, query.NewState(plan.aggs[i].Agg))
+	}
+	return f
+}
+
+func (f *feeder) grow(groups int) {
+	for i, s := range f.states {
+		if f.plan.aggs[i].same < 0 && s.Len() < groups {
+			s.Grow(groups)
+		}
+	}
+}
+
+func (f *feeder) bytes() int {
+	n := 0
+	for _, s := range f.states {
+		n += s.Bytes()
+	}
+	return n
+}
+
+// finish fills the states that copy another one's.
+func (f *feeder) finish(groups int) {
+	to := make([]uint32, groups)
+	for i := range to {
+		to[i] = uint32(i)
+	}
+	for i, s := range f.states {
+		if same := f.plan.aggs[i].same; same >= 0 {
+			s.Grow(groups)
+			s.Merge(f.states[same], to)
+		}
+	}
+}
+
+// blockFeed is what one block gives to the aggregates: all that could fail is done.
+type blockFeed struct {
+	sel     *selection
+	weights *blockWeights
+	// weighted tells whether rows have weights at all.
+	weighted bool
+	sets     []*rowSet  // by filter
+	inputs   [][]vector // by input
+}
+
+// prepare decodes and computes what the aggregates need of a block.
+func (f *feeder) prepare(v *blockView, s *selection) (*blockFeed, error) {
+	b := &blockFeed{
+		sel: s, weighted: f.plan.weighted, sets: make([]*rowSet, len(f.plan.filters)), inputs: make([][]vector, len(f.plan.inputs)),
+	}
+	if f.plan.weighted && !s.header {
+		var err error
+		if b.weights, err = v.loadWeights(); err != nil {
+			return nil, err
+		}
+	}
+	for i, filter := range f.plan.filters {
+		set := &rowSet{sel: s, bits: s.bits, n: s.n, weights: b.weights}
+		if filter != nil {
+			set.parent = b.sets[0]
+			set.bits = bitmap(v.u64.take(len(s.bits)))
+			copy(set.bits, s.bits)
+			if err := filter.restrict(v, set.bits); err != nil {
+				return nil, err
+			}
+			set.n = set.bits.count()
+		}
+		b.sets[i] = set
+	}
+	for i := range f.plan.inputs {
+		in := &f.plan.inputs[i]
+		var err error
+		if b.inputs[i], err = v.vectors(in, b.sets[in.filter]); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// feed adds a block to the states.
+func (f *feeder) feed(b *blockFeed) {
+	for i := range f.plan.aggs {
+		a := &f.plan.aggs[i]
+		if a.same >= 0 {
+			continue
+		}
+		for k := range b.inputs[a.input] {
+			feedState(f.states[i], a, b, &b.inputs[a.input][k])
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package exec
+
+import (
+	"fmt"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// feedState adds a vector of a block to one aggregate's state.
+func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
+	switch s := state.(type) {
+	case *query.CountState:
+		feedCount(s, a, b, vec)
+	case *query.SumState:
+		feedSum(s, vec)
+	case *query.VarState:
+		feedVar(s, vec)
+	case *query.PercentileState:
+		feedPercentile(s, vec)
+	case *query.MinMaxState:
+		feedMinMax(s, vec)
+	case *query.FirstLastState:
+		feedFirstLast(s, vec)
+	case *query.UniqState:
+		s.AddHashes(vec.set.rowGroups(), vec.allHashes())
+	case *query.UniqExactState:
+		feedUniqExact(s, vec)
+	default:
+		panic(fmt.Sprintf("BUG: no feed for %T", state))
+	}
+}
+
+// feedCount counts by code where it can: the rows of each code are known already.
+func feedCount(s *query.CountState, a *aggPlan, b *blockFeed, vec *vector) {
+	sel := b.sel
+	weights := b.weights
+	if !a.weighs {
+		weights = nil
+	}
+	if vec.set.parent == nil && sel.groupOf != nil && (weights == nil || weights.constant != 0) {
+		each := uint64(1)
+		if weights != nil {
+			each = weights.constant
+		}
+		for code, n := range sel.counts {
+			if group := sel.groupOf[code]; n > 0 && group != noID {
+				w := uint64(n) * each
+				if a.weighs && sel.header && sel.weights != nil && b.weighted {
+					w = sel.weights[code]
+				}
+				s.AddN(group, w)
+			}
+		}
+		return
+	}
+	if weights == nil {
+		s.Add(vec.set.rowGroups(), nil)
+		return
+	}
+	if vec.set.parent == nil && sel.groupOf != nil {
+		// Each row once by its code, and the heavy ones again.
+		for code, n := range sel.counts {
+			if group := sel.groupOf[code]; n > 0 && group != noID {
+				s.AddN(group, uint64(n))
+			}
+		}
+		forEach(weights.heavy, func(row int) {
+			if sel.bits.has(row) {
+				s.AddN(sel.groupAt(row), weights.byRow[row]-1)
+			}
+		})
+		return
+	}
+	feedWeighed(vec.set, func(groups []uint32, _ []uint16, weights []uint64) { s.Add(groups, weights) })
+}
+
+// groupAt returns the group of a selected row by its code.
+func (s *selection) groupAt(row int) uint32 {
+	switch {
+	case s.codes8 != nil:
+		return s.groupOf[s.codes8[row]]
+	case s.codes16 != nil:
+		return s.groupOf[s.codes16[row]]
+	}
+	return s.groupOf[0]
+}
+
+// feedWeighed calls add for the rows of a set: once with all rows, at is nil
+// then, and once more with those at the positions at that weigh more than 1.
+func feedWeighed(set *rowSet, add func(groups []uint32, at []uint16, weights []uint64)) {
+	groups := set.rowGroups()
+	h := set.heavyOf()
+	switch {
+	case h == nil:
+		add(groups, nil, nil)
+	case h.whole:
+		add(groups, nil, h.weights)
+	default:
+		add(groups, nil, nil)
+		if len(h.at) > 0 {
+			add(gather(set.sel.view.u32.take(len(h.at)), groups, h.at), h.at, h.weights)
+		}
+	}
+}
+
+// pick returns values at positions; nil: all.
+func pick[T any](take func(int) []T, values []T, at []uint16) []T {
+	if at == nil {
+		return values
+	}
+	return gather(take(len(at)), values, at)
+}
+
+func feedSum(s *query.SumState, vec *vector) {
+	v := vec.set.sel.view
+	if vec.isInts() {
+		feedWeighed(vec.set, func(groups []uint32, at []uint16, weights []uint64) {
+			s.AddInts(groups, pick(v.i64.take, vec.ints, at), weights)
+		})
+		return
+	}
+	nums := vec.asFloats()
+	feedWeighed(nums.set, func(groups []uint32, at []uint16, weights []uint64) {
+		s.AddFloats(groups, pick(v.f64.take, nums.floats, at), weights)
+	})
+}
+
+func feedVar(s *query.VarState, vec *vector) {
+	v := vec.set.sel.view
+	if vec.isInts() {
+		feedWeighed(vec.set, func(groups []uint32, at []uint16, weights []uint64) {
+			s.AddInts(groups, pick(v.i64.take, vec.ints, at), weights)
+		})
+		return
+	}
+	nums := vec.asFloats()
+	feedWeighed(nums.set, func(groups []uint32, at []uint16, weights []uint64) {
+		s.AddFloats(groups, pick(v.f64.take, nums.floats, at), weights)
+	})
+}
+
+func feedPercentile(s *query.PercentileState, vec *vector) {
+	nums := vec.asFloats()
+	v := vec.set.sel.view
+	feedWeighed(nums.set, func(groups []uint32, at []uint16, weights []uint64) {
+		s.Add(groups, pick(v.f64.take, nums.floats, at), weights)
+	})
+}
+
+// isInts tells whether sums take the vector as integers: bools count 0 and 1.
+func (vec *vector) isInts() bool {
+	return vec.typ == storage.TypeInt64 || vec.typ == storage.TypeBool
+}
+
+// asFloats is the vector in numeric context, as floats: texts that are no number
+// are left out, and so is what has no number at all.
+func (vec *vector) asFloats() *vector {
+	v := vec.set.sel.view
+	switch vec.typ {
+	case storage.TypeFloat64:
+		return vec
+	case storage.TypeInt64, storage.TypeBool:
+		if vec.numbers == nil {
+			vec.numbers = v.f64.take(len(vec.ints))
+			for i, x := range vec.ints {
+				vec.numbers[i] = float64(x)
+			}
+		}
+		return &vector{set: vec.set, typ: storage.TypeFloat64, floats: vec.numbers}
+	}
+	nums := &vector{typ: storage.TypeFloat64, floats: v.f64.take(vec.set.n)[:0]}
+	mask := v.bitmap(v.rows)
+	for i, r := range vec.set.rows() {
+		if f, ok := query.FloatOf(vec.value(i)); ok {
+			nums.floats = append(nums.floats, f)
+			mask.set(int(r))
+		}
+	}
+	nums.set = vec.set.narrow(mask)
+	return nums
+}
+
+func feedMinMax(s *query.MinMaxState, vec *vector) {
+	groups := vec.set.rowGroups()
+	switch vec.typ {
+	case storage.TypeFloat64:
+		s.AddFloats(groups, vec.floats)
+	case storage.TypeString:
+		s.AddStrings(groups, vec.texts)
+	case storage.TypeList:
+		for i, g := range groups {
+			s.AddValue(g, vec.value(i))
+		}
+	default:
+		s.AddInts(groups, vec.ints)
+	}
+}
+
+func feedFirstLast(s *query.FirstLastState, vec *vector) {
+	groups := vec.set.rowGroups()
+	switch vec.typ {
+	case storage.TypeFloat64:
+		s.AddFloats(groups, vec.times, vec.floats)
+	case storage.TypeString:
+		s.AddStrings(groups, vec.times, vec.texts)
+	case storage.TypeList:
+		for i, g := range groups {
+			s.AddValue(g, vec.times[i], vec.value(i))
+		}
+	default:
+		s.AddInts(groups, vec.times, vec.ints)
+	}
+}
+
+func feedUniqExact(s *query.UniqExactState, vec *vector) {
+	groups := vec.set.rowGroups()
+	switch vec.typ {
+	case storage.TypeFloat64:
+		s.AddFloats(groups, vec.floats)
+	case storage.TypeString:
+		s.AddStrings(groups, vec.texts)
+	case storage.TypeList:
+		for i, g := range groups {
+			s.AddValue(g, vec.value(i))
+		}
+	default:
+		s.AddInts(groups, vec.ints)
+	}
+}
+
+// allHashes returns the hash of each value.
+func (vec *vector) allHashes() []uint64 {
+	if vec.hashes != nil {
+		return vec.hashes
+	}
+	vec.hashes = vec.set.sel.view.u64.take(vec.set.n)
+	for i := range vec.hashes {
+		switch vec.typ {
+		case storage.TypeFloat64:
+			vec.hashes[i] = query.HashFloat(vec.floats[i])
+		case storage.TypeString:
+			vec.hashes[i] = query.HashString(vec.texts[i])
+		case storage.TypeList:
+			vec.hashes[i] = query.HashList(vec.lists[i])
+		default:
+			vec.hashes[i] = query.HashInt(vec.ints[i])
+		}
+	}
+	return vec.hashes
+}

@@ -1,0 +1,177 @@
+package exec
+
+import "math/bits"
+
+// denseGroupsMax is the most combinations of key numbers that get a plain array
+// from combination to group: 16 MiB of group numbers for each chain.
+const denseGroupsMax = 1 << 22
+
+// groupIndex numbers distinct combinations of key ids. Group g has the ids
+// tuples[g*keys : (g+1)*keys]. While the ids are few a plain array leads from a
+// combination to its group, later a hash table of the tuples.
+type groupIndex struct {
+	keys   int
+	tuples []uint32
+	groups int
+	limit  int // no group is added beyond
+
+	dense  []uint32 // combined ids -> group+1; nil: hashed
+	widths []uint8  // bits of each key's id in the combination
+	slots  []uint32 // hashed: group+1
+	shift  uint8
+}
+
+func newGroupIndex(keys, limit int) *groupIndex {
+	x := &groupIndex{keys: keys, limit: limit, widths: make([]uint8, keys)}
+	x.dense = make([]uint32, 1)
+	return x
+}
+
+// find returns the group of a tuple of ids, a new one if there is none, noID if
+// the limit is reached.
+func (x *groupIndex) find(ids []uint32) uint32 {
+	if x.dense != nil {
+		for !x.fits(ids) {
+			if !x.widen(ids) {
+				return x.findHashed(ids)
+			}
+		}
+		at := uint32(0)
+		for k, id := range ids {
+			at = at<<x.widths[k] | id
+		}
+		if g := x.dense[at]; g != 0 {
+			return g - 1
+		}
+		g := x.add(ids)
+		x.dense[at] = g + 1 // noID+1 is 0: free
+		return g
+	}
+	return x.findHashed(ids)
+}
+
+func (x *groupIndex) fits(ids []uint32) bool {
+	for k, id := range ids {
+		if id>>x.widths[k] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// add appends a group; noID if there are enough.
+func (x *groupIndex) add(ids []uint32) uint32 {
+	if x.groups >= x.limit {
+		return noID
+	}
+	x.tuples = append(x.tuples, ids...)
+	x.groups++
+	return uint32(x.groups - 1)
+}
+
+// widen makes the array wide enough for ids, or goes over to hashing and
+// returns false.
+func (x *groupIndex) widen(ids []uint32) bool {
+	total := 0
+	for k, id := range ids {
+		if n := uint8(bits.Len32(id)); n > x.widths[k] {
+			x.widths[k] = n
+		}
+		total += int(x.widths[k])
+	}
+	if total > bits.TrailingZeros(denseGroupsMax) && x.keys > 1 {
+		x.dense = nil
+		x.rehash()
+		return false
+	}
+	x.dense = make([]uint32, 1<<total)
+	for g := range x.groups {
+		at := uint32(0)
+		for k, id := range x.tuple(g) {
+			at = at<<x.widths[k] | id
+		}
+		x.dense[at] = uint32(g + 1)
+	}
+	return true
+}
+
+// findAll finds the groups of tuples given key by key; missing tells that some
+// were not taken.
+func (x *groupIndex) findAll(dst []uint32, ids [][]uint32) (missing bool) {
+	tuple := make([]uint32, len(ids))
+	for i := range dst {
+		taken := true
+		for k := range ids {
+			tuple[k] = ids[k][i]
+			taken = taken && tuple[k] != noID
+		}
+		g := noID
+		if taken {
+			g = x.find(tuple)
+		}
+		dst[i] = g
+		missing = missing || g == noID
+	}
+	return missing
+}
+
+func (x *groupIndex) tuple(g int) []uint32 { return x.tuples[g*x.keys : (g+1)*x.keys] }
+
+func (x *groupIndex) findHashed(ids []uint32) uint32 {
+	if x.groups*2 >= len(x.slots) {
+		x.rehash()
+	}
+	mask := uint64(len(x.slots) - 1)
+	for at := mixTuple(ids) >> x.shift; ; at++ {
+		s := x.slots[at&mask]
+		if s == 0 {
+			g := x.add(ids)
+			if g != noID {
+				x.slots[at&mask] = g + 1
+			}
+			return g
+		}
+		if equalTuples(x.tuple(int(s-1)), ids) {
+			return s - 1
+		}
+	}
+}
+
+func (x *groupIndex) rehash() {
+	size := max(64, len(x.slots)*2)
+	for x.groups*2 >= size {
+		size *= 2
+	}
+	x.slots = make([]uint32, size)
+	x.shift = uint8(64 - bits.TrailingZeros(uint(size)))
+	mask := uint64(size - 1)
+	for g := range x.groups {
+		at := mixTuple(x.tuple(g)) >> x.shift
+		for x.slots[at&mask] != 0 {
+			at++
+		}
+		x.slots[at&mask] = uint32(g + 1)
+	}
+}
+
+func equalTuples(a, b []uint32) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func mixTuple(ids []uint32) uint64 {
+	h := uint64(0)
+	for _, id := range ids {
+		h = mixInt(h ^ uint64(id))
+		h ^= h >> 29
+	}
+	return h * 0x9e37_79b9_7f4a_7c15
+}
+
+func (x *groupIndex) bytes() int {
+	return cap(x.tuples)*4 + cap(x.dense)*4 + cap(x.slots)*4
+}

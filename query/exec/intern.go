@@ -1,0 +1,173 @@
+package exec
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// noID stands where a value got no number: the budget of groups is spent.
+const noID = ^uint32(0)
+
+// intTable numbers distinct 64-bit integers in the order they come.
+// It is open addressing with linear probing, at most half full.
+type intTable struct {
+	slots  []uint32 // id+1, 0 is free
+	values []int64  // by id
+	shift  uint8    // 64 - log2(len(slots))
+}
+
+// id returns the number of v; grow allows a new one, else noID.
+func (t *intTable) id(v int64, grow bool) uint32 {
+	if len(t.values)*2 >= len(t.slots) {
+		t.rehash()
+	}
+	mask := uint64(len(t.slots) - 1)
+	for at := mixInt(uint64(v)) >> t.shift; ; at++ {
+		s := t.slots[at&mask]
+		if s == 0 {
+			if !grow {
+				return noID
+			}
+			t.values = append(t.values, v)
+			t.slots[at&mask] = uint32(len(t.values))
+			return uint32(len(t.values) - 1)
+		}
+		if t.values[s-1] == v {
+			return s - 1
+		}
+	}
+}
+
+func (t *intTable) rehash() {
+	size := max(64, len(t.slots)*2)
+	t.slots = make([]uint32, size)
+	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
+	mask := uint64(size - 1)
+	for i, v := range t.values {
+		at := mixInt(uint64(v)) >> t.shift
+		for t.slots[at&mask] != 0 {
+			at++
+		}
+		t.slots[at&mask] = uint32(i + 1)
+	}
+}
+
+func (t *intTable) bytes() int { return cap(t.slots)*4 + cap(t.values)*8 }
+
+// mixInt spreads an integer over the high bits: a multiplication by 2^64/phi
+// after folding the high half down, so that multiples of powers of two spread too.
+func mixInt(v uint64) uint64 {
+	v ^= v >> 32
+	return v * 0x9e37_79b9_7f4a_7c15
+}
+
+// byteTable numbers distinct byte strings in the order they come. The strings
+// lie one after another in an arena; a slot keeps half of the hash, so a probe
+// rarely reads a string in vain.
+type byteTable struct {
+	slots []uint64 // hash's low half << 32 | id+1, 0 is free
+	arena []byte
+	ends  []uint64 // by id: end in the arena
+	shift uint8
+}
+
+func (t *byteTable) len() int { return len(t.ends) }
+
+// at returns the string of an id; it points into the arena.
+func (t *byteTable) at(id int) []byte {
+	start := uint64(0)
+	if id > 0 {
+		start = t.ends[id-1]
+	}
+	return t.arena[start:t.ends[id]]
+}
+
+// id returns the number of v, which is copied if it is new; grow allows that,
+// else noID.
+func (t *byteTable) id(v []byte, grow bool) uint32 {
+	if len(t.ends)*2 >= len(t.slots) {
+		t.rehash()
+	}
+	mask := uint64(len(t.slots) - 1)
+	h := hashBytes(v)
+	tag := h << 32
+	for at := h >> t.shift; ; at++ {
+		s := t.slots[at&mask]
+		if s == 0 {
+			if !grow {
+				return noID
+			}
+			t.arena = append(t.arena, v...)
+			t.ends = append(t.ends, uint64(len(t.arena)))
+			t.slots[at&mask] = tag | uint64(len(t.ends))
+			return uint32(len(t.ends) - 1)
+		}
+		if s&^0xffff_ffff == tag {
+			if id := uint32(s) - 1; string(t.at(int(id))) == string(v) {
+				return id
+			}
+		}
+	}
+}
+
+func (t *byteTable) rehash() {
+	size := max(64, len(t.slots)*2)
+	t.slots = make([]uint64, size)
+	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
+	mask := uint64(size - 1)
+	for i := range t.ends {
+		h := hashBytes(t.at(i))
+		at := h >> t.shift
+		for t.slots[at&mask] != 0 {
+			at++
+		}
+		t.slots[at&mask] = h<<32 | uint64(i+1)
+	}
+}
+
+func (t *byteTable) bytes() int { return cap(t.slots)*8 + cap(t.arena) + cap(t.ends)*8 }
+
+// hashBytes is a multiply-and-fold hash of 16 bytes a step, after Wang Yi's
+// wyhash. It is not kept anywhere: it may change.
+func hashBytes(v []byte) uint64 {
+	const k0, k1 = 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db
+	n := len(v)
+	h := uint64(n) ^ k0
+	for len(v) > 16 {
+		h = fold(load8(v)^k1, load8(v[8:])^h)
+		v = v[16:]
+	}
+	var a, b uint64
+	switch {
+	case len(v) >= 8:
+		a, b = load8(v), load8(v[len(v)-8:])
+	case len(v) >= 4:
+		a, b = uint64(load4(v)), uint64(load4(v[len(v)-4:]))
+	case len(v) > 0:
+		a = uint64(v[0])<<16 | uint64(v[len(v)>>1])<<8 | uint64(v[len(v)-1])
+	}
+	return fold(fold(a^k1, b^h), uint64(n)^k1)
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+func load8(b []byte) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func load4(b []byte) uint32 {
+	_ = b[3]
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+// volatileString is b as a string without a copy: for a look at a value, never
+// to be kept.
+func volatileString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// lend is the bytes of a string without a copy, to be read only.
+func lend(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

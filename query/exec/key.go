@@ -1,0 +1,363 @@
+package exec
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// A keyPlan is one GROUP BY key, worked out once per query.
+type keyPlan struct {
+	*query.Key
+	columns []int // plan columns it reads
+	plain   bool  // the expression is a column
+}
+
+func compileKeys(keys []query.Key) []keyPlan {
+	plans := make([]keyPlan, len(keys))
+	for i := range keys {
+		plans[i] = keyPlan{
+			Key: &keys[i], columns: columnsOf(nil, keys[i].Expr), plain: keys[i].Expr.Op == query.OpColumn,
+		}
+	}
+	return plans
+}
+
+// nullKey is the id of a key that is null.
+const nullKey = 0
+
+// A keyTable gives each value of one key its id for one chain of blocks: 0 for
+// null, then in the order they come.
+type keyTable struct {
+	typ   storage.Type
+	ints  intTable  // bool, int64, time; the bits of float64
+	texts byteTable // string; lists, encoded
+	grow  bool      // new values are taken
+	buf   []byte
+
+	rawInts intTable // memo: stored integers of a column ...
+	rawIDs  []uint32 // ... and the id of what the expression makes of each
+}
+
+// id returns the id of a value of the key's type, or null; noID if it is new and
+// no more are taken.
+func (t *keyTable) id(v storage.Value) uint32 {
+	switch v.Type {
+	case storage.TypeNull:
+		return nullKey
+	case storage.TypeFloat64:
+		return t.idOfFloat(v.Float)
+	case storage.TypeString:
+		return numbered(t.texts.id(lend(v.Str), t.grow))
+	case storage.TypeList:
+		t.buf = appendList(t.buf[:0], v.List)
+		return numbered(t.texts.id(t.buf, t.grow))
+	}
+	return numbered(t.ints.id(v.Int, t.grow))
+}
+
+// numbered is the id of a value with this number in its table: one more, as
+// null is 0.
+func numbered(n uint32) uint32 {
+	if n == noID {
+		return noID
+	}
+	return n + 1
+}
+
+func (t *keyTable) idOfInt(v int64) uint32 { return numbered(t.ints.id(v, t.grow)) }
+
+func (t *keyTable) idOfFloat(f float64) uint32 {
+	if f != f {
+		f = math.NaN()
+	}
+	return numbered(t.ints.id(int64(math.Float64bits(f+0)), t.grow))
+}
+
+func (t *keyTable) idOfText(v []byte) uint32 { return numbered(t.texts.id(v, t.grow)) }
+
+// value returns the value of an id; it owns its memory.
+func (t *keyTable) value(id uint32) storage.Value {
+	if id == nullKey {
+		return storage.Value{}
+	}
+	switch t.typ {
+	case storage.TypeFloat64:
+		return storage.Float(math.Float64frombits(uint64(t.ints.values[id-1])))
+	case storage.TypeString:
+		return storage.String(string(t.texts.at(int(id - 1))))
+	case storage.TypeList:
+		return storage.List(decodeList(t.texts.at(int(id - 1))))
+	}
+	return storage.Value{Type: t.typ, Int: t.ints.values[id-1]}
+}
+
+func (t *keyTable) bytes() int {
+	return t.ints.bytes() + t.texts.bytes() + t.rawInts.bytes() + cap(t.rawIDs)*4
+}
+
+// appendList writes a list as its items, each behind its length.
+func appendList(dst []byte, items []string) []byte {
+	for _, item := range items {
+		dst = binary.AppendUvarint(dst, uint64(len(item)))
+		dst = append(dst, item...)
+	}
+	return dst
+}
+
+// decodeList reads what appendList wrote.
+func decodeList(src []byte) []string {
+	items := []string{}
+	for len(src) > 0 {
+		n, size := binary.Uvarint(src)
+		items = append(items, string(src[size:size+int(n)]))
+		src = src[size+int(n):]
+	}
+	return items
+}
+
+// keyValue brings the result of a key's expression to the key's type.
+func keyValue(v storage.Value, t storage.Type) storage.Value {
+	if v = query.Coerce(v, t); v.Type == t {
+		return v
+	}
+	v, _ = query.Cast(v, t)
+	return v
+}
+
+// A blockKey is a key over the rows of one block: codes local to the block where
+// it has few values, or else an id for each selected row.
+type blockKey struct {
+	size    int // of the codes; 0: ids
+	codes8  []uint8
+	codes16 []uint16              // both nil: one code for all rows
+	resolve func(code int) uint32 // the id of a code
+	ids     []uint32              // by selected row
+}
+
+// keyOf makes the blockKey of key k. rows are the selected rows; they are asked
+// for only if the key needs ids.
+func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, error) {
+	plan, table := &g.plans[k], &g.tables[k]
+	switch {
+	case plan.TimeBucket && plan.Width > 0:
+		return g.keyOfTime(v, plan, table, rows)
+	case len(plan.columns) == 0:
+		return constantKey(table, keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type)), nil
+	case len(plan.columns) > 1:
+		return g.keyOfRows(v, plan, table, rows())
+	}
+	stored := v.column(plan.columns[0])
+	switch {
+	case len(stored) == 0:
+		return constantKey(table, keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type)), nil
+	case len(stored) > 1 || stored[0].shape != storage.ShapeCodes:
+		return g.keyOfStored(v, plan, table, stored, rows())
+	}
+	return keyOfCodes(v, plan, table, stored[0])
+}
+
+// path says how a key is computed over a block.
+func (k *keyPlan) path(v *blockView) leafPath {
+	switch {
+	case k.TimeBucket && k.Width > 0:
+		h := v.block.Header()
+		if k.bucket(h.MinTime) == k.bucket(h.MaxTime) {
+			return pathConstant
+		}
+		return pathSpan
+	case len(k.columns) == 0:
+		return pathConstant
+	case len(k.columns) > 1:
+		return pathRows
+	}
+	worst := pathConstant
+	for _, c := range v.column(k.columns[0]) {
+		path := pathRows
+		switch {
+		case c.shape == storage.ShapeCodes:
+			path = pathCodes
+		case k.plain && c.shape == storage.ShapeText:
+			path = pathText
+		case k.plain && c.shape != storage.ShapeLists:
+			path = pathSpan
+		}
+		worst = max(worst, path)
+	}
+	return worst
+}
+
+func constantKey(table *keyTable, value storage.Value) blockKey {
+	return blockKey{size: 1, resolve: func(int) uint32 { return table.id(value) }}
+}
+
+// keyOfCodes makes codes of a dictionary: the expression is evaluated for the
+// entries that occur.
+func keyOfCodes(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn) (blockKey, error) {
+	if err := v.loadHead(c); err != nil {
+		return blockKey{}, err
+	}
+	k := blockKey{size: codeCount(c.codes)}
+	if c.codes.HasNull && c.codes.Entries == 0 || c.codes.Width == 0 {
+		k.size = 1
+	}
+	row := &valueRow{warn: &v.warned}
+	plainText := plan.plain && plan.Type == storage.TypeString && c.Type() == storage.TypeString
+	k.resolve = func(code int) uint32 {
+		if plainText && code < c.codes.Entries {
+			return table.idOfText(c.EntryText(code))
+		}
+		row.value = v.entry(c, code)
+		return table.id(keyValue(plan.Expr.Eval(row), plan.Type))
+	}
+	return k, nil
+}
+
+// bucket is the bucket of the column time that a time lies in.
+func (k *keyPlan) bucket(t int64) int64 {
+	since := t - k.Origin
+	b := since / k.Width
+	if since%k.Width < 0 {
+		b--
+	}
+	return b
+}
+
+// keyOfTime numbers the buckets of time in the block from its first one on.
+func (g *grouper) keyOfTime(v *blockView, plan *keyPlan, table *keyTable, rows func() []uint16) (blockKey, error) {
+	h := v.block.Header()
+	first, last := plan.bucket(h.MinTime), plan.bucket(h.MaxTime)
+	idOf := func(b int64) uint32 { return table.idOfInt(b*plan.Width + plan.Origin) }
+	if first == last {
+		return blockKey{size: 1, resolve: func(int) uint32 { return idOf(first) }}, nil
+	}
+	times, err := v.loadInts(v.timeColumn())
+	if err != nil {
+		return blockKey{}, err
+	}
+	if n := uint64(last) - uint64(first); n < localGroupsMax {
+		k := blockKey{size: int(n) + 1, codes16: v.u16.take(v.rows)}
+		timeCodes(k.codes16, times, plan, first)
+		k.resolve = func(code int) uint32 { return idOf(first + int64(code)) }
+		return k, nil
+	}
+	selected := rows()
+	k := blockKey{ids: v.u32.take(len(selected))}
+	for i, r := range selected {
+		k.ids[i] = idOf(plan.bucket(times[r]))
+	}
+	return k, nil
+}
+
+// timeCodes writes the number of each time's bucket, counted from first. Times
+// mostly ascend, so most lie in the bucket of the one before, and no division is
+// made.
+func timeCodes(dst []uint16, times []int64, plan *keyPlan, first int64) {
+	code := uint16(0)
+	from, size := int64(0), uint64(0) // the present bucket; empty at first
+	for i, t := range times {
+		if uint64(t-from) >= size {
+			b := plan.bucket(t)
+			code = uint16(b - first)
+			from, size = b*plan.Width+plan.Origin, uint64(plan.Width)
+		}
+		dst[i] = code
+	}
+}
+
+// keyOfStored gives ids to the values of columns that are no dictionary, or of
+// which several share a name. Rows with a value in none get the id of null.
+func (g *grouper) keyOfStored(v *blockView, plan *keyPlan, table *keyTable, stored []*storedColumn, rows []uint16) (blockKey, error) {
+	k := blockKey{ids: v.u32.take(len(rows))}
+	null := table.id(keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type))
+	for i := range k.ids {
+		k.ids[i] = null
+	}
+	sel := v.bitmap(v.rows)
+	for _, r := range rows {
+		sel[r>>6] |= 1 << (r & 63)
+	}
+	for _, c := range stored {
+		if err := v.load(c, sel); err != nil {
+			return blockKey{}, err
+		}
+		if err := g.idsOf(v, plan, table, c, rows, k.ids); err != nil {
+			return blockKey{}, err
+		}
+	}
+	return k, nil
+}
+
+// idsOf writes the ids of the rows in which the stored column has a value.
+func (g *grouper) idsOf(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn, rows []uint16, ids []uint32) error {
+	same := plan.plain && plan.Type == c.Type()
+	valid := c.valid
+	row := &valueRow{warn: &v.warned}
+	for i, r := range rows {
+		if valid != nil && !valid.has(int(r)) {
+			continue
+		}
+		switch {
+		case same && c.shape == storage.ShapeInts:
+			ids[i] = table.idOfInt(c.ints[r])
+		case same && c.shape == storage.ShapeFloats:
+			ids[i] = table.idOfFloat(c.floats[r])
+		case same && c.shape == storage.ShapeText:
+			ids[i] = table.idOfText(c.text.At(int(r)))
+		default:
+			if i%pollRows == 0 && v.expired() {
+				return errExpired
+			}
+			ids[i] = table.memo(c, int(r), func() uint32 {
+				row.value = v.value(c, int(r))
+				return table.id(keyValue(plan.Expr.Eval(row), plan.Type))
+			})
+		}
+	}
+	return nil
+}
+
+// memo returns the id for a row of a stored column, remembered by the stored
+// value while there are not too many.
+func (t *keyTable) memo(c *storedColumn, row int, make func() uint32) uint32 {
+	var raw uint32
+	room := len(t.rawIDs) < memoMax
+	if c.shape != storage.ShapeInts || c.Type() != storage.TypeInt64 {
+		return make()
+	}
+	raw = t.rawInts.id(c.ints[row], room)
+	switch {
+	case raw == noID:
+		return make()
+	case int(raw) == len(t.rawIDs):
+		t.rawIDs = append(t.rawIDs, make())
+	}
+	return t.rawIDs[raw]
+}
+
+// keyOfRows evaluates the expression of several columns for every selected row.
+func (g *grouper) keyOfRows(v *blockView, plan *keyPlan, table *keyTable, rows []uint16) (blockKey, error) {
+	k := blockKey{ids: v.u32.take(len(rows))}
+	sel := v.bitmap(v.rows)
+	for _, r := range rows {
+		sel[r>>6] |= 1 << (r & 63)
+	}
+	for _, i := range plan.columns {
+		for _, c := range v.column(i) {
+			if err := v.load(c, sel); err != nil {
+				return blockKey{}, err
+			}
+		}
+	}
+	row := &blockRow{view: v}
+	for i, r := range rows {
+		if i%pollRows == 0 && v.expired() {
+			return blockKey{}, errExpired
+		}
+		row.row = int(r)
+		k.ids[i] = table.id(keyValue(plan.Expr.Eval(row), plan.Type))
+	}
+	return k, nil
+}

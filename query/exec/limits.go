@@ -1,0 +1,40 @@
+package exec
+
+import "time"
+
+// Limits of execution: each bounds what one query takes from the others.
+const (
+	// groupsMaxDefault is the most groups of a query that names no budget: past
+	// it nobody reads them, and their states stay under some hundred megabytes.
+	groupsMaxDefault = 2_000_000
+
+	// bytesMaxDefault is the most memory of a query that names no budget.
+	bytesMaxDefault = 512 << 20
+
+	// sliceMax is how long a query keeps a worker before the next one in its
+	// lane has its turn.
+	sliceMax = 2 * time.Millisecond
+
+	// shortMax is the work after which a query goes to the second lane.
+	shortMax = 60 * time.Millisecond
+
+	// shortTurns is how many turns the first lane has for one of the second, so
+	// that the second is never starved.
+	shortTurns = 8
+
+	// pollRows is how many rows a row-wise loop takes between two looks at the
+	// deadline: some tens of microseconds.
+	pollRows = 1024
+
+	// localGroupsMax is the most combinations of a block's key codes that are
+	// counted in an array of the block: 16-bit numbers, 256 KiB of counts.
+	localGroupsMax = 1 << 16
+
+	// memoMax is the most values of a column for which the result of an
+	// expression is remembered.
+	memoMax = 1 << 16
+
+	// rangeMapMax is the most separate ranges of codes that are compared one by
+	// one; more go through a table.
+	rangesMax = 3
+)

@@ -1,0 +1,190 @@
+package exec
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// sizes of columns around the borders of words and blocks.
+var maskSizes = []int{0, 1, 63, 64, 65, 127, 128, 1000, 4096, 65_535, 65_536}
+
+func TestMaskRange8(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, size := range maskSizes {
+		codes := make([]uint8, size)
+		for i := range codes {
+			codes[i] = uint8(r.Uint32())
+		}
+		for _, lo := range []int{0, 1, 17, 128, 255} {
+			for _, n := range []int{0, 1, 2, 100, 127, 128, 200, 255, 256} {
+				if lo+n > 256 {
+					continue
+				}
+				in := func(i int) bool { return int(codes[i]) >= lo && int(codes[i]) < lo+n }
+				checkMask(t, size, in, func(dst []uint64) { maskRange8(dst, codes, uint8(lo), n) })
+				checkMask(t, size, in, func(dst []uint64) { maskRange8Plain(dst, codes, uint8(lo), n) })
+				var table [256]uint8
+				for c := lo; c < lo+n; c++ {
+					table[c] = 1
+				}
+				checkMask(t, size, in, func(dst []uint64) { maskTable8(dst, codes, &table) })
+			}
+		}
+	}
+}
+
+func TestMaskRange16(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, size := range maskSizes {
+		codes := make([]uint16, size)
+		for i := range codes {
+			codes[i] = uint16(r.Uint32())
+		}
+		for _, lo := range []int{0, 1, 40_000, 65_535} {
+			for _, n := range []int{0, 1, 255, 256, 32_768, 65_535, 65_536} {
+				if lo+n > 65_536 {
+					continue
+				}
+				in := func(i int) bool { return int(codes[i]) >= lo && int(codes[i]) < lo+n }
+				checkMask(t, size, in, func(dst []uint64) { maskRange16(dst, codes, uint16(lo), n) })
+				checkMask(t, size, in, func(dst []uint64) { maskRange16Plain(dst, codes, uint16(lo), n) })
+				table := make([]uint8, 65_536)
+				for c := lo; c < lo+n; c++ {
+					table[c] = 1
+				}
+				checkMask(t, size, in, func(dst []uint64) { maskTable16(dst, codes, table) })
+			}
+		}
+	}
+}
+
+func TestMaskInts(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	edges := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, 5, math.MaxInt64 - 1, math.MaxInt64}
+	for _, size := range maskSizes {
+		values := make([]int64, size)
+		for i := range values {
+			values[i] = r.Int64N(20) - 10
+			if r.IntN(3) == 0 {
+				values[i] = edges[r.IntN(len(edges))]
+			}
+		}
+		for _, lo := range edges {
+			for _, hi := range edges {
+				if hi < lo {
+					continue
+				}
+				in := func(i int) bool { return values[i] >= lo && values[i] <= hi }
+				span := uint64(hi) - uint64(lo)
+				checkMask(t, size, in, func(dst []uint64) { maskInts(dst, values, lo, span) })
+				checkMask(t, size, in, func(dst []uint64) { maskIntsPlain(dst, values, lo, span) })
+			}
+		}
+	}
+}
+
+func TestMaskFloats(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	edges := []float64{
+		math.Inf(-1), -math.MaxFloat64, -1.5, -math.SmallestNonzeroFloat64, math.Copysign(0, -1), 0,
+		math.SmallestNonzeroFloat64, 1, 2.5, math.MaxFloat64, math.Inf(1),
+		math.NaN(), math.Float64frombits(0xfff8_0000_0000_0001),
+	}
+	for _, size := range maskSizes {
+		values := make([]float64, size)
+		for i := range values {
+			values[i] = edges[r.IntN(len(edges))]
+		}
+		for _, lo := range edges[:len(edges)-2] {
+			key := floatKey(lo)
+			above := func(i int) bool { return values[i] >= lo || math.IsNaN(values[i]) }
+			span := uint64(floatKey(math.Inf(-1))-1) - uint64(key)
+			checkMask(t, size, above, func(dst []uint64) { maskFloats(dst, values, key, span) })
+			checkMask(t, size, above, func(dst []uint64) { maskFloatsPlain(dst, values, key, span) })
+			least := floatKey(math.Inf(-1))
+			below := func(i int) bool { return values[i] <= lo }
+			checkMask(t, size, below, func(dst []uint64) { maskFloats(dst, values, least, uint64(key-least)) })
+			checkMask(t, size, below, func(dst []uint64) { maskFloatsPlain(dst, values, least, uint64(key-least)) })
+		}
+	}
+}
+
+// checkMask runs a kernel over a dirty bitmap and compares it bit by bit.
+func checkMask(t *testing.T, size int, in func(i int) bool, kernel func(dst []uint64)) {
+	t.Helper()
+	dst := make([]uint64, words(size))
+	for i := range dst {
+		dst[i] = 0xdead_beef_dead_beef
+	}
+	kernel(dst)
+	for i := range len(dst) * 64 {
+		want := i < size && in(i)
+		if bitmap(dst).has(i) != want {
+			t.Fatalf("size %d: bit %d is %v, want %v", size, i, !want, want)
+		}
+	}
+}
+
+func TestBitmap(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, size := range maskSizes {
+		b := make(bitmap, words(size))
+		b.setAll(size)
+		if b.count() != size || len(appendPositions(nil, b)) != size {
+			t.Fatalf("all of %d: %d", size, b.count())
+		}
+		b.clear()
+		var want []uint16
+		for i := range size {
+			if r.IntN(4) == 0 {
+				b.set(i)
+				want = append(want, uint16(i))
+			}
+		}
+		got := appendPositions(nil, b)
+		if len(got) != len(want) || b.count() != len(want) || b.empty() != (len(want) == 0) {
+			t.Fatalf("size %d: %d positions, want %d", size, len(got), len(want))
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Fatalf("position %d is %d, want %d", i, got[i], want[i])
+			}
+		}
+		first, last, ok := b.span()
+		if ok != (len(want) > 0) || ok && (first != int(want[0]) || last != int(want[len(want)-1])) {
+			t.Fatalf("span %d %d %v", first, last, ok)
+		}
+	}
+}
+
+func BenchmarkMask(b *testing.B) {
+	const rows = 65_536
+	r := rand.New(rand.NewPCG(1, 1))
+	codes8, codes16 := make([]uint8, rows), make([]uint16, rows)
+	ints, floats := make([]int64, rows), make([]float64, rows)
+	for i := range rows {
+		codes8[i], codes16[i] = uint8(r.Uint32()), uint16(r.Uint32N(10_000))
+		ints[i], floats[i] = r.Int64N(1000), r.NormFloat64()
+	}
+	dst := make([]uint64, words(rows))
+	var table [256]uint8
+	table[3], table[77] = 1, 1
+	run := func(name string, f func()) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+		})
+	}
+	run("range8", func() { maskRange8(dst, codes8, 10, 20) })
+	run("range8-plain", func() { maskRange8Plain(dst, codes8, 10, 20) })
+	run("range16", func() { maskRange16(dst, codes16, 10, 200) })
+	run("range16-plain", func() { maskRange16Plain(dst, codes16, 10, 200) })
+	run("table8", func() { maskTable8(dst, codes8, &table) })
+	run("ints", func() { maskInts(dst, ints, 10, 200) })
+	run("ints-plain", func() { maskIntsPlain(dst, ints, 10, 200) })
+	run("floats", func() { maskFloats(dst, floats, floatKey(0), 1<<60) })
+	run("floats-plain", func() { maskFloatsPlain(dst, floats, floatKey(0), 1<<60) })
+}

@@ -1,0 +1,71 @@
+package exec
+
+import "github.com/kelpdb/kelp/storage"
+
+// A scratch is the memory of one worker, used again for every block. What is
+// taken from it is valid until the next reset, which is the next block.
+type scratch struct {
+	u8     arrays[uint8]
+	u16    arrays[uint16]
+	u32    arrays[uint32]
+	u64    arrays[uint64]
+	i64    arrays[int64]
+	f64    arrays[float64]
+	values arrays[storage.Value]
+	texts  []*storage.TextBuf
+	lists  []*storage.ListBuf
+	usedT  int
+	usedL  int
+}
+
+// arrays hands out slices of one type and takes them all back at once.
+type arrays[T any] struct {
+	list [][]T
+	used int
+}
+
+// take returns a slice of n elements with any content.
+func (a *arrays[T]) take(n int) []T {
+	if a.used == len(a.list) {
+		a.list = append(a.list, nil)
+	}
+	s := a.list[a.used]
+	if cap(s) < n {
+		s = make([]T, max(n, 1024))
+		a.list[a.used] = s
+	}
+	a.used++
+	return s[:n]
+}
+
+// takeClear returns a slice of n zero elements.
+func (a *arrays[T]) takeClear(n int) []T {
+	s := a.take(n)
+	clear(s)
+	return s
+}
+
+func (s *scratch) textBuf() *storage.TextBuf {
+	if s.usedT == len(s.texts) {
+		s.texts = append(s.texts, new(storage.TextBuf))
+	}
+	s.usedT++
+	return s.texts[s.usedT-1]
+}
+
+func (s *scratch) listBuf() *storage.ListBuf {
+	if s.usedL == len(s.lists) {
+		s.lists = append(s.lists, new(storage.ListBuf))
+	}
+	s.usedL++
+	return s.lists[s.usedL-1]
+}
+
+func (s *scratch) bitmap(rows int) bitmap { return bitmap(s.u64.takeClear(words(rows))) }
+
+// reset takes everything back.
+func (s *scratch) reset() {
+	s.u8.used, s.u16.used, s.u32.used, s.u64.used = 0, 0, 0, 0
+	s.i64.used, s.f64.used, s.values.used = 0, 0, 0
+	s.usedT, s.usedL = 0, 0
+}
