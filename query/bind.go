@@ -155,7 +155,9 @@ func (b *binder) column(name string, pos Pos) *Bound {
 
 func (b *binder) warnUnknown(name string) {
 	text := "no row has `" + name + "`"
-	if near := didYouMean(name, b.schemaNames()); near != "" {
+	candidates := slices.AppendSeq(slices.Clone(b.schemaNames()), maps.Keys(b.aliases))
+	slices.Sort(candidates)
+	if near := didYouMean(name, candidates); near != "" {
 		text += "; " + near
 	}
 	b.warn(text)

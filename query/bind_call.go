@@ -17,6 +17,9 @@ func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 	if spec, ok := aggregateByName(e.Name); ok {
 		return b.aggregate(e, spec, sc)
 	}
+	if _, ok := LookupFunction(e.Name); !ok && !slices.Contains(callNames(), e.Name) {
+		return nil, errUnknownFunction(e.Name, e.Pos)
+	}
 	switch {
 	case e.Star:
 		return nil, errorAt(CodeBadRequest, e.Pos, "%s(*): only count takes *", e.Name)
@@ -41,8 +44,7 @@ func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 func (b *binder) function(name string, args []Expr, pos Pos, sc scope) (*Bound, error) {
 	f, ok := LookupFunction(name)
 	if !ok {
-		return nil, errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).
-			withHint("%s", didYouMean(name, callNames()))
+		return nil, errUnknownFunction(name, pos)
 	}
 	if len(args) < f.MinArgs || f.MaxArgs >= 0 && len(args) > f.MaxArgs {
 		return nil, errArgCount(pos, name, f.MinArgs, f.MaxArgs, len(args))
@@ -77,6 +79,10 @@ func (b *binder) callOf(f *Function, n *Bound, types []storage.Type) (*Bound, er
 		return nil, errorAt(CodeBadRequest, n.Pos, "%s: %s", f.Name, err)
 	}
 	return b.fold(n), nil
+}
+
+func errUnknownFunction(name string, pos Pos) *Error {
+	return errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).withHint("%s", didYouMean(name, callNames()))
 }
 
 func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {

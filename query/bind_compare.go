@@ -11,6 +11,10 @@ import (
 // compare binds a comparison. A constant takes the type of the other side; one
 // that has no such form makes the comparison false, with a warning.
 func (b *binder) compare(op Op, x, y *Bound, pos Pos) *Bound {
+	if op != OpEq && op != OpNe {
+		b.warnMixed(x, y)
+		b.warnMixed(y, x)
+	}
 	switch {
 	case y.Op == OpConst && x.Op != OpConst:
 		y = b.literalTo(y, x)
@@ -43,15 +47,16 @@ func (b *binder) literalTo(lit, other *Bound) *Bound {
 		b.warn("'" + clip(CanonicalText(lit.Const)) + "' is not of the type of " + what + " (" + other.Type.String() + "): the comparison is false")
 		return nil
 	}
-	if other.Op == OpColumn && isNumber(lit.Const.Type) && v.Type == storage.TypeString {
-		b.warnMixed(other.Index)
-	}
 	return constant(v, lit.Pos)
 }
 
-// warnMixed says that numbers in a column with text are compared as text.
-func (b *binder) warnMixed(column int) {
-	c := b.plan.Columns[column]
+// warnMixed says that a number and a column that holds numbers and text are
+// ordered as text.
+func (b *binder) warnMixed(lit, other *Bound) {
+	if lit.Op != OpConst || !isNumber(lit.Const.Type) || other.Op != OpColumn || other.Type != storage.TypeString {
+		return
+	}
+	c := b.plan.Columns[other.Index]
 	if c.Types.Has(storage.TypeInt64) || c.Types.Has(storage.TypeFloat64) {
 		b.warn("`" + c.Name + "` holds text and numbers, so it is compared as text; write " + c.Name + "::float64 to compare numbers")
 	}
@@ -145,6 +150,7 @@ func (b *binder) betweenBounds(n *Bound, e *Between, sc scope) (*Bound, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.warnMixed(y, x)
 		if n.Args = append(n.Args, b.literalTo(y, x)); n.Args[len(n.Args)-1] == nil {
 			n = constant(storage.Bool(false), e.Pos)
 			break

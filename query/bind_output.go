@@ -231,6 +231,9 @@ func (b *binder) groupsOrder(visible int) error {
 
 func (b *binder) orderByKey(key int) error {
 	k := b.plan.Keys[key]
+	if k.Expr.Op == OpConst {
+		return nil
+	}
 	i, err := b.hiddenOutput(k.Name, k.Expr)
 	if err == nil {
 		b.orderBy(i, false, false)

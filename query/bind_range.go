@@ -94,6 +94,7 @@ func (b *binder) narrowRange(cond *Bound) {
 	before := b.plan.Range
 	b.narrow(cond)
 	if b.plan.Range != before {
+		b.plan.Last = b.plan.Last && b.plan.Range.To == before.To
 		b.checkRange()
 	}
 }

@@ -60,10 +60,10 @@ func didYouMean(name string, candidates []string) string {
 }
 
 // nearestName finds the candidate within a third of the name's length in edits,
-// letter case apart; the first of equals.
+// letter case apart; the first of equals. Of one or two letters everything is near.
 func nearestName(name string, candidates []string) (string, bool) {
 	folded := strings.ToLower(name)
-	best, bestEdits := "", 1+max(1, utf8.RuneCountInString(name)/3)
+	best, bestEdits := "", 1+utf8.RuneCountInString(name)/3
 	for _, c := range candidates {
 		if c == name {
 			continue
