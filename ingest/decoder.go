@@ -125,6 +125,8 @@ func NewDecoder(r io.Reader, o Options) (*Decoder, error) {
 	switch o.Format {
 	case JSON:
 		d.source = newJSONRows(r)
+	case CSV:
+		d.source = newCSVRows(r)
 	case ArrowStream:
 		d.source = newArrowRows(r)
 	default:

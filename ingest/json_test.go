@@ -48,6 +48,7 @@ func TestJSONLastWins(t *testing.T) {
 	f(`{"a":["x"],"a":1.5}`, `{a=1.5f}`)
 	f(`{"a.b":1,"a":{"b":2}}`, `{a.b=2}`)
 	f(`{"a":{"b":2},"a.b":"x"}`, `{a.b="x"}`)
+	f(`{"a":{"b":1},"a.b":null}`, `{}`)
 	f(`{"a":1,"a":null}{"a":null,"a":1}`, `{}`, `{a=1}`)
 	f(`{"a":1,"a":{"b":2}}`, `{a.b=2 a=1}`) // two columns
 }

@@ -132,11 +132,13 @@ func (p *jsonRows) value(i int, f *jsonField, depth int) int {
 		return end
 	case 'n':
 		end := p.literal(i)
-		if end >= 0 && f.gen == p.names.gen {
-			p.c.batch.Unset(f.slot)
-			if f.rank != 0 {
-				p.c.timeNull(f.rank)
-			}
+		if end < 0 {
+			return -1
+		}
+		// Another path may have led to the same column before.
+		p.c.batch.Unset(p.names.slotOf(f, p.c))
+		if f.rank != 0 {
+			p.c.timeNull(f.rank)
 		}
 		return end
 	case '{':
