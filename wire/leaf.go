@@ -95,7 +95,7 @@ type TableDetail struct {
 type ColumnDetail struct {
 	Name     string
 	Rows     [7]uint64 // rows by storage.Type
-	Distinct uint64    // at most; 0 unknown
+	Distinct uint64    // the most in one block: a lower bound
 	Bytes    uint64
 }
 
@@ -120,7 +120,8 @@ const (
 	CodeLoading     = "loading"
 	CodeBad         = "bad_request"
 	CodeInternal    = "internal"
-	CodeUnreachable = "unreachable" // nothing was sent: safe to try elsewhere
+	CodeUnreachable = "unreachable" // nothing was done: safe to try elsewhere
+	CodeBroken      = "broken"      // the connection broke; of an Append it would be CodeFateUnknown
 )
 
 // Error is an error with a code.

@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// appendQuery encodes a query and the time left to answer it (0: no deadline).
+// Deadlines travel as a duration: clocks differ.
+func appendQuery(dst []byte, q *query.Query, left time.Duration) []byte {
+	dst = binary.AppendUvarint(dst, uint64(left))
+	dst = appendText(dst, q.SQL)
+	dst = binary.AppendVarint(dst, q.Now)
+	dst = appendText(dst, q.Zone)
+	dst = appendSchema(dst, q.Schema)
+	dst = binary.AppendVarint(dst, q.DataFrom)
+	dst = binary.AppendVarint(dst, q.DataTo)
+	dst = appendBool(dst, q.Shards != nil)
+	dst = binary.AppendUvarint(dst, uint64(len(q.Shards)))
+	for _, s := range q.Shards {
+		dst = binary.AppendUvarint(dst, s)
+	}
+	return dst
+}
+
+// decodeQuery decodes what appendQuery wrote.
+func decodeQuery(src []byte) (q *query.Query, left time.Duration, err error) {
+	r := &reader{src: src}
+	q = &query.Query{}
+	left = time.Duration(r.uvarint())
+	q.SQL = r.text()
+	q.Now = r.varint()
+	q.Zone = r.text()
+	q.Schema = readSchema(r)
+	q.DataFrom = r.varint()
+	q.DataTo = r.varint()
+	some := r.bool()
+	shards := make([]uint64, r.count(reportsMax, 1))
+	for i := range shards {
+		shards[i] = r.uvarint()
+	}
+	if some {
+		q.Shards = shards
+	}
+	if r.err == nil && left < 0 {
+		r.fail()
+	}
+	if r.err != nil {
+		return nil, 0, fmt.Errorf("cannot read the query: %w", r.err)
+	}
+	return q, left, nil
+}
+
+// appendSchema encodes a schema, by name.
+func appendSchema(dst []byte, s query.Schema) []byte {
+	names := make([]string, 0, len(s))
+	for name := range s {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	dst = binary.AppendUvarint(dst, uint64(len(names)))
+	for _, name := range names {
+		dst = appendText(dst, name)
+		dst = append(dst, byte(s[name]))
+	}
+	return dst
+}
+
+// schemaTypes is every type a column can have.
+const schemaTypes = storage.TypeSet(1<<(storage.TypeList+1) - 1)
+
+// readSchema decodes what appendSchema wrote. No columns is nil.
+func readSchema(r *reader) query.Schema {
+	n := r.count(len(r.src), 2)
+	if n == 0 {
+		return nil
+	}
+	s := make(query.Schema, min(n, 1<<16))
+	for range n {
+		name := r.text()
+		types := storage.TypeSet(r.byte())
+		if types&^schemaTypes != 0 {
+			r.fail()
+		}
+		if r.err != nil {
+			return nil
+		}
+		s[name] = types
+	}
+	return s
+}

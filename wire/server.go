@@ -1,0 +1,239 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow/go/v15/arrow/flight"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+)
+
+// ServerConfig of a Server. The zero value serves without key and encryption.
+type ServerConfig struct {
+	Log   *slog.Logger  // nil: discarded
+	Key   []byte        // the cluster's key; nil: none is asked for
+	TLS   *tls.Config   // nil: plain
+	Lease time.Duration // how long a subscriber may take to confirm; 0: 2 s
+}
+
+// Server gives other processes access to a Leaf. It is the caller's to Stop.
+type Server struct {
+	flight.BaseFlightServer
+	cfg  ServerConfig
+	leaf Leaf
+	grpc *grpc.Server
+
+	batchesLeft atomic.Int64       // bytes that batches being received may still take
+	stopped     context.Context    // ends when subscriptions must end
+	stop        context.CancelFunc // ends it
+	pumps       sync.WaitGroup     // goroutines of subscriptions
+
+	mu      sync.Mutex
+	closing bool           // no more appends
+	appends sync.WaitGroup // in flight; Add under mu and not closing
+}
+
+// NewServer returns a server over a leaf.
+func NewServer(cfg ServerConfig, leaf Leaf) (*Server, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Lease == 0 {
+		cfg.Lease = leaseTime
+	}
+	if cfg.Lease < 0 {
+		return nil, fmt.Errorf("a lease of %v", cfg.Lease)
+	}
+	s := &Server{cfg: cfg, leaf: leaf}
+	s.batchesLeft.Store(batchesBytesMax)
+	s.stopped, s.stop = context.WithCancel(context.Background())
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(frameBytesMax + headBytesMax),
+		grpc.MaxSendMsgSize(frameBytesMax + headBytesMax),
+		grpc.MaxConcurrentStreams(streamsMax),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
+		grpc.ReadBufferSize(socketBuffer),
+		grpc.WriteBufferSize(socketBuffer),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingTime, Timeout: pingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTime / 2, PermitWithoutStream: true}),
+		grpc.ChainStreamInterceptor(s.guard),
+	}
+	if cfg.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
+	}
+	s.grpc = grpc.NewServer(options...)
+	flight.RegisterFlightServiceServer(s.grpc, s)
+	return s, nil
+}
+
+// Serve accepts connections until Stop, and then returns nil. It owns ln.
+func (s *Server) Serve(ln net.Listener) error {
+	err := s.grpc.Serve(ln)
+	if errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
+}
+
+// Stop ends the server: it takes no more batches, finishes those under way,
+// then ends subscriptions (in this order, so that no row is acknowledged that
+// its subscribers have not confirmed), finishes queries, and after d breaks off
+// what is left. It returns when all has ended.
+func (s *Server) Stop(d time.Duration) {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.appends.Wait()
+		s.stop()
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+	case <-deadline.C:
+		s.stop()
+		s.grpc.Stop()
+		<-done
+	}
+	s.pumps.Wait()
+}
+
+// beginAppend counts a batch in, unless the server is closing.
+func (s *Server) beginAppend() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return &Error{Code: CodeClosing, Message: "the leaf is shutting down"}
+	}
+	s.appends.Add(1)
+	return nil
+}
+
+// guard looks at the key before a call, and turns its error or panic into what
+// travels. A panic is a bug of ours: it is logged and ends the call alone.
+func (s *Server) guard(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	if err := checkKey(stream.Context(), s.cfg.Key); err != nil {
+		return err
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.cfg.Log.Error("a call from another node failed", "call", info.FullMethod, "panic", cause, "stack", string(debug.Stack()))
+			err = &Error{Code: CodeInternal, Message: fmt.Sprintf("the leaf failed: %v", cause)}
+		}
+		if err != nil {
+			trailer, status := statusOf(err)
+			stream.SetTrailer(trailer)
+			err = status
+		}
+	}()
+	return handler(srv, stream)
+}
+
+// DoGet runs the query in the ticket and streams its Partial.
+func (s *Server) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
+	payload, err := openSealAs(kindQuery, ticket.GetTicket())
+	if err != nil {
+		return badMessage(err)
+	}
+	q, left, err := decodeQuery(payload)
+	if err != nil {
+		return badMessage(err)
+	}
+	plan, err := q.Plan()
+	if err != nil {
+		return err
+	}
+	ctx := stream.Context()
+	if left > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+	}
+	p, err := s.leaf.Run(ctx, q)
+	if err != nil {
+		return err
+	}
+	out := sender{to: stream}
+	sections, columns := vecSections(p, plan.Grouped)
+	err = out.send(kindPartial, func(dst []byte) []byte { return appendPartial(dst, p, plan.Grouped, sections) })
+	for i := range sections {
+		if err == nil {
+			err = out.section(i, columns[i], sections[i].rows)
+		}
+	}
+	if err == nil {
+		err = out.send(kindEnd, nil)
+	}
+	return err
+}
+
+// badMessage is the answer to bytes that are not what they should be.
+func badMessage(err error) error { return &Error{Code: CodeBad, Message: err.Error()} }
+
+// DoPut takes one batch and answers with its receipt.
+func (s *Server) DoPut(stream flight.FlightService_DoPutServer) error {
+	if err := s.beginAppend(); err != nil {
+		return err
+	}
+	defer s.appends.Done()
+	in := receiver{from: stream}
+	head, err := in.next()
+	if err != nil {
+		return badMessage(err)
+	}
+	if head.kind != kindAppend || len(head.payload) > headBytesMax {
+		return badMessage(errors.New("a batch without a head"))
+	}
+	batch := batchReader{memory: allowance{batchBytesMax}}
+	defer func() { s.batchesLeft.Add(batchBytesMax - batch.memory.left) }()
+	if err := batch.begin(head.payload); err != nil {
+		return badMessage(err)
+	}
+	err = in.receiveRecords(func(payload, header, body []byte) error {
+		before := batch.memory.left
+		err := batch.record(payload, header, body)
+		if s.batchesLeft.Add(batch.memory.left-before) < 0 && err == nil {
+			return &Error{Code: CodeFull, Message: fmt.Sprintf("batches being received take more than %d bytes: send fewer at a time", batchesBytesMax)}
+		}
+		return err
+	})
+	if err != nil {
+		return putError(err)
+	}
+	a, err := batch.end()
+	if err != nil {
+		return badMessage(err)
+	}
+	done, err := s.leaf.Append(stream.Context(), a)
+	if err != nil {
+		return err
+	}
+	msg := beginSeal(nil, kindAppended, 0)
+	msg = appendReceipt(msg, &done.Receipt)
+	msg = appendBool(msg, done.Duplicate)
+	return stream.Send(&flight.PutResult{AppMetadata: endSeal(msg, nil, nil)})
+}
+
+// putError keeps the code of an error met while receiving.
+func putError(err error) error {
+	var coded *Error
+	if errors.As(err, &coded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return badMessage(err)
+}

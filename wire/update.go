@@ -1,0 +1,92 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// An Update is encoded as a whole and sent in pieces of about pieceBytes: each
+// frame says whether it is the last. The subscriber confirms the whole by the
+// number of the Update in its stream.
+
+func appendUpdate(dst []byte, u *Update) []byte {
+	dst = appendText(dst, u.Leaf)
+	dst = appendText(dst, u.ID)
+	dst = binary.AppendUvarint(dst, u.Shard)
+	dst = binary.AppendVarint(dst, u.Born)
+	dst = binary.AppendUvarint(dst, u.Epoch)
+	dst = binary.AppendUvarint(dst, u.Seq)
+	dst = appendBool(dst, u.Full)
+	dst = binary.AppendUvarint(dst, uint64(len(u.Tables)))
+	for i := range u.Tables {
+		dst = appendTableUpdate(dst, &u.Tables[i])
+	}
+	return dst
+}
+
+func decodeUpdate(src []byte) (*Update, error) {
+	r := &reader{src: src}
+	u := &Update{
+		Leaf: r.text(), ID: r.text(), Shard: r.uvarint(), Born: r.varint(), Epoch: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
+	}
+	for range r.count(len(r.src), 16) {
+		u.Tables = append(u.Tables, readTableUpdate(r))
+		if r.err != nil {
+			break
+		}
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("cannot read an update of a leaf: %w", r.err)
+	}
+	return u, nil
+}
+
+func appendTableUpdate(dst []byte, t *TableUpdate) []byte {
+	dst = appendText(dst, t.Table)
+	dst = binary.AppendUvarint(dst, t.Incarnation)
+	dst = appendBool(dst, t.Dropped)
+	dst = binary.AppendUvarint(dst, t.Added)
+	dst = binary.AppendUvarint(dst, t.TableChange.Seq)
+	dst = appendBool(dst, t.TableChange.Full)
+	dst = appendCounts(dst, t.Buckets)
+	dst = binary.AppendVarint(dst, t.Horizon)
+	dst = binary.AppendVarint(dst, t.Newest)
+	dst = appendSchema(dst, t.Schema)
+	dst = appendSettings(dst, &t.Settings)
+	dst = binary.AppendUvarint(dst, t.Rows)
+	return binary.AppendUvarint(dst, t.Bytes)
+}
+
+func readTableUpdate(r *reader) TableUpdate {
+	return TableUpdate{
+		TableChange: storage.TableChange{
+			Table: r.text(), Incarnation: r.uvarint(), Dropped: r.bool(), Added: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
+			Buckets: readCounts(r), Horizon: r.varint(), Newest: r.varint(),
+		},
+		Schema: readSchema(r), Settings: readSettings(r), Rows: r.uvarint(), Bytes: r.uvarint(),
+	}
+}
+
+// appendSettings encodes a table's settings.
+func appendSettings(dst []byte, s *storage.Settings) []byte {
+	dst = binary.AppendUvarint(dst, s.Version)
+	dst = appendText(dst, string(s.Durability))
+	for _, n := range []int64{
+		int64(s.RetentionAge), s.RetentionBytes, int64(s.ThinAfter), s.ThinKeep, s.QuotaRows, s.QuotaBytes, s.Replicas,
+	} {
+		dst = binary.AppendVarint(dst, n)
+	}
+	return dst
+}
+
+func readSettings(r *reader) storage.Settings {
+	return storage.Settings{
+		Version: r.uvarint(), Durability: storage.Durability(r.text()),
+		RetentionAge: time.Duration(r.varint()), RetentionBytes: r.varint(),
+		ThinAfter: time.Duration(r.varint()), ThinKeep: r.varint(),
+		QuotaRows: r.varint(), QuotaBytes: r.varint(), Replicas: r.varint(),
+	}
+}
