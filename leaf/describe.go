@@ -29,13 +29,34 @@ func (l *Leaf) Describe(_ context.Context, name string) (*wire.TableDetail, erro
 		Known: true, Rows: uint64(t.Rows()), Bytes: uint64(t.Bytes()), DiskBytes: uint64(t.DiskBytes()),
 		Blocks: uint64(t.Blocks()), From: t.From(), To: t.Newest(), Horizon: t.Horizon(), Settings: t.Settings(),
 	}
+	distinct := distinctIn(t)
 	for column, info := range t.Schema() {
 		d.Columns = append(d.Columns, wire.ColumnDetail{
-			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes), Distinct: uint64(info.Distinct),
+			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes), Distinct: distinct[column],
 		})
 	}
 	sort.Slice(d.Columns, func(i, j int) bool { return d.Columns[i].Name < d.Columns[j].Name })
 	return d, nil
+}
+
+// distinctIn is the most different values that one block has of each column: a
+// lower bound for the table, read off the blocks' statistics.
+func distinctIn(t *storage.Table) map[string]uint64 {
+	view := t.Pin()
+	defer view.Release()
+	most := make(map[string]uint64)
+	for _, ref := range view.Blocks {
+		block, err := ref.Open()
+		if err != nil {
+			continue // damaged or loading; the others tell
+		}
+		for _, c := range block.Columns() {
+			if _, _, n, ok := c.Stats(); ok {
+				most[c.Name()] = max(most[c.Name()], uint64(n))
+			}
+		}
+	}
+	return most
 }
 
 // Status returns the leaf's own figures.

@@ -17,7 +17,14 @@ type commands struct {
 	Server string `help:"Address of a kelp server." default:"http://127.0.0.1:7411" placeholder:"URL"`
 	Token  string `help:"Token to send to the server." placeholder:"TOKEN"`
 
-	Version versionCmd `cmd:"" help:"Say which kelp this is."`
+	Serve    serveCmd    `cmd:"" help:"Everything in one process: leaves, API, web page."`
+	Ingest   ingestCmd   `cmd:"" help:"Send files or standard input to a table."`
+	Query    queryCmd    `cmd:"" help:"Ask a question in SQL."`
+	Demo     demoCmd     `cmd:"" help:"Fill a running server with a made-up shop, and an outage to find."`
+	Tables   tablesCmd   `cmd:"" help:"List the tables."`
+	Describe describeCmd `cmd:"" help:"Say what a table holds."`
+	Status   statusCmd   `cmd:"" help:"List the members of the cluster."`
+	Version  versionCmd  `cmd:"" help:"Say which kelp this is."`
 }
 
 func main() {
