@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,7 +10,7 @@ import (
 	"testing"
 )
 
-// row is a row of a model: the values by name, beside the block.
+// modelRow is a row of a model that stands beside the block: its values by name.
 type modelRow struct {
 	time   int64
 	values map[string]Value
@@ -18,14 +19,14 @@ type modelRow struct {
 // fill puts rows into a batch.
 func fill(b *Batch, rows []modelRow) {
 	for _, r := range rows {
-		for name, v := range r.values {
-			b.SetValue(b.Slot([]byte(name)), v)
+		for _, name := range slices.Sorted(maps.Keys(r.values)) {
+			b.SetValue(b.Slot([]byte(name)), r.values[name])
 		}
 		b.EndRow(r.time)
 	}
 }
 
-// seal makes a block with an id of its own.
+// sealed makes a block with an id of its own.
 func sealed(t testing.TB, b *Batch, o BlockOptions) ([]byte, Meta) {
 	t.Helper()
 	prefix := []byte("something before the block")
@@ -199,14 +200,15 @@ func randomMessage(r *rand.Rand) string {
 
 // randomRows makes n rows with every kind of column, times sorted or not.
 func randomRows(r *rand.Rand, n int, jitter int64) []modelRow {
+	names := slices.Sorted(maps.Keys(generators))
 	rows := make([]modelRow, n)
 	for i := range rows {
 		rows[i] = modelRow{time: 1_790_000_000_000_000_000 + int64(i)*8_000_000, values: map[string]Value{}}
 		if jitter > 0 {
 			rows[i].time += r.Int64N(jitter) / 1e6 * 1e6
 		}
-		for name, g := range generators {
-			if v := g(r); !v.IsNull() {
+		for _, name := range names {
+			if v := generators[name](r); !v.IsNull() {
 				rows[i].values[name] = v
 			}
 		}
@@ -215,7 +217,7 @@ func randomRows(r *rand.Rand, n int, jitter int64) []modelRow {
 }
 
 func TestRoundTripOfAllKinds(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 63, 64, 65, 300, 1023, 1025, 2100} {
+	for _, n := range []int{1, 2, 3, 64, 65, 300, 1025, 2100} {
 		for _, richness := range []Richness{Cheap, Rich} {
 			for _, jitter := range []int64{0, 5e9} {
 				seed := uint64(n)<<8 | uint64(richness)

@@ -114,3 +114,23 @@ func (r *deltaReader) at(row int) int64 {
 	r.decode(i, values[:min(runRows, r.rows-i*runRows)])
 	return values[row%runRows]
 }
+
+func dumpDelta(d *dumper, s section) {
+	r := deltaReader{rows: s.rows, scale: loadWord(s.data, 0), data: s.data}
+	runs := (s.rows + runRows - 1) / runRows
+	d.field(8, "scale %d", r.scale)
+	for i := range runs {
+		header := s.data[8+i*deltaRunBytes:]
+		run, _ := r.run(i)
+		d.field(8, "run %d: first %d", i, int64(loadWord(header, 0)))
+		d.field(8, "least difference %d", loadWord(header, 8))
+		d.field(4, "at")
+		d.field(2, "%d exceptions", len(run.where))
+		d.field(1, "%d bits a value", run.width)
+		d.field(1, "zero")
+	}
+	for i := range runs {
+		run, _ := r.run(i)
+		run.dump(d, i, min(runRows, s.rows-i*runRows)-1)
+	}
+}

@@ -284,3 +284,30 @@ func (r *codesReader) entry(i int) Value {
 	}
 	return Value{Type: r.typ, Int: r.ints[i]}
 }
+
+func dumpDict(d *dumper, s section) {
+	var o opened
+	if err := openDict(s, &o); err != nil {
+		d.note("damaged: %v", err)
+		return
+	}
+	r, start := o.codes, d.at
+	d.field(4, "%d entries", r.entries)
+	d.field(4, "%d rows", r.rows)
+	d.field(1, "%d bits a code", r.width)
+	d.field(1, "flags: null %t, counts %t, weights %t", r.hasNull, r.counts != nil, r.weights != nil)
+	d.field(2, "zero")
+	packedAt := len(s.data) - len(r.packed)
+	d.field(4, "codes at +%x", packedAt)
+	d.field(8*len(r.weights), "weights %d", head(r.weights))
+	d.field(8*len(r.ints), "entries %d", head(r.ints))
+	d.field(8*len(r.floats), "entries %v", head(r.floats))
+	d.field(4*len(r.ends), "ends of entries %d", head(r.ends))
+	d.field(4*len(r.counts), "counts %d", head(r.counts))
+	d.field(len(r.text), "text of entries")
+	d.skipTo(start + packedAt)
+	d.field(len(r.packed), "codes")
+}
+
+// head is the first few of an array, to be shown.
+func head[T any](values []T) []T { return values[:min(len(values), 8)] }

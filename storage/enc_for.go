@@ -183,3 +183,33 @@ func (r *lengthsReader) span(row int) (from, to int) {
 	}
 	return from, from + int(lengths[row%runRows])
 }
+
+func dumpFOR(d *dumper, s section) {
+	r := forReader{rows: s.rows, scale: loadWord(s.data, 0), data: s.data}
+	start, runs := d.at, (s.rows+runRows-1)/runRows
+	d.field(8, "scale %d", r.scale)
+	for i := range runs {
+		run, base, _ := r.run(i)
+		d.field(8, "run %d: smallest %d", i, int64(base))
+		d.field(4, "at")
+		d.field(2, "%d exceptions", len(run.where))
+		d.field(1, "%d bits a value", run.width)
+		d.field(1, "zero")
+	}
+	for i := range runs {
+		run, _, _ := r.run(i)
+		run.dump(d, i, min(runRows, s.rows-i*runRows))
+	}
+	d.skipTo(start + len(s.data))
+}
+
+// dump writes the values of a run.
+func (r *packedRun) dump(d *dumper, i, n int) {
+	d.field(packedBytes(n, r.width), "run %d: values", i)
+	d.field(-packedBytes(n, r.width)&7, "zeros")
+	if len(r.where) > 0 {
+		d.field(8*len(r.patches), "run %d: exceptions %d", i, head(r.patches))
+		d.field(2*len(r.where), "run %d: their index %d", i, head(r.where))
+		d.field(-2*len(r.where)&7, "zeros")
+	}
+}

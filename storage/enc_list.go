@@ -153,3 +153,21 @@ func (r *listsReader) at(row int) (_ Value, err error) {
 	}
 	return List(list), nil
 }
+
+func dumpList(d *dumper, s section) {
+	items := int(binary.LittleEndian.Uint32(s.data))
+	coding := Encoding(s.data[4])
+	size := int(binary.LittleEndian.Uint32(s.data[8:]))
+	d.field(4, "%d items", items)
+	d.field(1, "items as %v", coding)
+	d.field(3, "zero")
+	d.field(4, "%d bytes of lengths", size)
+	d.field(4, "zero")
+	rest := s.data[listHeaderBytes:]
+	d.note("lengths of the lists")
+	d.section(section{typ: TypeInt64, enc: EncFOR, rows: s.rows, data: rest[:size]})
+	if items > 0 {
+		d.note("items")
+		d.section(section{typ: TypeString, enc: coding, rows: items, data: rest[size:]})
+	}
+}

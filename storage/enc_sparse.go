@@ -246,3 +246,14 @@ func (r *sparseText) appendAt(dst []byte, row int) ([]byte, error) {
 	i, _ := r.indexOf(row)
 	return r.values.appendAt(dst, i)
 }
+
+func dumpSparse(d *dumper, s section) {
+	n := int(binary.LittleEndian.Uint32(s.data))
+	d.field(4, "%d values", n)
+	d.field(1, "values as %v", s.inner)
+	d.field(3, "zero")
+	d.field(2*n, "rows %d", head(viewUint16(s.data[sparseHeaderBytes:], n)))
+	at := (sparseHeaderBytes + 2*n + 7) &^ 7
+	d.field(at-sparseHeaderBytes-2*n, "zeros")
+	d.section(section{typ: s.typ, enc: s.inner, rows: n, data: s.data[at:]})
+}

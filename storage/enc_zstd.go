@@ -290,3 +290,28 @@ func anyIn(words []uint64, from, to int) bool {
 	}
 	return false
 }
+
+func dumpZstd(d *dumper, s section) {
+	var o opened
+	if err := openZstd(s, &o); err != nil {
+		d.note("damaged: %v", err)
+		return
+	}
+	r, start := o.text.(*zstdReader), d.at
+	d.field(4, "%d bytes of text", r.raw)
+	d.field(4, "%d frames", len(r.frames))
+	d.field(4, "%d bytes of lengths", len(r.lengths.data))
+	d.field(4, "zero")
+	for i, f := range r.frames {
+		d.field(4, "frame %d: from row %d", i, f.first)
+		d.field(4, "at")
+		d.field(4, "%d bytes compressed", len(f.data))
+		d.field(4, "%d bytes of text", f.raw)
+	}
+	d.section(section{typ: TypeInt64, enc: EncFOR, rows: s.rows, data: r.lengths.data})
+	for i, f := range r.frames {
+		d.skipTo(start + cap(s.data) - cap(f.data))
+		d.field(len(f.data), "frame %d", i)
+	}
+	d.skipTo(start + len(s.data))
+}
