@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -34,7 +35,11 @@ type Config struct {
 	Log      *slog.Logger           // nil: nothing is logged
 	LeafName string                 // written into the superblock, for people
 
-	checkpointPast int64 // for tests: when a checkpoint is due; 0: checkpointBytes
+	// For tests; zero is the real thing.
+	checkpointPast int64                // when a checkpoint is due
+	lagWait        time.Duration        // how long receipts wait for the disk
+	flushEvery     time.Duration        // the pause before a flush
+	syncFile       func(*os.File) error // makes a file survive power loss
 }
 
 func (c *Config) fill() error {
@@ -52,6 +57,15 @@ func (c *Config) fill() error {
 	}
 	if c.checkpointPast == 0 {
 		c.checkpointPast = checkpointBytes
+	}
+	if c.lagWait == 0 {
+		c.lagWait = diskLagWait
+	}
+	if c.flushEvery == 0 {
+		c.flushEvery = diskFlushEvery
+	}
+	if c.syncFile == nil {
+		c.syncFile = syncData
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -76,6 +76,7 @@ type writerChunk struct {
 	first int64
 	rows  int
 	acked bool
+	at    time.Time // of the acknowledgement
 }
 
 // runWriter starts a writer, kills it after a while and returns what it said.
@@ -118,7 +119,7 @@ func runWriter(t *testing.T, dir string, first int64, life time.Duration, env ..
 		if what == "try" {
 			byFirst[first] = &writerChunk{table: table, first: first, rows: rows}
 		} else if what == "ack" {
-			byFirst[first].acked = true
+			byFirst[first].acked, byFirst[first].at = true, time.Now()
 		}
 	}
 	cmd.Wait()

@@ -109,6 +109,9 @@ const (
 	// the flush itself, a row is synced within 500 ms of its receipt.
 	diskFlushEvery = 150 * time.Millisecond
 
+	// diskRetryEvery is the pause after a flush that failed.
+	diskRetryEvery = time.Second
+
 	// diskLagMax is the age of the oldest unsynced row at which receipts wait,
 	// diskLagWait how long they wait before they fail.
 	diskLagMax  = time.Second

@@ -1,0 +1,233 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// load reads the log of the data directory and learns where its blocks lie. A
+// directory without a log is empty.
+func (d *disk) load() (*replay, error) {
+	logs, err := d.listFiles()
+	if err != nil || len(logs) == 0 {
+		return newReplay(0), err
+	}
+	number := slices.Max(logs)
+	for _, n := range logs {
+		if n != number {
+			d.removeFile(logName(n)) // the rename of the next one came, its removal did not
+		}
+	}
+	src, err := os.ReadFile(filepath.Join(d.dir, logName(number)))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the disk log: %w", err)
+	}
+	p := newReplay(0)
+	_, torn, err := readDiskLog(src, func(body []byte) error {
+		e, err := decodeEdit(body)
+		if err != nil {
+			return err
+		}
+		return p.apply(e)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the disk log %s: %w", logName(number), err)
+	}
+	if torn != nil {
+		d.store.cfg.Log.Warn("the disk log ends in a torn record, as after a power loss", "log", logName(number), "error", torn)
+	}
+	for _, t := range p.tables {
+		for _, a := range t.blocks {
+			if a != nil && a.place.file != 0 {
+				d.put(a.id, diskPlace{a.place, int64(a.meta.Length), nil})
+			}
+		}
+	}
+	return p, nil
+}
+
+// incarnationGap keeps the numbers of edits that were lost with memory, in the
+// last moments before a power loss, from being used again.
+const incarnationGap = 1 << 24
+
+// fromDisk makes the memory directory anew from the data directory. The blocks
+// are read in the background; meanwhile their refs are loading.
+func (s *Store) fromDisk(bootHash uint64) error {
+	p, err := s.disk.load()
+	if err != nil {
+		return err
+	}
+	s.super.magic, s.super.layout, s.super.oldest = superMagicMemory, superLayout, superLayout
+	s.super.epoch, s.super.bootHash, s.super.log = nextEpoch(s.super.epoch, s.cfg.Now()), bootHash, 1
+	if err := clearMemory(s.cfg.MemoryDir); err != nil {
+		return err
+	}
+	p.seq += incarnationGap
+	p.epoch, p.nextBlock = s.super.epoch, 0
+	for _, t := range p.sorted() {
+		for _, a := range t.blocks {
+			if a != nil {
+				a.place = place{}
+			}
+		}
+		if t.settings.Durability == DurabilityMemory {
+			// Its rows are gone with memory: this is another life of the table.
+			delete(p.tables, t.incarnation)
+			p.seq++
+			t.incarnation = p.seq
+			p.tables[t.incarnation] = t
+		}
+	}
+	if err := s.install(p, nil); err != nil {
+		return fmt.Errorf("cannot recover from disk: %w", err)
+	}
+	if n := s.loading.Load(); n > 0 {
+		s.cfg.Log.Info("blocks are read from disk", "blocks", n)
+	}
+	return s.createMemory()
+}
+
+// reloadLoop reads blocks from disk that are not in memory, or damaged there,
+// until the store closes.
+func (s *Store) reloadLoop() {
+	defer s.running.Done()
+	select {
+	case <-s.disk.ready:
+	case <-s.closing:
+		return
+	}
+	tried := map[*Ref]bool{}
+	for {
+		for _, r := range s.missing(tried) {
+			select {
+			case <-s.closing:
+				return
+			default:
+			}
+			full, err := s.reloadBlock(r)
+			if full {
+				break
+			}
+			tried[r] = err != nil
+			if err != nil {
+				s.cfg.Log.Error("a block cannot be read from disk", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows, "error", err)
+				r.loadFailed(err)
+			}
+		}
+		select {
+		case <-s.reload:
+		case <-s.closing:
+			return
+		}
+	}
+}
+
+// missing returns the live blocks that are to be read from disk, newest first:
+// queries ask for those.
+func (s *Store) missing(tried map[*Ref]bool) (refs []*Ref) {
+	for _, t := range s.Tables() {
+		view := t.Pin()
+		for _, r := range view.Blocks {
+			if r.State() != Live && !tried[r] {
+				refs = append(refs, r)
+			}
+		}
+		view.Release()
+	}
+	slices.SortStableFunc(refs, func(a, b *Ref) int {
+		switch {
+		case a.age() > b.age():
+			return -1
+		case a.age() < b.age():
+			return 1
+		}
+		return 0
+	})
+	return refs
+}
+
+// reloadBlock brings one block into memory. full tells that there is no room: an
+// older block will not fit either.
+func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
+	p, ok := s.disk.find(r.ID)
+	if !ok {
+		if !s.isLive(r) {
+			return false, nil
+		}
+		return false, errors.New("there is no copy of it on disk")
+	}
+	data, err := s.disk.readBlock(r.ID, p)
+	if err != nil {
+		if again, ok := s.disk.find(r.ID); !ok || again.place != p.place {
+			// It was dropped or moved meanwhile.
+			signal(s.reload)
+			return false, nil
+		}
+		return false, err
+	}
+	e, err := s.alloc.alloc(int64(len(data)), s.mergeLimit())
+	if errors.Is(err, errNoSpace) {
+		return s.noRoomFor(r)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := Guard(func() error { copy(e.bytes(), data); return nil }); err != nil {
+		return false, err
+	}
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if !s.liveLocked(r.table, []*Ref{r}) || r.State() == Live {
+		s.alloc.release(e)
+		return false, nil
+	}
+	err = s.commitLocked(&edit{places: []editPlace{{
+		incarnation: r.table.incarnation, id: r.ID, place: place{file: e.seg.no, offset: e.off}, extent: e,
+	}}}, false)
+	if err != nil {
+		s.alloc.release(e)
+	}
+	return false, err
+}
+
+// noRoomFor does with a block from disk what is done when memory is full: it
+// goes, if rows may go, else it stays on disk and counts as loading.
+func (s *Store) noRoomFor(r *Ref) (full bool, err error) {
+	if s.cfg.WhenFull != WhenFullEvict {
+		s.cfg.Log.Warn("memory is too small for what is on disk: some blocks stay there and are missing in answers", "knob", memoryKnob)
+		return true, nil
+	}
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if !s.liveLocked(r.table, []*Ref{r}) {
+		return false, nil
+	}
+	if err := s.dropLocked([]*Ref{r}); err != nil {
+		return false, err
+	}
+	s.evicted.Add(1)
+	return false, nil
+}
+
+func (s *Store) isLive(r *Ref) bool {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	return s.liveLocked(r.table, []*Ref{r})
+}
+
+// loadFailed sets a loading block aside: its copy on disk is no good either.
+func (r *Ref) loadFailed(err error) {
+	t := r.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.State() != Loading || t.byID[r.ID] != r {
+		return
+	}
+	t.store.refGone(r)
+	r.damage.Store(&err)
+	r.state.Store(uint32(Damaged))
+	t.store.damaged.Add(1)
+}

@@ -1,0 +1,478 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func testDiskConfig(t testing.TB) Config {
+	dir := testShm(t)
+	cfg := testConfig(t, dir)
+	cfg.DataDir = filepath.Join(dir, "data")
+	return cfg
+}
+
+// testSync waits until all is on disk.
+func testSync(t testing.TB, s *Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := s.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitFor waits until ok.
+func waitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for until := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("not after 20 s: %s", what)
+		}
+	}
+}
+
+func waitLoaded(t testing.TB, s *Store) {
+	t.Helper()
+	waitFor(t, "all blocks are loaded", func() bool { return s.Status().Loading == 0 })
+}
+
+func reboot(t testing.TB, cfg Config) {
+	t.Helper()
+	if err := os.RemoveAll(cfg.MemoryDir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDiskRecovery(t *testing.T) {
+	cfg := testDiskConfig(t)
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	if err := s.SetSettings("volatile", Settings{Version: 3, Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSettings("events", Settings{Version: 4, RetentionAge: time.Hour * 1000}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[int64]int{}
+	next := int64(0)
+	add := func(rows int) {
+		testAppend(t, s, Append{
+			Table: "events", Batch: testBatch(next, rows, now), Key: fmt.Sprint("k", next), Digest: 5,
+			Receipt: Receipt{Accepted: uint32(rows)},
+		})
+		for range rows {
+			want[next] = 1
+			next++
+		}
+	}
+	testAppend(t, s, Append{Table: "volatile", Batch: testBatch(0, 100, now)})
+	for _, rows := range []int{1, 3, 10_000, 40_000, 7} {
+		add(rows)
+	}
+	testSync(t, s)
+	add(5) // Close flushes
+	leaf, born, epoch := s.LeafID(), s.Born(), s.Epoch()
+	tab, _ := s.Table("events")
+	incarnation := tab.Incarnation()
+	testClose(t, s)
+	for round := range 3 {
+		reboot(t, cfg)
+		s = testOpen(t, cfg)
+		if s.LeafID() != leaf || !s.Born().Equal(born) || s.Epoch() <= epoch {
+			t.Fatalf("leaf %s born %v epoch %d became %s %v %d", leaf, born, epoch, s.LeafID(), s.Born(), s.Epoch())
+		}
+		epoch = s.Epoch()
+		tab, ok := s.Table("events")
+		if !ok || tab.Rows() != next || tab.Incarnation() != incarnation || tab.Settings().Version != 4 {
+			t.Fatalf("round %d: table events is not what it was", round)
+		}
+		waitLoaded(t, s)
+		wantIDs(t, s, "events", want)
+		if st := s.Status(); st.Damaged != 0 {
+			t.Fatalf("round %d: %d damaged blocks", round, st.Damaged)
+		}
+		if v, ok := s.Table("volatile"); !ok || v.Rows() != 0 || v.Settings().Version != 3 {
+			t.Fatalf("round %d: the table in memory alone is not there, or has rows", round)
+		}
+		res := testAppend(t, s, Append{Table: "events", Batch: testBatch(0, 1, now), Key: "k1", Digest: 5})
+		if !res.Duplicate || res.Receipt.Accepted != 3 {
+			t.Fatalf("round %d: a key is gone with memory: %+v", round, res)
+		}
+		add(round + 1)
+		if round == 1 {
+			testAppend(t, s, Append{Table: "volatile", Batch: testBatch(0, 100, now)})
+		}
+		testClose(t, s)
+	}
+	// With memory in place the restart takes nothing from disk.
+	s = testOpen(t, cfg)
+	wantIDs(t, s, "events", want)
+	if st := s.Status(); st.Loading != 0 {
+		t.Fatalf("%d blocks are loading", st.Loading)
+	}
+}
+
+// TestDiskLoadingIsKept ends the process while blocks are still being read from
+// disk: the next one goes on.
+func TestDiskLoadingIsKept(t *testing.T) {
+	cfg := testDiskConfig(t)
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	want := map[int64]int{}
+	for i := range int64(20) {
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i*10_000, 10_000, now)})
+		for j := range int64(10_000) {
+			want[i*10_000+j] = 1
+		}
+	}
+	testClose(t, s)
+	reboot(t, cfg)
+	loading := 0
+	for range 5 {
+		s, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loading += s.Status().Loading
+		testClose(t, s)
+	}
+	if loading == 0 {
+		t.Fatal("no open saw a loading block: the test shows nothing")
+	}
+	s = testOpen(t, cfg)
+	waitLoaded(t, s)
+	wantIDs(t, s, "t", want)
+}
+
+// TestDiskKill kills a writing process; memory stays, so every acknowledged row
+// does, and the disk catches up.
+func TestDiskKill(t *testing.T) {
+	rounds := 5
+	if testing.Short() {
+		rounds = 2
+	}
+	killRounds(t, rounds, childEnv+"_DATA=1")
+}
+
+// TestDiskKillAndReboot kills a writing process and removes its memory: each
+// batch is there as a whole or not at all, as its key says, and those that were
+// acknowledged a second before are there.
+func TestDiskKillAndReboot(t *testing.T) {
+	rounds := 2
+	if testing.Short() {
+		rounds = 1
+	}
+	dir := testShm(t)
+	cfg := testConfig(t, dir)
+	cfg.DataDir = filepath.Join(dir, "data")
+	want := map[string]map[int64]int{"a": {}, "b": {}}
+	lost := 0
+	for round := range rounds {
+		chunks := runWriter(t, dir, int64(round)*100_000_000, 1500*time.Millisecond+time.Duration(round)*77*time.Millisecond, childEnv+"_DATA=1")
+		killed := time.Now()
+		reboot(t, cfg)
+		s := testOpen(t, cfg)
+		waitLoaded(t, s)
+		if st := s.Status(); st.Damaged > 0 {
+			t.Fatalf("round %d: %d damaged blocks", round, st.Damaged)
+		}
+		for _, c := range chunks {
+			tab, _ := s.Table(c.table)
+			if tab != nil && tab.keys.holds(fmt.Sprint("key-", c.first)) {
+				for i := range c.rows {
+					want[c.table][c.first+int64(i)] = 1
+				}
+				continue
+			}
+			if c.acked {
+				lost++
+			}
+			if c.acked && killed.Sub(c.at) > time.Second {
+				t.Fatalf("round %d: batch %d was acknowledged %v before the power loss and is gone", round, c.first, killed.Sub(c.at))
+			}
+		}
+		for table := range want {
+			wantIDs(t, s, table, want[table])
+		}
+		testClose(t, s)
+	}
+	t.Logf("%d rows there, %d batches of the last second lost", len(want["a"])+len(want["b"]), lost)
+}
+
+// TestDiskLogCut cuts the disk log behind every byte of its last records: what is
+// recovered is a state that was there before.
+func TestDiskLogCut(t *testing.T) {
+	cfg := testDiskConfig(t)
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	rows := map[int64]int{}
+	type state struct {
+		size int64
+		rows map[int64]int
+	}
+	var states []state
+	note := func() {
+		testSync(t, s)
+		states = append(states, state{s.disk.log.size, maps.Clone(rows)})
+	}
+	note()
+	for i := range int64(4) {
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i*10, 2, now), Key: fmt.Sprint(i)})
+		rows[i*10], rows[i*10+1] = 1, 1
+		note()
+	}
+	tab, _ := s.Table("t")
+	refs, _ := tab.candidates(levelFresh, classNear, 3, RowsPerBlockMax)
+	if err := s.merge(tab, refs, mergeRuleOf(mergeFresh), classNear); err != nil {
+		t.Fatal(err)
+	}
+	note()
+	name := logName(s.disk.logNo)
+	data := filepath.Join(filepath.Dir(cfg.DataDir), "copy")
+	copyDir(t, cfg.DataDir, data)
+	testClose(t, s)
+	reboot(t, cfg)
+	cfg.DataDir = data
+	whole, err := os.ReadFile(filepath.Join(data, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := filepath.Join(filepath.Dir(data), "trial")
+	for cut := states[0].size; cut <= int64(len(whole)); cut++ {
+		copyDir(t, data, trial)
+		torn := bytes.Clone(whole[:cut])
+		if cut%2 == 1 && cut < int64(len(whole)) {
+			torn = append(torn, whole[cut]^0xff, 1, 2, 3)
+		}
+		if err := os.WriteFile(filepath.Join(trial, name), torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := states[0].rows
+		for _, st := range states {
+			if st.size <= cut {
+				want = st.rows
+			}
+		}
+		trialCfg := cfg
+		trialCfg.DataDir, trialCfg.Log = trial, nil
+		s, err := Open(trialCfg)
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		waitLoaded(t, s)
+		wantIDs(t, s, "t", want)
+		testClose(t, s)
+		reboot(t, cfg)
+		os.RemoveAll(trial)
+	}
+}
+
+// TestDiskSyncFails lets single syncs fail: nothing that a later flush reports as
+// synced is lost, and the file of a failed sync is never synced again.
+func TestDiskSyncFails(t *testing.T) {
+	for _, prefix := range []string{diskFilePrefix, diskLogPrefix} {
+		t.Run(prefix, func(t *testing.T) {
+			cfg := testDiskConfig(t)
+			var failNext atomic.Bool
+			var failedFile atomic.Value
+			cfg.syncFile = func(f *os.File) error {
+				name := filepath.Base(f.Name())
+				if was, ok := failedFile.Load().(string); ok && was == f.Name() {
+					t.Errorf("%s is synced again after a failure", name)
+				}
+				if len(name) > len(prefix) && name[:len(prefix)] == prefix && failNext.CompareAndSwap(true, false) {
+					failedFile.Store(f.Name())
+					return errors.New("injected")
+				}
+				return syncData(f)
+			}
+			s := testOpen(t, cfg)
+			now := time.Now().UnixNano()
+			want := map[int64]int{}
+			next := int64(0)
+			for round := range 4 {
+				for _, rows := range []int{3, 9_000, 1} {
+					testAppend(t, s, Append{Table: "t", Batch: testBatch(next, rows, now)})
+					for range rows {
+						want[next] = 1
+						next++
+					}
+				}
+				if round == 2 {
+					failNext.Store(true)
+				}
+				testSync(t, s)
+			}
+			if failNext.Load() {
+				t.Fatal("no sync failed: the test shows nothing")
+			}
+			if s.Status().DiskError != "" {
+				t.Fatalf("the disk works again, status says %q", s.Status().DiskError)
+			}
+			testClose(t, s)
+			// The abandoned file is not needed.
+			if prefix == diskFilePrefix {
+				if _, err := os.Stat(failedFile.Load().(string)); !errors.Is(err, os.ErrNotExist) {
+					t.Fatalf("the abandoned file: %v", err)
+				}
+			}
+			reboot(t, cfg)
+			s = testOpen(t, cfg)
+			waitLoaded(t, s)
+			wantIDs(t, s, "t", want)
+		})
+	}
+}
+
+// TestDiskLag makes the disk fail for good: receipts stop and say why, and rows
+// of tables in memory alone still go in.
+func TestDiskLag(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.lagWait = 50 * time.Millisecond
+	var broken atomic.Bool
+	cfg.syncFile = func(f *os.File) error {
+		if broken.Load() {
+			return errors.New("injected")
+		}
+		return syncData(f)
+	}
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	cfg.Now = func() time.Time { return time.Unix(0, clock.Load()) }
+	cfg.Log = nil
+	s := testOpen(t, cfg)
+	if err := s.SetSettings("volatile", Settings{Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	broken.Store(true)
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 1, 0)})
+	clock.Add(int64(diskLagMax + time.Millisecond))
+	waitFor(t, "the disk has failed", func() bool { return s.Status().DiskError != "" })
+	var lag *DiskLagError
+	_, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(1, 1, 0)})
+	if !errors.As(err, &lag) || lag.Err == nil || lag.Age <= diskLagMax {
+		t.Fatalf("append while the disk lags: %v", err)
+	}
+	testAppend(t, s, Append{Table: "volatile", Batch: testBatch(0, 1, 0)})
+	broken.Store(false)
+	testSync(t, s)
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(1, 1, 0)})
+	wantIDs(t, s, "t", map[int64]int{0: 1, 1: 1})
+}
+
+// TestDiskMemoryTable shows that a table in memory alone writes no rows.
+func TestDiskMemoryTable(t *testing.T) {
+	cfg := testDiskConfig(t)
+	s := testOpen(t, cfg)
+	if err := s.SetSettings("t", Settings{Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	before := s.Status().DiskBytes
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 60_000, time.Now().UnixNano())})
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 3, time.Now().UnixNano())})
+	testSync(t, s)
+	if after := s.Status().DiskBytes; after != before {
+		t.Fatalf("%d bytes on disk became %d", before, after)
+	}
+	// Made durable, it is written as a whole; made volatile again, it goes.
+	if err := s.SetSettings("t", Settings{Durability: DurabilityDisk}); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	tab, _ := s.Table("t")
+	if tab.DiskBytes() != tab.Bytes() {
+		t.Fatalf("%d of %d bytes are on disk", tab.DiskBytes(), tab.Bytes())
+	}
+	if err := s.SetSettings("t", Settings{Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	if tab.DiskBytes() != 0 {
+		t.Fatalf("%d bytes are still on disk", tab.DiskBytes())
+	}
+}
+
+// TestDiskOtherLeaf refuses directories of two leaves.
+func TestDiskOtherLeaf(t *testing.T) {
+	a, b := testDiskConfig(t), testDiskConfig(t)
+	for _, cfg := range []Config{a, b} {
+		testClose(t, testOpen(t, cfg))
+	}
+	a.DataDir = b.DataDir
+	if s, err := Open(a); err == nil {
+		testClose(t, s)
+		t.Fatal("directories of two leaves were opened together")
+	} else if !bytes.Contains([]byte(err.Error()), []byte("remove the memory directory")) {
+		t.Fatalf("the error does not say what to do: %v", err)
+	}
+}
+
+// TestDiskHealsMemory damages a block in memory: it is noticed, never becomes a
+// number, and comes back from disk.
+func TestDiskHealsMemory(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.Log = nil
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	want := map[int64]int{}
+	for i := range int64(3) {
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i*10_000, 10_000, now)})
+		for j := range int64(10_000) {
+			want[i*10_000+j] = 1
+		}
+	}
+	testSync(t, s)
+	tab, _ := s.Table("t")
+	view := tab.Pin()
+	r := view.Blocks[1]
+	view.Release()
+	data := r.extent.Load().bytes()
+	data[len(data)/2] ^= 1
+	if err := r.check(); err == nil {
+		t.Fatal("a flipped bit passes the check")
+	} else {
+		r.SetDamaged(err)
+	}
+	waitFor(t, "the block is read from disk", func() bool { return r.State() == Live })
+	wantIDs(t, s, "t", want)
+	if st := s.Status(); st.Damaged != 0 {
+		t.Fatalf("%d damaged blocks", st.Damaged)
+	}
+	testClose(t, s)
+	s = testOpen(t, cfg)
+	wantIDs(t, s, "t", want)
+}
+
+// TestDiskFilesGo shows that the files of rows that went are unlinked.
+func TestDiskFilesGo(t *testing.T) {
+	cfg := testDiskConfig(t)
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	for i := range int64(4) {
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i*60_000, 60_000, now)})
+	}
+	testClose(t, s)
+	s = testOpen(t, cfg) // files of an earlier run are not appended to
+	testSync(t, s)
+	if s.Status().DiskBytes < 100_000 {
+		t.Fatalf("%d bytes on disk", s.Status().DiskBytes)
+	}
+	if err := s.DropTable("t"); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	if st := s.Status(); st.DiskBytes > 10_000 {
+		t.Fatalf("%d bytes are still on disk", st.DiskBytes)
+	}
+}
