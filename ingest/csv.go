@@ -151,9 +151,8 @@ func (p *csvRows) next(ctx context.Context, c *chunker) (end int, err error) {
 		if w.pos >= w.end && w.eof {
 			return 0, io.EOF
 		}
-		err = errCSVMore
 		if w.pos < w.end {
-			if end, err = p.record(); !errors.Is(err, errCSVMore) {
+			if end, err := p.record(); !errors.Is(err, errCSVMore) {
 				return end, err
 			}
 		}

@@ -221,14 +221,11 @@ func parseClock(t []byte) (seconds, fraction int64, rest []byte, ok bool) {
 		return 0, 0, nil, false
 	}
 	seconds, t = seconds+second, t[3:]
-	if len(t) > 0 && (t[0] == '.' || t[0] == ',') {
+	if len(t) > 1 && (t[0] == '.' || t[0] == ',') && isDigit(t[1]) {
 		i, scale := 1, int64(100_000_000)
 		for ; i < len(t) && isDigit(t[i]); i++ {
 			fraction += int64(t[i]-'0') * scale
 			scale /= 10
-		}
-		if i == 1 {
-			return 0, 0, nil, false
 		}
 		t = t[i:]
 	}
