@@ -71,6 +71,9 @@ type settingsJSON struct {
 
 func settingsToJSON(s storage.Settings) settingsJSON {
 	out := settingsJSON{RetentionBytes: s.RetentionBytes, Durability: string(s.Durability)}
+	if s.Durability == storage.DurabilityDefault {
+		out.Durability = string(storage.DurabilityDisk)
+	}
 	if s.RetentionAge > 0 {
 		out.RetentionAge = query.FormatDuration(s.RetentionAge)
 	}

@@ -15,7 +15,8 @@ import (
 func fleetOf(t *testing.T, n int) (agg *process, leaves []*process) {
 	t.Helper()
 	dir, shm := t.TempDir(), shmDir(t)
-	agg = start(t, "aggregator", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "agg"), "--name", "agg-1")
+	// An address of its own, so that the leaves find it again after its restart.
+	agg = start(t, "aggregator", "--listen", freeAddress(t), "--data", filepath.Join(dir, "agg"), "--name", "agg-1")
 	for i := range n {
 		name := fmt.Sprintf("leaf-%d", i+1)
 		leaves = append(leaves, start(t, "leaf", "--listen", "127.0.0.1:0", "--join", agg.http[len("http://"):],
@@ -92,23 +93,12 @@ func TestClusterMissingLeaf(t *testing.T) {
 	})
 	check("after a restart of the aggregator", "down", "restarting")
 
-	leaves[0] = start(t, swapJoin(leaves[0].args, agg)...)
+	leaves[0] = leaves[0].again()
 	waitUp(t, agg, 3)
 	until(t, 10*time.Second, "complete again", func() bool {
 		a := agg.query(all)
 		return a.Completeness.Ratio == 1 && a.number(t) == wholeAll
 	})
-}
-
-// swapJoin points a leaf's --join at an aggregator that came back elsewhere.
-func swapJoin(args []string, agg *process) []string {
-	next := append([]string{}, args...)
-	for i, a := range next {
-		if a == "--join" {
-			next[i+1] = agg.http[len("http://"):]
-		}
-	}
-	return next
 }
 
 // checkPart asks a question of a cluster that lacks leaf-1. whole is what a

@@ -31,7 +31,7 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 	f("a malformed row", good+"{oops}\n"+good, 2, 1, "")
-	f("a 100 MB line", good+`{"a":"`+strings.Repeat("x", 100<<20)+"\"}\n"+good, 2, 1, "MiB")
+	f("a 100 MB line", good+`{"a":"`+strings.Repeat("x", 100<<20)+"\"}\n"+good, 2, 1, "longer than 4194304 bytes")
 	var wide strings.Builder
 	for i := range 10_000 {
 		fmt.Fprintf(&wide, `,"c%d":%d`, i, i)
@@ -179,7 +179,7 @@ func segments(t *testing.T, dir string) []string {
 	return list
 }
 
-// flipSegment flips one bit in every 4 KiB of the blocks of each segment.
+// flipSegment flips one bit in the middle of what each segment holds.
 func flipSegment(t *testing.T, dir string) {
 	t.Helper()
 	for _, path := range segments(t, dir) {
@@ -187,16 +187,22 @@ func flipSegment(t *testing.T, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var used []int
+		for at := 64 << 10; at < len(data); at += 64 {
+			if data[at] != 0 {
+				used = append(used, at)
+			}
+		}
+		if len(used) == 0 {
+			continue
+		}
+		at := used[len(used)/2]
 		file, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at := 8192; at < len(data); at += 4096 {
-			if data[at] != 0 {
-				if _, err := file.WriteAt([]byte{data[at] ^ 0x10}, int64(at)); err != nil {
-					t.Fatal(err)
-				}
-			}
+		if _, err := file.WriteAt([]byte{data[at] ^ 0x10}, int64(at)); err != nil {
+			t.Fatal(err)
 		}
 		file.Close()
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -54,3 +55,26 @@ func listen(t *testing.T) net.Listener {
 }
 
 func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
+
+// freeAddress is a loopback address whose port, and those for RPC and gossip
+// above it, nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		free := true
+		for _, above := range []int{0, 1000, 2000} {
+			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+above))
+			if err != nil {
+				free = false
+				continue
+			}
+			ln.Close()
+		}
+		if free {
+			return fmt.Sprintf("127.0.0.1:%d", port)
+		}
+	}
+	t.Fatal("no three free ports after 100 tries")
+	return ""
+}

@@ -38,13 +38,17 @@ func binary(t testing.TB) string {
 // shmDir is a directory on tmpfs that goes with the test.
 func shmDir(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join("/dev/shm", fmt.Sprintf("kelp-test-%d", os.Getpid()), strings.ReplaceAll(t.Name(), "/", "-"))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	all := filepath.Join("/dev/shm", fmt.Sprintf("kelp-test-%d", os.Getpid()))
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(all, strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		os.RemoveAll(dir)
-		os.Remove(filepath.Dir(dir)) // the last test's removal empties it
+		os.Remove(all) // succeeds when the last directory has gone
 	})
 	return dir
 }
