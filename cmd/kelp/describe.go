@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/kelpdb/kelp/cmd/client"
+)
+
+type describeCmd struct {
+	listing
+	Table string `arg:"" help:"Table to describe."`
+}
+
+func (cmd *describeCmd) Run(c *console) error {
+	server, asTable, err := cmd.dial(c)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	detail, err := server.Table(c.ctx, cmd.Table)
+	if err != nil {
+		return err
+	}
+	if !asTable {
+		return writeList(c, &cmd.listing, []*client.TableDetail{detail})
+	}
+	fmt.Fprintf(c.stdout, "%s: %s rows in %s blocks, %s in memory, %s on disk\n",
+		detail.Table, thousands(detail.Rows), thousands(detail.Blocks), byteSize(detail.Bytes), byteSize(detail.DiskBytes))
+	if detail.From != nil && detail.To != nil {
+		fmt.Fprintf(c.stdout, "from %s to %s, %s\n",
+			detail.From.UTC().Format(time.RFC3339), detail.To.UTC().Format(time.RFC3339), span(detail.To.Sub(*detail.From)))
+	}
+	for _, name := range slices.Sorted(maps.Keys(detail.Settings)) {
+		if value := string(detail.Settings[name]); value != "null" {
+			fmt.Fprintf(c.stdout, "%s = %s\n", name, value)
+		}
+	}
+	t := newTable(widthOf(c.stdout), []string{"column", "type", "nulls", "distinct", "memory"}, []bool{false, false, true, true, true})
+	for _, col := range detail.Columns {
+		distinct := thousands(col.Distinct)
+		if col.Distinct == 0 {
+			distinct = "-"
+		}
+		t.AppendRow(table.Row{col.Name, typeMix(col.Types), percent(col.Nulls), distinct, byteSize(col.Bytes)})
+	}
+	return c.print(t.Render())
+}
+
+// typeMix names the types of a column, the most frequent first: "int64", or
+// "98% int64, 2% string".
+func typeMix(types map[string]float64) string {
+	names := slices.Collect(maps.Keys(types))
+	slices.SortFunc(names, func(a, b string) int {
+		switch {
+		case types[a] > types[b]:
+			return -1
+		case types[a] < types[b]:
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	if len(names) <= 1 {
+		return strings.Join(names, "")
+	}
+	for i, name := range names {
+		names[i] = percent(types[name]) + " " + name
+	}
+	return strings.Join(names, ", ")
+}

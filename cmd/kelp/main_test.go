@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kelpdb/kelp/cmd/client/clienttest"
+)
+
+// outcome is what a run of the command line left behind.
+type outcome struct {
+	stdout, stderr string
+	status         int
+	err            error
+}
+
+// kelp runs the command line in this process.
+func kelp(t *testing.T, stdin string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	err := run(ctx, args, strings.NewReader(stdin), &stdout, &stderr)
+	return outcome{stdout.String(), stderr.String(), exitStatus(err), err}
+}
+
+func (o outcome) want(t *testing.T, status int, parts ...string) outcome {
+	t.Helper()
+	text := o.stdout + o.stderr
+	if o.err != nil {
+		text += o.err.Error()
+	}
+	if o.status != status {
+		t.Errorf("exit status %d, want %d; it said:\n%s", o.status, status, text)
+	}
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("it did not say %q but:\n%s", p, text)
+		}
+	}
+	return o
+}
+
+func TestUsage(t *testing.T) {
+	kelp(t, "").want(t, 2, "--help")
+	kelp(t, "", "nonsense").want(t, 2, "nonsense")
+	kelp(t, "", "ingest").want(t, 2, "<table>")
+	kelp(t, "", "query", "--format", "xml", "SELECT 1").want(t, 2, "xml")
+	kelp(t, "", "ingest", "t", "--format", "parquet").want(t, 2, "not supported", "ndjson")
+	kelp(t, "", "ingest", "t", "--follow").want(t, 2, "--follow needs files")
+	kelp(t, "", "tables", "--server", "ftp://x").want(t, 2, "want a URL")
+	kelp(t, "", "demo", "--rate", "0").want(t, 2, "--rate")
+	kelp(t, "", "--help").want(t, 0, "ingest", "query", "demo", "version", "KELP_SERVER")
+	kelp(t, "", "demo", "--help").want(t, 0, "--outage-after", "KELP_OUTAGE_AFTER")
+	kelp(t, "", "version").want(t, 0, "kelp "+buildVersion(), "go1.")
+}
+
+func TestNobodyThere(t *testing.T) {
+	for _, args := range [][]string{{"tables"}, {"query", "SELECT 1"}, {"ingest", "t", "main.go"}, {"demo"}, {"status"}} {
+		kelp(t, "", append(args, "--server", "http://127.0.0.1:1")...).
+			want(t, 1, "cannot reach kelp at http://127.0.0.1:1", "start one with `kelp serve`")
+	}
+}
+
+func TestEveryFlagIsAVariable(t *testing.T) {
+	s := clienttest.New(t)
+	s.Get["/v1/tables"] = `{"tables": []}`
+	t.Setenv("KELP_SERVER", s.URL)
+	t.Setenv("KELP_TOKEN", "secret")
+	t.Setenv("KELP_FORMAT", "json")
+	if got := kelp(t, "", "tables").want(t, 0).stdout; got != "[]\n" {
+		t.Errorf("tables: %q", got)
+	}
+	kelp(t, "{}", "ingest", "t", "--format", "ndjson").want(t, 0)
+	if r := s.Requests(); len(r) != 1 || r[0].Token != "Bearer secret" {
+		t.Errorf("requests %+v", r)
+	}
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func receiptOf(t *testing.T, o outcome) (r tally) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+		t.Fatalf("no receipt: %v: %q", err, o.stdout)
+	}
+	return r
+}
+
+func TestIngest(t *testing.T) {
+	s := clienttest.New(t)
+	good := write(t, "good.ndjson", "{\"a\":1}\n{\"a\":2}\n")
+	bad := write(t, "bad.ndjson", "{\"a\":3}\n\nbroken\n{\"a\":4}")
+
+	r := receiptOf(t, kelp(t, "", "ingest", "t", good, bad, "--server", s.URL).want(t, 0))
+	if r.Accepted != 4 || r.Rejected != 1 || r.Failed != 0 || len(r.Errors) != 1 || r.Errors[0].Place != bad+":3" {
+		t.Errorf("receipt %+v", r)
+	}
+	if n := len(s.Rows("t")); n != 4 {
+		t.Errorf("%d rows", n)
+	}
+	keys := map[string]bool{}
+	for _, q := range s.Requests() {
+		keys[q.Key] = true
+	}
+	if len(keys) != 2 || keys[""] {
+		t.Errorf("keys %v: want one for each body", keys)
+	}
+
+	r = receiptOf(t, kelp(t, `[{"b":1},{"b":2}]`, "ingest", "u", "--time", "when", "--server", s.URL).want(t, 0))
+	if last := s.Requests()[2]; r.Accepted != 2 || last.Time != "when" || last.Table != "u" {
+		t.Errorf("receipt %+v, request %+v", r, last)
+	}
+	receiptOf(t, kelp(t, "broken\n", "ingest", "v", "--format", "ndjson", "--server", s.URL).want(t, 1, "no row could be accepted", `"rejected":1`))
+	kelp(t, "", "ingest", "v", filepath.Join(t.TempDir(), "none"), "--server", s.URL).want(t, 1, "no such file")
+	if r := receiptOf(t, kelp(t, "", "ingest", "v", "--server", s.URL).want(t, 0)); r.Accepted != 0 {
+		t.Errorf("nothing in gave %+v", r)
+	}
+}
+
+// A server that is away for a while, and a lost reply, cost time and no rows.
+func TestIngestRetries(t *testing.T) {
+	s := clienttest.New(t)
+	s.Fail(clienttest.Failure{Status: 503, Header: "0.01"}, clienttest.Failure{After: true}, clienttest.Failure{Status: 429, Header: "0.01"})
+	r := receiptOf(t, kelp(t, "{\"a\":1}\n", "ingest", "t", "--server", s.URL).want(t, 0, "trying again in 10ms"))
+	if r.Accepted != 1 || len(s.Rows("t")) != 1 {
+		t.Errorf("receipt %+v, %d rows", r, len(s.Rows("t")))
+	}
+	s.Fail(clienttest.Failure{Status: 503, Header: "9"})
+	kelp(t, "{\"a\":1}\n", "ingest", "t", "--retry-for", "1ms", "--server", s.URL).want(t, 1, "1 request was not taken", "told to fail")
+}
+
+// A follow ends well when the user stops it, with what it saw sent.
+func TestIngestFollow(t *testing.T) {
+	s := clienttest.New(t)
+	path := write(t, "app.ndjson", "{\"a\":1}\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	var stdout, stderr bytes.Buffer
+	var wait sync.WaitGroup
+	var err error
+	wait.Go(func() {
+		err = run(ctx, []string{"ingest", "t", path, "--follow", "--server", s.URL}, strings.NewReader(""), &stdout, &stderr)
+	})
+	until(t, func() bool { return len(s.Rows("t")) == 1 })
+	f, openErr := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if openErr != nil {
+		t.Fatal(openErr)
+	}
+	f.WriteString("{\"a\":2}\n{\"a\":3}")
+	f.Close()
+	until(t, func() bool { return len(s.Rows("t")) == 2 })
+	cancel()
+	wait.Wait()
+	if err != nil || len(s.Rows("t")) != 3 || !strings.Contains(stdout.String(), `"accepted":3`) {
+		t.Errorf("error %v, %d rows, said %s%s", err, len(s.Rows("t")), stdout.String(), stderr.String())
+	}
+}
+
+func until(t *testing.T, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited 20 s in vain")
+		}
+	}
+}
+
+func TestDemo(t *testing.T) {
+	s := clienttest.New(t)
+	s.Fail(clienttest.Failure{Status: 503, Header: "0.01"})
+	kelp(t, "", "demo", "--rate", "20000", "--backfill", "30s", "--outage-after", "100ms", "--duration", "500ms", "--seed", "7", "--server", s.URL).
+		want(t, 0, "seed 7", "history is in", "each standing for 10", "something has just gone wrong", "trying again", "done: ")
+	rows := s.Rows("shop")
+	weight, live, versions := 0.0, 0, map[any]bool{}
+	newest := time.Time{}
+	for _, r := range rows {
+		weight += r["sample_rate"].(float64)
+		if r["sample_rate"].(float64) == 1 {
+			live++
+		}
+		versions[r["version"]] = true
+		at, err := time.Parse(time.RFC3339Nano, r["time"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.After(newest) {
+			newest = at
+		}
+	}
+	if weight < 400_000 || weight > 800_000 {
+		t.Errorf("30 s of 20,000 a second weigh %.0f", weight)
+	}
+	if live < 5_000 || live > 20_000 {
+		t.Errorf("0.5 s of 20,000 a second are %d rows", live)
+	}
+	if !versions["4.2.1"] || !versions["4.2.0"] {
+		t.Errorf("versions %v: the outage is missing", versions)
+	}
+	if age := time.Since(newest); age < 0 || age > 10*time.Second {
+		t.Errorf("the newest row is %v old", age)
+	}
+}
+
+func TestListings(t *testing.T) {
+	s := clienttest.New(t)
+	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2026-11-22T10:00:00Z", "from": null}]}`
+	s.Get["/v1/tables/shop"] = `{"table": "shop", "rows": 41220, "bytes": 1024, "disk_bytes": 0, "blocks": 3, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T12:30:00Z",
+		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300}]}`
+	s.Get["/v1/cluster"] = `{"members": [{"name": "leaf-1", "role": "leaf", "state": "up", "address": "127.0.0.1:7413", "rows": 5, "memory_used": 1048576, "memory_budget": 1073741824, "version": "0.1.0", "damaged_blocks": 2}]}`
+	f := func(args string, parts ...string) string {
+		t.Helper()
+		return kelp(t, "", append(strings.Fields(args), "--server", s.URL)...).want(t, 0, parts...).stdout
+	}
+	f("tables --format table", "41,220", "12.8 GiB", "2000", " ago")
+	f("describe shop --format table", "41,220 rows in 3 blocks", "2h 30m", `durability = "disk"`, "98% float64, 2% string", "50%", "1,200")
+	f("status --format table", "leaf-1", "up", "1.0 MiB", "1.0 GiB", "127.0.0.1:7413")
+	for _, args := range []string{"tables", "describe shop", "status"} {
+		text := f(args)
+		var v map[string]any
+		if err := json.Unmarshal([]byte(text), &v); err != nil || strings.Count(text, "\n") != 1 {
+			t.Errorf("%s in a pipe: %q: %v", args, text, err)
+		}
+	}
+	kelp(t, "", "describe", "none", "--server", s.URL).want(t, 1, "nothing at /v1/tables/none")
+	s.Get["/v1/tables"] = `{"tables": []}`
+	f("tables --format table", "kelp demo")
+}
