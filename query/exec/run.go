@@ -238,9 +238,16 @@ func (c *chain) read(s *scratch) bool {
 	c.dirty = false
 	err := c.guarded(s, u)
 	c.view.block = nil
-	switch {
-	case err == nil:
+	if err == nil {
 		return true
+	}
+	return c.failed(u, err)
+}
+
+// failed deals with a block that was not read to its end; false if the chain has
+// to look again where it is.
+func (c *chain) failed(u *unit, err error) bool {
+	switch {
 	case errors.Is(err, errExpired):
 		if c.dirty {
 			panic("BUG: a block was given up after it had changed the state")

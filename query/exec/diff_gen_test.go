@@ -1,0 +1,285 @@
+package exec
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// diffGen makes random queries over the columns of diffColumns. What it makes
+// is mostly valid; its orders never depend on an approximate aggregate.
+type diffGen struct {
+	r *rand.Rand
+}
+
+func (g *diffGen) one(list ...string) string { return list[g.r.IntN(len(list))] }
+
+func (g *diffGen) chance(percent int) bool { return g.r.IntN(100) < percent }
+
+// number is an expression that is a number, or text that may be one.
+func (g *diffGen) number(depth int) string {
+	if depth <= 0 || g.chance(40) {
+		return g.one("status", "ms", "f", "big", "rare", "mix", "odd", "nosuch", "2", "-1", "0", "0.5", "1e3", "100", "status", "ms")
+	}
+	x, y := g.number(depth-1), g.number(depth-1)
+	switch g.r.IntN(14) {
+	case 0, 1, 2:
+		return fmt.Sprintf("(%s %s %s)", x, g.one("+", "-", "*", "/", "%"), y)
+	case 3:
+		return "-(" + x + ")"
+	case 4:
+		return fmt.Sprintf("%s(%s)", g.one("abs", "floor", "ceil", "round", "sqrt"), x)
+	case 5:
+		return fmt.Sprintf("round(%s, %s)", x, g.one("1", "2", "-1", "-2", "0"))
+	case 6:
+		return fmt.Sprintf("bucket(%s, %s)", x, g.one("10", "0.5", "100", "0", "-3"))
+	case 7:
+		return fmt.Sprintf("length(%s)", g.one("service", "path", "tags", "mix", g.text(depth-1)))
+	case 8:
+		return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", g.cond(depth-1), x, y)
+	case 9:
+		return fmt.Sprintf("%s(%s, %s)", g.one("coalesce", "greatest", "least", "nullif"), x, y)
+	case 10:
+		return fmt.Sprintf("(%s)::%s", g.one(x, g.text(depth-1), "ok"), g.one("int", "float64", "bigint"))
+	case 11:
+		return fmt.Sprintf("extract(%s FROM %s)", g.one("hour", "minute", "dow", "isodow", "week", "doy", "epoch", "quarter"), g.time(depth-1))
+	case 12:
+		return fmt.Sprintf("(%s - %s)", g.time(depth-1), g.time(depth-1))
+	}
+	return fmt.Sprintf("if(%s, %s, %s)", g.cond(depth-1), x, y)
+}
+
+func (g *diffGen) text(depth int) string {
+	if depth <= 0 || g.chance(40) {
+		return g.one("service", "path", "mix", "odd", "nosuch", "'api'", "'x'", "''", "'10'")
+	}
+	x, y := g.text(depth-1), g.text(depth-1)
+	switch g.r.IntN(13) {
+	case 0:
+		return fmt.Sprintf("(%s || %s)", x, g.one(y, "status", "ms", "ok", "f", "seen"))
+	case 1:
+		return fmt.Sprintf("%s(%s)", g.one("lower", "upper", "trim"), x)
+	case 2:
+		return fmt.Sprintf("substr(%s, %s, %s)", x, g.one("1", "2", "0", "-1"), g.one("0", "1", "3", "100"))
+	case 3:
+		return fmt.Sprintf("split_part(%s, '/', %s)", x, g.one("1", "2", "3", "-1", "9"))
+	case 4:
+		return fmt.Sprintf("concat(%s, %s, %s)", x, g.one("status", "ms", "null", "tags[1]"), y)
+	case 5:
+		return fmt.Sprintf("replace(%s, %s, %s)", x, g.one("'a'", "'/'", "''"), g.one("''", "'zz'"))
+	case 6:
+		return fmt.Sprintf("regexp_extract(%s, %s)", x, g.one("'[0-9]+'", "'/([a-z]+)/'", "'(q)?a'"))
+	case 7:
+		return fmt.Sprintf("regexp_replace(%s, %s, %s%s)", x, g.one("'[a-z]'", "'([0-9])'", "'/'"), g.one(`'<\1>'`, "''", "'$1'"), g.one("", ", 'g'"))
+	case 8:
+		return fmt.Sprintf("(%s)::text", g.one(g.number(depth-1), "ok", "seen", "time"))
+	case 9:
+		return fmt.Sprintf("tags[%s]", g.one("1", "2", "0", "-1", "status"))
+	case 10:
+		return fmt.Sprintf("coalesce(%s, %s)", x, y)
+	case 11:
+		return fmt.Sprintf("CASE %s WHEN %s THEN %s ELSE %s END", g.one("status", "service", "mix"), g.one("'200'", "'api'", "404", "'zz'", "null"), x, y)
+	}
+	return fmt.Sprintf("if(%s, %s, %s)", g.cond(depth-1), x, y)
+}
+
+func (g *diffGen) time(depth int) string {
+	if depth <= 0 || g.chance(50) {
+		return g.one("time", "seen", "now()", "time")
+	}
+	switch g.r.IntN(5) {
+	case 0:
+		return fmt.Sprintf("(%s %s %s)", g.time(depth-1), g.one("+", "-"), g.one("1h", "15m", "1.5s", "250ms", "7d", "rare"))
+	case 1:
+		return fmt.Sprintf("time_bucket('%s', %s)", g.one("5m", "1h", "1w", "1mo", "90s"), g.time(depth-1))
+	case 2:
+		return fmt.Sprintf("date_trunc('%s', %s)", g.one("minute", "hour", "day", "week", "month", "quarter", "year"), g.time(depth-1))
+	case 3:
+		return "odd::time"
+	}
+	return "to_timestamp(" + g.one("status", "ms", "1795341600") + ")"
+}
+
+// cond is a condition.
+func (g *diffGen) cond(depth int) string {
+	if depth > 0 && g.chance(45) {
+		x, y := g.cond(depth-1), g.cond(depth-1)
+		return g.one("("+x+" AND "+y+")", "("+x+" OR "+y+")", "NOT ("+x+")", "("+x+" AND "+y+")")
+	}
+	op := g.one("=", "!=", "<", "<=", ">", ">=", "=", ">=")
+	switch g.r.IntN(17) {
+	case 0, 1:
+		return fmt.Sprintf("status %s %s", op, g.one("200", "500", "'404'", "200.5", "'abc'", "null", "-1", "status"))
+	case 2:
+		return fmt.Sprintf("service %s %s", op, g.one("'api'", "'web'", "''", "5", "path", "null"))
+	case 3:
+		return fmt.Sprintf("%s %s %s", g.one("ms", "f", "big", "rare"), op, g.one("10", "0", "0.5", "'NaN'", "'x'", "9223372036854775807", "1e300", "'Infinity'"))
+	case 4:
+		return fmt.Sprintf("mix %s %s", op, g.one("'10'", "10", "2", "'x'", "1.5", "null"))
+	case 5:
+		return g.one("ok", "NOT ok", "ok = true", "ok != 'false'", "ok = 1", "ok IS NULL", "true", "false", "nosuch IS NULL", "status IS NOT NULL", "mix IS NULL")
+	case 6:
+		return fmt.Sprintf("%s %sIN (%s)", g.one("status", "service", "mix", "ms", "f"), g.one("", "NOT "),
+			g.one("200, 404", "'api', 'web'", "1, '2', null", "'abc'", "0.5, 'NaN'", "status, 200", "10, 2.5, 'x'"))
+	case 7:
+		return fmt.Sprintf("%s %sBETWEEN %s AND %s", g.one("status", "ms", "service", "mix"), g.one("", "NOT "), g.one("1", "'a'", "'2'", "0.5"), g.one("300", "'b'", "9", "'x'"))
+	case 8:
+		return fmt.Sprintf("%s %s%s %s", g.one("service", "path", "mix", "status", g.text(depth-1)), g.one("", "NOT "), g.one("LIKE", "ILIKE"),
+			g.one("'a%'", "'%B'", "'%/api/%'", `'a\_b'`, `'a\%b'`, "'_'", "'%'", "''", "'A_I'", "'ün_'", "'%1%2%'"))
+	case 9:
+		return fmt.Sprintf("%s %s %s", g.one("service", "path", "mix", "status"), g.one("~", "!~", "~*", "!~*"), g.one("'a'", "'^/api/[0-9]$'", "'[0-4]'", "'B$'", "''", "'(x|1)'"))
+	case 10:
+		return "tags HAS " + g.one("'a'", "ANY ('a', 'b')", "ALL ('a', 'b')", "NONE ('a', 'c')", "''", "ALL ('a')", "NONE ('z')")
+	case 11:
+		return fmt.Sprintf("%s %s %s", g.time(depth-1), op, g.one("'2026-11-22T10:30:00Z'", "now() - 1h", "seen", "'2026-11-22'", "'x'"))
+	case 12:
+		return fmt.Sprintf("%s %s %s", g.number(depth), op, g.number(depth))
+	case 13:
+		return fmt.Sprintf("%s %s %s", g.text(depth), op, g.one("'api'", "'10'", "10", g.text(depth-1)))
+	case 14:
+		return fmt.Sprintf("%s(%s, %s)", g.one("starts_with", "ends_with", "contains"), g.one("service", "path", "mix"), g.one("'a'", "'/'", "''", "'1'"))
+	case 15:
+		return fmt.Sprintf("time %s %s", op, g.one("'2026-11-22T10:30:00Z'", "now() - 45m", "'2026-11-22T10:59:00.5Z'"))
+	}
+	return fmt.Sprintf("%s %s", g.number(depth), g.one("IS NULL", "IS NOT NULL"))
+}
+
+func (g *diffGen) any(depth int) string {
+	switch g.r.IntN(6) {
+	case 0, 1:
+		return g.number(depth)
+	case 2, 3:
+		return g.text(depth)
+	case 4:
+		return g.one("tags", "ok", "seen", "service", "ms", "mix", "f", "big")
+	}
+	return g.time(depth)
+}
+
+// key is a GROUP BY expression.
+func (g *diffGen) key() string {
+	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "service", "status",
+		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
+		"date_trunc('day', seen)", "split_part(path, '/', 2)", g.number(1), g.text(1))
+}
+
+func (g *diffGen) bucket() string {
+	return g.one("time(1m)", "time(auto)", "time(10m)", "time_bucket('30m', time)", "date_trunc('hour', time)", "time(1w)", "time(1mo)")
+}
+
+// exact is an aggregate that may be ordered by.
+func (g *diffGen) exact() string {
+	a := g.one("count()", "count(*)", "hits()", "count(rare)", "count(mix)", "sum(status)", "sum(ms)", "sum(big)", "sum(ok)", "sum(mix)", "sum(odd)", "sum(rare)",
+		"avg(ms)", "avg(status)", "avg(ok)", "min(ms)", "max(ms)", "min(f)", "max(f)", "min(service)", "max(mix)", "min(ok)", "max(seen)", "max(big)",
+		"first(service)", "last(ms)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
+		"uniq_exact(tags)", "count(distinct mix)", "count(distinct f)", "count_if(status >= 500)", "count_if("+g.cond(1)+")", "rate()", "rate(status)",
+		"sum("+g.number(1)+")", "min("+g.text(1)+")", "max("+g.number(1)+")", "count("+g.text(1)+")", "count(1)", "count(null)", "first(time)", "max(length(tags))")
+	if g.chance(20) {
+		a += " FILTER (WHERE " + g.cond(1) + ")"
+	}
+	return a
+}
+
+func (g *diffGen) approximate() string {
+	return g.one("p50(ms)", "p99(ms)", "p99_9(status)", "percentile(ms, 0.25)", "percentile(ms, 0)", "percentile(ms, 1)", "median(mix)", "p90(rare)", "p95(f)",
+		"uniq(service)", "uniq(path)", "uniq(ms)", "uniq(tags)", "stddev(ms)", "variance(status)", "stddev(rare)", "variance(mix)", "p90(ms) FILTER (WHERE "+g.cond(1)+")")
+}
+
+func (g *diffGen) timeRange() string {
+	return g.one("", "", "", "LAST 90m", "LAST 1h", "LAST 1w", "SINCE '2026-11-22T10:30:00Z'", "SINCE now() - 100m UNTIL now() - 30m",
+		"BETWEEN '2026-11-22T10:00:00Z' AND '2026-11-22T11:00:00Z'", "UNTIL '2026-11-22T10:45:00Z'", "LAST 1mo")
+}
+
+func (g *diffGen) query() string {
+	if g.chance(30) {
+		return g.rows()
+	}
+	return g.groups()
+}
+
+func (g *diffGen) where() string {
+	if g.chance(60) {
+		return " WHERE " + g.cond(2)
+	}
+	return ""
+}
+
+func (g *diffGen) nulls() string {
+	return g.one("", "", " DESC", " NULLS FIRST", " DESC NULLS FIRST", " ASC NULLS LAST")
+}
+
+func (g *diffGen) tail() string {
+	s := ""
+	if g.chance(70) {
+		s = " LIMIT " + g.one("0", "1", "3", "10", "ALL", "1000")
+	}
+	if g.chance(25) {
+		s += " OFFSET " + g.one("0", "1", "5", "100000")
+	}
+	if g.chance(15) {
+		s += " RAW"
+	}
+	return s
+}
+
+func (g *diffGen) rows() string {
+	var items, order []string
+	if g.chance(15) {
+		items = []string{"*"}
+	}
+	for range 1 + g.r.IntN(4) {
+		items = append(items, g.any(2))
+	}
+	sql := "SELECT " + strings.Join(items, ", ") + " FROM t " + g.timeRange() + g.where()
+	if g.chance(50) {
+		for range 1 + g.r.IntN(2) {
+			order = append(order, g.one(g.any(1), "1")+g.nulls())
+		}
+		sql += " ORDER BY " + strings.Join(order, ", ")
+	}
+	if g.chance(20) {
+		sql += " LIMIT " + g.one("1", "2", "5") + " BY " + g.one("service", "status", "ok, mix", "1", "ms > 100")
+	}
+	return sql + g.tail()
+}
+
+func (g *diffGen) groups() string {
+	var keys, items []string
+	for range g.r.IntN(3) {
+		keys = append(keys, g.key())
+	}
+	bucket := g.chance(35)
+	if bucket {
+		keys = append([]string{g.bucket()}, keys...)
+	}
+	items = append(items, keys...)
+	items = append(items, g.exact())
+	for range g.r.IntN(4) {
+		items = append(items, g.one(g.exact(), g.exact(), g.approximate()))
+	}
+	if g.chance(15) {
+		items = append(items, "sum(status) + count() * 2", "max(ms) - min(ms)")
+	}
+	sql := "SELECT " + strings.Join(items, ", ") + " FROM t " + g.timeRange() + g.where()
+	if len(keys) > 0 {
+		sql += " GROUP BY " + g.one(strings.Join(keys, ", "), strings.Join(keys, ", "), "ALL")
+	}
+	other := len(keys) > 1 && g.chance(35) || len(keys) == 1 && !bucket && g.chance(35)
+	if g.chance(20) && !other {
+		sql += " HAVING " + g.one("count() > 2", "hits() < 10 OR max(ms) > 100", "max(service) != 'web'", "sum(status) IS NOT NULL")
+	}
+	if g.chance(40) {
+		var order []string
+		for range 1 + g.r.IntN(2) {
+			order = append(order, g.one(g.exact(), "1", g.one(items[:len(keys)+1]...))+g.nulls())
+		}
+		sql += " ORDER BY " + strings.Join(order, ", ")
+	}
+	if other {
+		return sql + " LIMIT " + g.one("1", "2", "5", "100") + " WITH OTHER"
+	}
+	if g.chance(15) && len(keys) > 0 {
+		sql += " LIMIT " + g.one("1", "2") + " BY " + keys[0]
+	}
+	return sql + g.tail()
+}

@@ -1,0 +1,146 @@
+package exec
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/kelpdb/kelp/query/oracle"
+	"github.com/kelpdb/kelp/storage"
+)
+
+var (
+	diffSeed   = flag.Uint64("diffseed", 0, "seed of the random queries that are held against the oracle; 0: the clock")
+	diffRounds = flag.Int("diffrounds", 12, "random tables that are asked random queries")
+)
+
+// diffNow is what now() is: an hour after most rows.
+var diffNow = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).UnixNano()
+
+// diffColumns make the values of a random table: few of each, with all that is
+// odd about a type among them.
+var diffColumns = []struct {
+	name  string
+	value func(r *rand.Rand) storage.Value
+}{
+	{"service", oneOf("api", "web", "db", "API", "", "ünï", "a%b", "a_b", `a\b`)},
+	{"status", oneOf(200, 200, 200, 404, 500, 503, -1)},
+	{"ms", func(r *rand.Rand) storage.Value {
+		if r.IntN(3) == 0 {
+			return storage.Int(r.Int64N(40))
+		}
+		return storage.Float(float64(r.IntN(4000)) / 8)
+	}},
+	{"f", oneOf(0.5, math.Copysign(0, -1), 0.0, math.NaN(), math.Inf(1), math.Inf(-1), -3.25, 1e300, 7.0)},
+	{"big", oneOf(math.MaxInt64, math.MinInt64, math.MaxInt64-1, 1<<53+1, 0, -7)},
+	{"ok", oneOf(true, false, nil)},
+	{"seen", func(r *rand.Rand) storage.Value { return storage.Time(diffNow - r.Int64N(90*86400)*1e9) }},
+	{"tags", func(r *rand.Rand) storage.Value {
+		items := make([]string, r.IntN(4))
+		for i := range items {
+			items[i] = []string{"a", "b", "c", "ü", ""}[r.IntN(5)]
+		}
+		return storage.List(items)
+	}},
+	{"mix", oneOf(1, 2, 10, "10", "9", "x", "", "1.5", " 1", 2.5, nil)},
+	{"odd", oneOf("2026-11-22T10:00:00Z", "2026-11-22", "12", "-0.5", "1e3", "NaN", "0x10", "true", "abc")},
+	{"path", func(r *rand.Rand) storage.Value {
+		return storage.String(fmt.Sprintf("/%s/%d", []string{"api", "web", "v2/user"}[r.IntN(3)], r.IntN(30)))
+	}},
+	{"rare", func(r *rand.Rand) storage.Value {
+		if r.IntN(20) > 0 {
+			return storage.Value{}
+		}
+		return storage.Int(r.Int64N(5))
+	}},
+	{"sample_rate", oneOf(1, 1, 1, 2, 10, nil, 0, -3, 2.5, 4.0, "3")},
+}
+
+// oneOf draws from a few values.
+func oneOf(values ...any) func(r *rand.Rand) storage.Value {
+	return func(r *rand.Rand) storage.Value {
+		switch v := values[r.IntN(len(values))].(type) {
+		case int:
+			return storage.Int(int64(v))
+		case float64:
+			return storage.Float(v)
+		case string:
+			return storage.String(v)
+		case bool:
+			return storage.Bool(v)
+		}
+		return storage.Value{}
+	}
+}
+
+// diffRows makes random rows; some tables lack some columns.
+func diffRows(r *rand.Rand, n int) []oracle.Row {
+	lacks := make(map[string]bool)
+	nulls := make(map[string]int)
+	for _, c := range diffColumns {
+		lacks[c.name] = r.IntN(10) == 0
+		nulls[c.name] = []int{0, 0, 10, 60}[r.IntN(4)]
+	}
+	rows := make([]oracle.Row, n)
+	at := diffNow - 2*3600e9
+	for i := range rows {
+		at += r.Int64N(2 * 3600e9 / int64(n))
+		row := oracle.Row{storage.TimeColumn: storage.Time(at)}
+		if r.IntN(4) == 0 { // on the edge of a bucket
+			row[storage.TimeColumn] = storage.Time(at / 60e9 * 60e9)
+		}
+		for _, c := range diffColumns {
+			if lacks[c.name] || r.IntN(100) < nulls[c.name] {
+				continue
+			}
+			if v := c.value(r); !v.IsNull() {
+				row[c.name] = v
+			}
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// TestEngineAgainstOracle asks random queries of random tables in random
+// layouts: leaves, blocks, workers.
+func TestEngineAgainstOracle(t *testing.T) {
+	seed := *diffSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed: -diffseed %d", seed)
+	pools := []*Pool{NewPool(1), NewPool(2), NewPool(3)}
+	for _, p := range pools {
+		defer p.Close()
+	}
+	refusals := make(map[string]int)
+	asked, refused := 0, 0
+	for round := range *diffRounds {
+		r := rand.New(rand.NewPCG(seed, uint64(round)))
+		rows := diffRows(r, []int{1, 7, 60, 400, 1500}[r.IntN(5)])
+		d := layOut(t, r, rows, 1+r.IntN(4), []int{1, 10, 200, 2000}[r.IntN(4)]*max(1, len(rows)/400))
+		gen := &diffGen{r: r}
+		for range 60 {
+			sql := gen.query()
+			problem, err := d.differs(r, pools[r.IntN(len(pools))], sql, diffNow)
+			asked++
+			if err != nil {
+				refused++
+				refusals[err.Error()]++
+				continue
+			}
+			if problem != "" {
+				t.Fatalf("round %d, %d rows, blocks %s\n%s\n%s", round, len(rows), clipText(d.layout), sql, problem)
+			}
+		}
+	}
+	if refused*3 > asked {
+		t.Errorf("%d of %d queries were refused: %v", refused, asked, refusals)
+	}
+}
+
+func clipText(s string) string { return s[:min(len(s), 300)] }
