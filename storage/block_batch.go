@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 )
@@ -15,24 +16,46 @@ func (b *Block) Batch(dst *Batch) error {
 	if base+b.header.Rows > RowsPerBlockMax {
 		return fmt.Errorf("%w: %d rows and %d more, at most %d fit", ErrBlockTooLarge, base, b.header.Rows, RowsPerBlockMax)
 	}
-	a := appenders.Get().(*batchAppender)
+	a := appenders.Get().(*appender)
 	defer appenders.Put(a)
-	a.dst, a.base = dst, uint32(base)
-	defer func() { a.dst = nil }()
 	for _, c := range b.list {
-		if err := a.column(c); err != nil {
+		if c.name == TimeColumn {
+			if err := a.appendTimes(dst, c); err != nil {
+				return err
+			}
+			continue
+		}
+		slot := dst.Slot([]byte(c.name))
+		v := dst.slots[slot].Vectors[c.typ]
+		if v == nil {
+			v = &Vector{Type: c.typ}
+			dst.slots[slot].Vectors[c.typ] = v
+		}
+		values, text := v.Len(), len(v.Bytes)
+		if err := a.appendColumn(v, c, uint32(base)); err != nil {
 			return err
 		}
+		dst.bytes += 8*(v.Len()-values) + len(v.Bytes) - text
 	}
 	dst.rows += b.header.Rows
 	dst.bytes += 8 * b.header.Rows
 	return nil
 }
 
-// batchAppender appends columns to a batch; its buffers serve all of them.
-type batchAppender struct {
-	dst    *Batch
-	base   uint32
+func (a *appender) appendTimes(dst *Batch, c *Column) error {
+	if c.typ != TypeTime {
+		return c.damaged(fmt.Errorf("times of rows are of type %v", c.typ))
+	}
+	times, err := c.Ints(a.ints)
+	if err != nil {
+		return err
+	}
+	dst.times = append(dst.times, times...)
+	return nil
+}
+
+// appender appends columns to vectors; its buffers serve all of them.
+type appender struct {
 	ints   []int64
 	floats []float64
 	text   TextBuf
@@ -41,138 +64,139 @@ type batchAppender struct {
 
 // appenders keeps buffers from block to block. It holds nothing that can be
 // observed.
-var appenders = sync.Pool{New: func() any { return new(batchAppender) }}
+var appenders = sync.Pool{New: func() any { return new(appender) }}
 
-func (a *batchAppender) column(c *Column) error {
-	if c.name == TimeColumn {
-		if c.typ != TypeTime {
-			return c.damaged(fmt.Errorf("times of rows are of type %v", c.typ))
-		}
-		times, err := c.Ints(a.ints)
-		if err != nil {
-			return err
-		}
-		a.ints = times[:0:0]
-		a.dst.times = append(a.dst.times, times...)
-		return nil
-	}
+// appendColumn appends the values of a column to v, as of rows from base on.
+func (a *appender) appendColumn(v *Vector, c *Column, base uint32) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	slot := a.dst.Slot([]byte(c.name))
-	v := a.dst.slots[slot].Vectors[c.typ]
-	if v == nil {
-		v = &Vector{Type: c.typ}
-		a.dst.slots[slot].Vectors[c.typ] = v
-	}
 	before := len(v.Rows)
-	v.appendRows(c, a.base)
+	v.appendRows(c, base)
 	rows := v.Rows[before:]
-	a.dst.bytes += 8 * len(rows)
-	text := len(v.Bytes)
-	var err error
 	switch c.typ {
 	case TypeString:
-		err = a.texts(c, v, rows)
+		return a.appendTexts(v, c, rows, base)
 	case TypeList:
-		err = a.appendLists(c, v, rows)
+		return a.appendLists(v, c, rows, base)
 	case TypeFloat64:
-		if a.floats, err = c.Floats(a.floats); err == nil {
-			for _, row := range rows {
-				v.Floats = append(v.Floats, a.floats[row-a.base])
-			}
+		floats, err := c.Floats(a.floats)
+		if err != nil {
+			return err
 		}
-		a.floats = nil // they may be the block's own
+		v.Floats = appendOf(v.Floats, floats, rows, base)
+		if c.enc != EncRaw { // then they are the block's own
+			a.floats = floats
+		}
 	default:
-		if a.ints, err = c.Ints(a.ints); err == nil {
-			for _, row := range rows {
-				v.Ints = append(v.Ints, a.ints[row-a.base])
-			}
+		ints, err := c.Ints(a.ints)
+		if err != nil {
+			return err
 		}
-		a.ints = nil
+		v.Ints = appendOf(v.Ints, ints, rows, base)
+		if c.enc != EncRaw {
+			a.ints = ints
+		}
 	}
-	a.dst.bytes += len(v.Bytes) - text
-	return err
+	return nil
+}
+
+// appendOf appends the values of rows, which count from base.
+func appendOf[T any](dst, values []T, rows []uint32, base uint32) []T {
+	if len(rows) == len(values) {
+		return append(dst, values...)
+	}
+	for _, row := range rows {
+		dst = append(dst, values[row-base])
+	}
+	return dst
 }
 
 // appendRows appends the rows of c that are not null.
 func (v *Vector) appendRows(c *Column, base uint32) {
 	v.Rows = slices.Grow(v.Rows, c.Rows()-c.nulls)
 	valid := c.Valid()
-	for row := range uint32(c.Rows()) {
-		if valid == nil || bitSet(valid, int(row)) {
+	if valid == nil {
+		for row := range uint32(c.Rows()) {
 			v.Rows = append(v.Rows, base+row)
+		}
+		return
+	}
+	for i, w := range valid {
+		for ; w != 0; w &= w - 1 {
+			v.Rows = append(v.Rows, base+uint32(i*64+bits.TrailingZeros64(w)))
 		}
 	}
 }
 
-// texts appends texts of rows.
-func (a *batchAppender) texts(c *Column, v *Vector, rows []uint32) error {
+// appendTexts appends texts of rows.
+func (a *appender) appendTexts(v *Vector, c *Column, rows []uint32, base uint32) error {
 	t, err := c.Text(&a.text)
 	if err != nil {
 		return err
 	}
+	if t.Starts == nil && len(rows) == t.Len() {
+		if err := v.fits(c, len(t.Bytes), 0); err != nil {
+			return err
+		}
+		at := uint32(len(v.Bytes))
+		v.Bytes = append(v.Bytes, t.Bytes...)
+		v.Ends = slices.Grow(v.Ends, len(t.Ends))
+		for _, end := range t.Ends {
+			v.Ends = append(v.Ends, at+end)
+		}
+		return nil
+	}
 	size := 0
 	for _, row := range rows {
-		size += len(t.At(int(row - a.base)))
+		size += len(t.At(int(row - base)))
 	}
-	if err := fitsBatch(v, size); err != nil {
-		return fmt.Errorf("column %q: %w", c.name, err)
+	if err := v.fits(c, size, 0); err != nil {
+		return err
 	}
 	v.Bytes, v.Ends = slices.Grow(v.Bytes, size), slices.Grow(v.Ends, len(rows))
 	for _, row := range rows {
-		v.Bytes = append(v.Bytes, t.At(int(row-a.base))...)
+		v.Bytes = append(v.Bytes, t.At(int(row-base))...)
 		v.Ends = append(v.Ends, uint32(len(v.Bytes)))
 	}
 	return nil
 }
 
-// appendLists appends lists of rows.
-func (a *batchAppender) appendLists(c *Column, v *Vector, rows []uint32) error {
+// appendLists appends lists of rows. Null rows have no items, so all items are of
+// the rows.
+func (a *appender) appendLists(v *Vector, c *Column, rows []uint32, base uint32) error {
 	l, err := c.Lists(&a.lists)
 	if err != nil {
 		return err
 	}
-	size, items := 0, 0
-	for _, row := range rows {
-		from, to := l.Range(int(row - a.base))
-		items += to - from
-		for j := from; j < to; j++ {
-			size += len(l.Item(j))
-		}
+	items := int(l.Ends[len(l.Ends)-1])
+	size := 0
+	for j := range items {
+		size += len(l.Item(j))
 	}
-	if err := fitsBatch(v, size); err != nil || len(v.Ends)+items > BlockItemsMax {
-		return fmt.Errorf("column %q, %d items: %w", c.name, len(v.Ends)+items, ErrBlockTooLarge)
+	if err := v.fits(c, size, items); err != nil {
+		return err
+	}
+	at := uint32(len(v.Ends))
+	v.Bytes, v.Ends = slices.Grow(v.Bytes, size), slices.Grow(v.Ends, items)
+	for j := range items {
+		v.Bytes = append(v.Bytes, l.Item(j)...)
+		v.Ends = append(v.Ends, uint32(len(v.Bytes)))
 	}
 	for _, row := range rows {
-		from, to := l.Range(int(row - a.base))
-		for j := from; j < to; j++ {
-			v.Bytes = append(v.Bytes, l.Item(j)...)
-			v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-		}
-		v.Lists = append(v.Lists, uint32(len(v.Ends)))
+		v.Lists = append(v.Lists, at+l.Ends[row-base])
 	}
 	return nil
 }
 
-// fitsBatch tells whether a vector takes size more bytes of text.
-func fitsBatch(v *Vector, size int) error {
-	if len(v.Bytes)+size > BlockTextMax {
-		return fmt.Errorf("%w: %d bytes of text, at most %d fit", ErrBlockTooLarge, len(v.Bytes)+size, BlockTextMax)
+// fits tells whether v takes size more bytes of text and that many items of
+// lists.
+func (v *Vector) fits(c *Column, size, items int) error {
+	switch {
+	case len(v.Bytes)+size > BlockTextMax:
+		return fmt.Errorf("%w: column %q has %d bytes of text, at most %d fit", ErrBlockTooLarge, c.name, len(v.Bytes)+size, BlockTextMax)
+	case items > 0 && len(v.Ends)+items > BlockItemsMax:
+		return fmt.Errorf("%w: lists of %q have %d items, at most %d fit", ErrBlockTooLarge, c.name, len(v.Ends)+items, BlockItemsMax)
 	}
 	return nil
-}
-
-// MergeBlocks encodes the rows of several blocks, RowsPerBlockMax or fewer, into
-// one block that is appended to dst: by time if rich, rows of equal time in the
-// order of the blocks. It returns what AppendBlock returns (ErrBlockTooLarge:
-// leave the blocks as they are) or a *DamageError.
-func MergeBlocks(dst []byte, blocks []*Block, o BlockOptions) ([]byte, Meta, error) {
-	batch := NewBatch()
-	for _, b := range blocks {
-		if err := b.Batch(batch); err != nil {
-			return dst, Meta{}, fmt.Errorf("cannot merge block %v: %w", b.header.ID, err)
-		}
-	}
-	return AppendBlock(dst, batch, o)
 }

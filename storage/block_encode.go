@@ -25,6 +25,8 @@ type encoder struct {
 	hist    []int64
 
 	dict     dictBuilder
+	rowBuf   []uint32
+	timeBuf  []int64
 	at       []uint32
 	inverse  []int32
 	rowCodes []uint16
@@ -32,17 +34,23 @@ type encoder struct {
 	keys     []int64
 	words    []uint64
 	lengths  []int64
-	text     []byte
+	raw      []byte
+	text     int // bytes of text of all rows
 	floats   []float64
 	pairs    []sortPair
 	spare    []sortPair
 	weightOf []uint64
+	merged   Vector // values or dictionary entries of the parts of one column
+	remap    []uint16
+	wide     []uint16
 }
 
-// storedColumn is a column to encode. vec is nil for the time of the rows.
+// storedColumn is a column to encode: the values of a batch (vec), or columns of
+// blocks that are merged (parts), or the time of the rows (neither).
 type storedColumn struct {
-	name string
-	vec  *Vector
+	name  string
+	vec   *Vector
+	parts []part
 }
 
 // encoders keeps the arrays of encoders from block to block. It holds nothing
@@ -65,16 +73,26 @@ func AppendBlock(dst []byte, b *Batch, o BlockOptions) ([]byte, Meta, error) {
 		return dst, Meta{}, ErrNoRows
 	}
 	e := encoders.Get().(*encoder)
-	defer func() {
-		e.release()
-		encoders.Put(e)
-	}()
-	e.rich, e.rows = o.Richness == Rich, b.Rows()
+	defer e.release()
+	e.begin(b.Rows(), o)
 	e.orderRows(b.Times())
 	if err := e.collect(b); err != nil {
 		return dst, Meta{}, err
 	}
-	e.weighRows(b)
+	if slot, ok := b.byName[SampleRateColumn]; ok {
+		for _, v := range b.slots[slot].Vectors {
+			e.weigh(v)
+		}
+	}
+	return e.block(dst, o)
+}
+
+func (e *encoder) begin(rows int, o BlockOptions) {
+	e.rich, e.rows, e.text = o.Richness == Rich, rows, 0
+}
+
+// block encodes what was collected.
+func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 	if err := e.encodeColumns(); err != nil {
 		return dst, Meta{}, err
 	}
@@ -102,8 +120,10 @@ func AppendBlock(dst []byte, b *Batch, o BlockOptions) ([]byte, Meta, error) {
 	}, err
 }
 
-// release lets go of what points into the batch.
+// release lets go of what points into the batch and keeps the arrays for the next
+// block.
 func (e *encoder) release() {
+	defer encoders.Put(e)
 	clear(e.stored)
 	clear(e.entries)
 	e.stored, e.entries, e.times, e.weights, e.newRow = e.stored[:0], e.entries[:0], nil, nil, nil
@@ -121,8 +141,8 @@ func (e *encoder) orderRows(times []int64) {
 		e.pairs[i] = sortPair{key: uint64(t) ^ 1<<63, id: uint32(i)}
 	}
 	e.spare = sortPairs(e.pairs, e.spare)
-	e.newRow = make([]uint32, len(times))
-	e.times = make([]int64, len(times))
+	e.rowBuf, e.timeBuf = grow(e.rowBuf, len(times)), grow(e.timeBuf, len(times))
+	e.newRow, e.times = e.rowBuf, e.timeBuf
 	for row, p := range e.pairs {
 		e.newRow[p.id] = uint32(row)
 		e.times[row] = int64(p.key ^ 1<<63)
@@ -132,7 +152,6 @@ func (e *encoder) orderRows(times []int64) {
 // collect lists the columns to store, by name, then type.
 func (e *encoder) collect(b *Batch) error {
 	e.stored = append(e.stored[:0], storedColumn{name: TimeColumn})
-	text := 0
 	for i := range b.slots {
 		s := &b.slots[i]
 		if len(s.Name) > ColumnNameBytesMax {
@@ -142,7 +161,7 @@ func (e *encoder) collect(b *Batch) error {
 		for t, v := range s.Vectors {
 			if v != nil && v.Len() > 0 {
 				vectors[t] = v
-				text += len(v.Bytes)
+				e.text += len(v.Bytes)
 			}
 		}
 		if ints, floats := vectors[TypeInt64], vectors[TypeFloat64]; ints != nil && floats != nil && fitFloats(ints.Ints) {
@@ -158,8 +177,8 @@ func (e *encoder) collect(b *Batch) error {
 			e.stored = append(e.stored, storedColumn{name: s.Name, vec: v})
 		}
 	}
-	if text > BlockTextMax {
-		return fmt.Errorf("%w: %d bytes of text, at most %d fit", ErrBlockTooLarge, text, BlockTextMax)
+	if e.text > BlockTextMax {
+		return fmt.Errorf("%w: %d bytes of text, at most %d fit", ErrBlockTooLarge, e.text, BlockTextMax)
 	}
 	if len(e.stored) > ColumnsPerBlockMax {
 		return fmt.Errorf("%w: %d columns, at most %d fit", ErrBlockTooLarge, len(e.stored), ColumnsPerBlockMax)
@@ -198,40 +217,34 @@ func joinFloats(ints, floats *Vector) *Vector {
 	return v
 }
 
-// weighRows finds the weight of each row; weights stays nil if all are 1.
-func (e *encoder) weighRows(b *Batch) {
-	e.weights = nil
-	slot, ok := b.byName[SampleRateColumn]
-	if !ok {
+// weigh takes the weights of rows from values of sample_rate; e.weights stays nil
+// while all are 1.
+func (e *encoder) weigh(v *Vector) {
+	if v == nil || v.Type != TypeInt64 && v.Type != TypeFloat64 {
 		return
 	}
-	for _, v := range b.slots[slot].Vectors {
-		if v == nil || v.Type != TypeInt64 && v.Type != TypeFloat64 {
+	for i, row := range v.Rows {
+		rate := Value{Type: v.Type}
+		if v.Type == TypeInt64 {
+			rate.Int = v.Ints[i]
+		} else {
+			rate.Float = v.Floats[i]
+		}
+		w := Weight(rate)
+		if w == 1 {
 			continue
 		}
-		for i, row := range v.Rows {
-			rate := Value{Type: v.Type}
-			if v.Type == TypeInt64 {
-				rate.Int = v.Ints[i]
-			} else {
-				rate.Float = v.Floats[i]
+		if e.weights == nil {
+			e.weightOf = grow(e.weightOf, e.rows)
+			e.weights = e.weightOf
+			for row := range e.weights {
+				e.weights[row] = 1
 			}
-			w := Weight(rate)
-			if w == 1 {
-				continue
-			}
-			if e.weights == nil {
-				e.weightOf = grow(e.weightOf, e.rows)
-				e.weights = e.weightOf
-				for row := range e.weights {
-					e.weights[row] = 1
-				}
-			}
-			if e.newRow != nil {
-				row = e.newRow[row]
-			}
-			e.weights[row] = w
 		}
+		if e.newRow != nil {
+			row = e.newRow[row]
+		}
+		e.weights[row] = w
 	}
 }
 
@@ -244,10 +257,11 @@ func (e *encoder) encodeColumns() error {
 		if i == 0 || c.name != e.stored[i-1].name {
 			e.names = append(e.names, c.name...)
 		}
-		s := e.sourceOf(c)
-		en := entry{name: c.name, nameAt: len(e.names) - len(c.name), typ: s.vec.Type, nulls: s.nulls(), at: len(e.body)}
-		var stats columnStats
-		e.body, stats = e.appendColumn(e.body, &s, &en)
+		en := entry{name: c.name, nameAt: len(e.names) - len(c.name), at: len(e.body)}
+		stats, err := e.encodeColumn(c, &en)
+		if err != nil {
+			return err
+		}
 		if en.length = len(e.body) - en.at; en.length <= inlineBytesMax {
 			data := e.body[en.at:]
 			e.body = e.body[:en.at]
@@ -290,25 +304,53 @@ func (e *encoder) alignFor(size int) int {
 	return 8
 }
 
-func (e *encoder) sourceOf(c *storedColumn) source {
-	if c.vec == nil {
-		return source{vec: &Vector{Type: TypeTime, Ints: e.times}, n: e.rows, rows: e.rows, weights: e.weights}
-	}
-	s := source{vec: c.vec, n: c.vec.Len(), rows: e.rows, weights: e.weights}
+// encodeColumn appends a column to body and completes its entry.
+func (e *encoder) encodeColumn(c *storedColumn, en *entry) (stats columnStats, err error) {
+	var s source
 	switch {
-	case e.newRow == nil && s.n == s.rows:
-	case e.newRow == nil:
-		s.at = c.vec.Rows
-	case s.n == s.rows:
-		s.at = e.newRow
-	default:
-		e.at = grow(e.at, s.n)
-		for i, row := range c.vec.Rows {
-			e.at[i] = e.newRow[row]
+	case c.parts != nil:
+		coded := false
+		if s, coded, err = e.merge(c, &stats); err != nil {
+			return stats, err
 		}
-		s.at = e.at
+		en.typ, en.nulls = s.vec.Type, s.nulls()
+		if coded {
+			e.body, en.enc = e.appendCoded(e.body, &s)
+			return stats, nil
+		}
+	case c.vec != nil:
+		s = e.sourceOf(c.vec)
+	default:
+		s = source{vec: &Vector{Type: TypeTime, Ints: e.times}, n: e.rows, rows: e.rows, weights: e.weights}
 	}
+	en.typ, en.nulls = s.vec.Type, s.nulls()
+	e.body, stats = e.appendColumn(e.body, &s, en)
+	return stats, nil
+}
+
+// sourceOf says where in the block the values of a vector stand.
+func (e *encoder) sourceOf(v *Vector) source {
+	s := source{vec: v, n: v.Len(), rows: e.rows, weights: e.weights}
+	s.at = e.placesOf(v.Rows)
 	return s
+}
+
+// placesOf returns the rows of the block for rows of the batch, nil if they are
+// all rows in their order.
+func (e *encoder) placesOf(rows []uint32) []uint32 {
+	switch {
+	case e.newRow == nil && len(rows) == e.rows:
+		return nil
+	case e.newRow == nil:
+		return rows
+	case len(rows) == e.rows:
+		return e.newRow
+	}
+	e.at = grow(e.at, len(rows))
+	for i, row := range rows {
+		e.at[i] = e.newRow[row]
+	}
+	return e.at
 }
 
 // assemble appends the parts of the block to dst and completes h.

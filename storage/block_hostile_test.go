@@ -118,10 +118,10 @@ func TestCutShort(t *testing.T) {
 // TestStaleColumn lays the column data of one block under the head of another,
 // as a torn write would.
 func TestStaleColumn(t *testing.T) {
-	fresh, stale := smallBlock(t, Rich, 130), smallBlock(t, Rich, 130)
+	fresh := smallBlock(t, Rich, 130)
 	batch := NewBatch()
 	fill(batch, randomRows(rand.New(rand.NewPCG(12, 130)), 130, 0))
-	stale, _ = sealed(t, batch, BlockOptions{Richness: Rich})
+	stale, _ := sealed(t, batch, BlockOptions{Richness: Rich})
 	b := mustOpen(t, fresh)
 	for _, c := range b.Columns() {
 		if c.flags&flagInline != 0 || c.at+c.length > len(stale) || bytes.Equal(stale[c.at:c.at+c.length], c.data) {

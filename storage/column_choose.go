@@ -89,8 +89,8 @@ func (e *encoder) appendInts(dst []byte, s *source, stats *columnStats) ([]byte,
 		size := len(dst) - at
 		if size < dictBytes {
 			if e.rich && s.nulls() == 0 && slices.IsSorted(rows) {
-				if e.text = e.appendDelta(e.text[:0], rows); len(e.text)*4 < size*3 {
-					return append(dst[:at], e.text...), EncDelta
+				if e.raw = e.appendDelta(e.raw[:0], rows); len(e.raw)*4 < size*3 {
+					return append(dst[:at], e.raw...), EncDelta
 				}
 			}
 			if size < 8*s.rows {

@@ -134,9 +134,9 @@ type lengthsReader struct {
 
 var errLengths = errors.New("lengths are out of range")
 
-// openLengths checks that no length is negative or more than lengthMax and that
-// their sum is at most totalMax.
-func openLengths(data []byte, rows, lengthMax, totalMax int) (*lengthsReader, error) {
+// openLengths checks that no length is negative or more than lengthMax, that their
+// sum is at most totalMax, and that null rows have none.
+func openLengths(data []byte, rows int, valid []uint64, lengthMax, totalMax int) (*lengthsReader, error) {
 	o := opened{rows: rows}
 	if err := openFOR(section{typ: TypeInt64, enc: EncFOR, rows: rows, data: data}, &o); err != nil {
 		return nil, err
@@ -145,8 +145,8 @@ func openLengths(data []byte, rows, lengthMax, totalMax int) (*lengthsReader, er
 	var buf [runRows]int64
 	for from := 0; from < rows; from += runRows {
 		r.starts = append(r.starts, uint32(r.total))
-		for _, n := range r.decode(from/runRows, buf[:]) {
-			if n < 0 || n > int64(lengthMax) {
+		for i, n := range r.decode(from/runRows, buf[:]) {
+			if n < 0 || n > int64(lengthMax) || n > 0 && valid != nil && !bitSet(valid, from+i) {
 				return nil, errLengths
 			}
 			r.total += int(n)

@@ -90,7 +90,7 @@ func openList(s section, o *opened) error {
 	case coding == EncSparse || coding == EncList:
 		return errMismatch
 	}
-	lengths, err := openLengths(s.data[listHeaderBytes:itemsAt], s.rows, ListItemsMax, items)
+	lengths, err := openLengths(s.data[listHeaderBytes:itemsAt], s.rows, o.valid, ListItemsMax, items)
 	if err != nil {
 		return fmt.Errorf("lengths of lists: %w", err)
 	}

@@ -33,6 +33,15 @@ func openPlainText(s section, o *opened) error {
 	if !endsFit(r.ends, len(r.bytes)) {
 		return errTextEnds
 	}
+	if o.valid != nil {
+		last := uint32(0)
+		for row, end := range r.ends {
+			if end != last && !bitSet(o.valid, row) {
+				return errLengths
+			}
+			last = end
+		}
+	}
 	o.text = r
 	return nil
 }

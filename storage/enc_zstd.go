@@ -95,24 +95,24 @@ func (e *encoder) appendZstd(dst []byte, s *source) []byte {
 
 	z := zstdEncoders.Get().(*zstd.Encoder)
 	defer zstdEncoders.Put(z)
-	e.text = e.text[:0]
+	e.raw = e.raw[:0]
 	first := 0
 	for row := range s.rows {
-		e.text = append(e.text, s.textOfRow(inverse, row)...)
-		if len(e.text) < frameTextMin && row < s.rows-1 {
+		e.raw = append(e.raw, s.textOfRow(inverse, row)...)
+		if len(e.raw) < frameTextMin && row < s.rows-1 {
 			continue
 		}
 		at := len(dst)
-		dst = z.EncodeAll(e.text, dst)
+		dst = z.EncodeAll(e.raw, dst)
 		entry := appendUint32(dst[table:table], uint32(first))
 		entry = appendUint32(entry, uint32(at-start))
 		entry = appendUint32(entry, uint32(len(dst)-at))
-		appendUint32(entry, uint32(len(e.text)))
+		appendUint32(entry, uint32(len(e.raw)))
 		table += zstdFrameBytes
-		if least := (len(e.text) + zstdRatioMax - 1) / zstdRatioMax; len(dst)-at < least {
+		if least := (len(e.raw) + zstdRatioMax - 1) / zstdRatioMax; len(dst)-at < least {
 			dst = appendZeros(dst, least-(len(dst)-at))
 		}
-		first, e.text = row+1, e.text[:0]
+		first, e.raw = row+1, e.raw[:0]
 	}
 	return dst
 }
@@ -139,7 +139,7 @@ func openZstd(s section, o *opened) error {
 		return errFrame
 	}
 	var err error
-	if r.lengths, err = openLengths(s.data[lengthsAt:lengthsAt+lengthsSize], s.rows, ValueBytesMax, r.raw); err != nil {
+	if r.lengths, err = openLengths(s.data[lengthsAt:lengthsAt+lengthsSize], s.rows, o.valid, ValueBytesMax, r.raw); err != nil {
 		return fmt.Errorf("lengths of texts: %w", err)
 	}
 	r.frames = make([]zstdFrame, frames)
