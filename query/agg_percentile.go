@@ -24,14 +24,27 @@ func newPercentileState(p float64) *PercentileState {
 
 // Add counts a run of values of several groups.
 func (s *PercentileState) Add(groups []uint32, values []float64, weights []uint64) {
-	if weights == nil {
-		for i, g := range groups {
-			s.hists[g].addRun(values[i : i+1])
-		}
-		return
-	}
 	for i, g := range groups {
-		s.hists[g].add(values[i], weights[i])
+		v, h := values[i], &s.hists[g]
+		index, ok := binOf(v)
+		weight := uint64(1)
+		if weights != nil {
+			weight = weights[i]
+		}
+		if at := uint32(index>>fractionBits - h.first); ok && at < uint32(len(h.pages)) {
+			if p := h.pages[at]; p != nil {
+				if v < h.min {
+					h.min = v
+				}
+				if v > h.max {
+					h.max = v
+				}
+				n := &p[index&(binsPerPage-1)]
+				*n = addSaturated(*n, weight)
+				continue
+			}
+		}
+		h.add(v, weight)
 	}
 }
 

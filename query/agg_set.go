@@ -20,7 +20,7 @@ func (s *wordSet) add(word uint64) bool {
 		s.hasZero = true
 		return isNew
 	}
-	if 2*(s.n+1) > len(s.slots) {
+	if s.slots == nil {
 		s.grow()
 	}
 	mask := uint64(len(s.slots) - 1)
@@ -29,6 +29,10 @@ func (s *wordSet) add(word uint64) bool {
 		case word:
 			return false
 		case 0:
+			if 2*(s.n+1) > len(s.slots) {
+				s.grow()
+				return s.add(word)
+			}
 			s.slots[at] = word
 			s.n++
 			return true

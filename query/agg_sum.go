@@ -24,6 +24,7 @@ type SumState struct {
 
 // AddInts adds a run of integers (bools count 0 and 1).
 func (s *SumState) AddInts(groups []uint32, values []int64, weights []uint64) {
+	s.overflow = 0
 	if weights == nil {
 		for i, g := range groups {
 			v := values[i]
@@ -60,6 +61,7 @@ func (s *SumState) AddFloats(groups []uint32, values []float64, weights []uint64
 // AddIntSum adds rows of one group: sum is the unweighed sum of their values
 // in 128 bits, each row weighs weight, rows is their number.
 func (s *SumState) AddIntSum(group uint32, sumHi int64, sumLo uint64, rows, weight uint64) {
+	s.overflow = 0
 	// (hi·2^64 + lo)·w, the high product modulo 2^128.
 	hi, lo := bits.Mul64(sumLo, weight)
 	s.addInt128(group, int64(hi+uint64(sumHi)*weight), lo)

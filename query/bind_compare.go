@@ -135,11 +135,12 @@ func (b *binder) in(e *In, sc scope) (*Bound, error) {
 }
 
 func (b *binder) between(e *Between, sc scope) (*Bound, error) {
-	n, err := b.node(OpBetween, storage.TypeBool, e.Pos, sc, e.X)
+	x, err := b.expr(e.X, sc)
 	if err != nil {
 		return nil, err
 	}
-	return b.betweenBounds(n, e, sc)
+	// Not by node: that would fold BETWEEN of a constant before its bounds are there.
+	return b.betweenBounds(&Bound{Op: OpBetween, Type: storage.TypeBool, Pos: e.Pos, Args: []*Bound{x}}, e, sc)
 }
 
 // betweenBounds adds the bounds to x BETWEEN.

@@ -64,6 +64,9 @@ func (b *binder) expr(e Expr, sc scope) (*Bound, error) {
 	case *Call:
 		return b.call(e, sc)
 	case *Extract:
+		if e.Field == "epoch" { // the one field that is not an int64
+			return b.function("epoch", []Expr{e.X}, e.Pos, sc)
+		}
 		field := &Literal{Pos: e.Pos, Value: storage.String(e.Field)}
 		return b.function("extract", []Expr{field, e.X}, e.Pos, sc)
 	}

@@ -127,8 +127,8 @@ func Coerce(v storage.Value, t storage.Type) storage.Value {
 // Weight is how many events a row with this sample_rate stands for: 1 for
 // null, for less than 1 and for what is not an integer.
 func Weight(v storage.Value) uint64 {
-	n, ok := Number(v)
-	if !ok {
+	n := v
+	if !isNumber(v.Type) {
 		return 1
 	}
 	if n.Type == storage.TypeFloat64 {

@@ -15,7 +15,7 @@ type folded struct {
 // foldOther keeps the best LIMIT n combinations of the keys that are not time
 // buckets, ranked over the whole range, and folds the states of all others
 // together: into one group, or one per time bucket. It is nil if the plan does
-// not ask for it or if nothing is left over. items are the groups that HAVING
+// not ask for it. items are the groups that HAVING
 // lets through.
 func foldOther(row *groupRow, items []uint32) *folded {
 	plan := row.plan
@@ -40,9 +40,6 @@ func foldOther(row *groupRow, items []uint32) *folded {
 		keep[c] = true
 	}
 	f.folded = len(ranked) - int(to-from)
-	if f.folded == 0 {
-		return nil
-	}
 	f.fold(row, items, comboOf, keep)
 	return f
 }
@@ -209,7 +206,9 @@ func (f *folded) show(t *resultTable, res *Result) {
 		order.lateAfter++
 	}
 	items = selectBest(items, len(items), order.less)
-	res.Other = &Other{Groups: f.folded}
+	if f.folded > 0 {
+		res.Other = &Other{Groups: f.folded}
+	}
 	for at, g := range items {
 		if int(g) >= f.kept {
 			res.Other.Rows = append(res.Other.Rows, at)

@@ -88,7 +88,7 @@ func replaceFlagsOK(flags string) bool { return strings.Trim(flags, "gi") == "" 
 
 func compileFlags(pattern, flags string) (*regexp.Regexp, error) {
 	if strings.Contains(flags, "i") {
-		pattern = "(?i:" + pattern + ")"
+		pattern = "(?i)" + pattern
 	}
 	return regexp.Compile(pattern)
 }

@@ -9,7 +9,7 @@ import (
 // case. What the expression must contain literally is searched for first.
 func CompileRegex(expr string, fold bool) (*Matcher, error) {
 	if fold {
-		expr = "(?i:" + expr + ")"
+		expr = "(?i)" + expr
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
