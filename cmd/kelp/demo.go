@@ -106,7 +106,7 @@ func (d *demo) introduce() {
 	fmt.Fprintf(d.console.stdout, `A made-up shop fills the table %s at %s, seed %d: %s of history, then %s events/s.
 An outage starts %s after the live events: find out what broke, and for whom. Ctrl-C stops.
   kelp query "FROM %s LAST 10m SELECT count(), p99(ms) GROUP BY service"
-  kelp query "FROM %s LAST 5m SELECT time(auto), service, count() WHERE status >= 500 GROUP BY ALL"
+  kelp query "FROM %s LAST 5m SELECT time(30s), count(), p99(ms) WHERE status >= 500 GROUP BY ALL"
   kelp query "FROM %s LAST 2m SELECT version, region, count(), p99(ms) WHERE service = '%s' GROUP BY ALL"
   kelp query "FROM %s LAST 2m SELECT time, service, version, region, message WHERE error IS NOT NULL LIMIT 10"
 `, t, d.server.Address(), d.cmd.Seed, span(d.cmd.Backfill), thousands(int64(d.cmd.Rate)), span(d.cmd.OutageAfter),

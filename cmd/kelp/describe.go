@@ -37,7 +37,8 @@ func (cmd *describeCmd) Run(c *console) error {
 			detail.From.UTC().Format(time.RFC3339), detail.To.UTC().Format(time.RFC3339), span(detail.To.Sub(*detail.From)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(detail.Settings)) {
-		if value := string(detail.Settings[name]); value != "null" {
+		// What is not set stays unsaid.
+		if value := string(detail.Settings[name]); value != "null" && value != "0" && value != `""` {
 			fmt.Fprintf(c.stdout, "%s = %s\n", name, value)
 		}
 	}

@@ -23,4 +23,11 @@ const (
 
 	// sparkLinesMax is how many groups get a spark line below a table.
 	sparkLinesMax = 20
+
+	// sparkWidthMax is the most characters of a spark line: it must not wrap.
+	sparkWidthMax = 60
+
+	// sparkBucketsMax bounds the time buckets that are drawn; time(auto) gives no
+	// more than 300.
+	sparkBucketsMax = 3000
 )

@@ -199,6 +199,9 @@ func TestSparkLines(t *testing.T) {
 	if got, want := sparkLines(a), "api  ▁▂▃█  0 to 70\nweb  █  █  5 to 5\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
+	if got := fmt.Sprint(narrow([]float64{1, 3, math.NaN(), 5, math.NaN(), math.NaN(), 9}, 4)); got != "[2 5 NaN 9]" {
+		t.Errorf("narrow: %s", got)
+	}
 	a.Bucket = nil
 	if got := sparkLines(a); got != "" {
 		t.Errorf("without buckets: %q", got)
@@ -232,6 +235,8 @@ func TestNumbers(t *testing.T) {
 	eq(cell(json.Number("9007199254740993"), true), "9,007,199,254,740,993")
 	eq(cell(json.Number("0.333333333"), false), "0.333333")
 	eq(cell(json.Number("1234567.891"), false), "1234567.89")
+	eq(approximate("96.497412", false), "96.5")
+	eq(approximate("4129.5", false), "4129.5")
 	eq(cell("a\nb\x1b[2J", false), "a b·[2J")
 	eq(cell([]any{"x", "y"}, false), "[x, y]")
 	eq(cell(nil, true), "-")

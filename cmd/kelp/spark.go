@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +44,7 @@ func sparkLines(a *client.Answer) string {
 			break
 		}
 		low, high := bounds(g.values)
-		fmt.Fprintf(&b, "%-*s  %s  %s to %s\n", wide, g.name, spark(g.values), shortNumber(low), shortNumber(high))
+		fmt.Fprintf(&b, "%-*s  %s  %s to %s\n", wide, g.name, spark(narrow(g.values, sparkWidthMax)), shortNumber(low), shortNumber(high))
 	}
 	return b.String()
 }
@@ -83,8 +85,7 @@ func collectSeries(a *client.Answer, at, value int) []series {
 	}
 	width := time.Duration(a.Bucket.WidthMs) * time.Millisecond
 	count := int(last.Sub(first)/width) + 1
-	const sparkWidthMax = 300 // time(auto) gives no more buckets
-	if count > sparkWidthMax {
+	if count > sparkBucketsMax {
 		return nil
 	}
 	var groups []series
@@ -106,7 +107,33 @@ func collectSeries(a *client.Answer, at, value int) []series {
 			}
 		}
 	}
+	slices.SortStableFunc(groups, func(a, b series) int {
+		_, highA := bounds(a.values)
+		_, highB := bounds(b.values)
+		return cmp.Compare(highB, highA)
+	})
 	return groups
+}
+
+// narrow joins neighbours until there are at most width values, each the mean of
+// those it stands for.
+func narrow(values []float64, width int) []float64 {
+	per := (len(values) + width - 1) / width
+	if per <= 1 {
+		return values
+	}
+	var out []float64
+	for chunk := range slices.Chunk(values, per) {
+		sum, count := 0.0, 0.0
+		for _, v := range chunk {
+			if !math.IsNaN(v) {
+				sum += v
+				count++
+			}
+		}
+		out = append(out, sum/count) // 0/0 is NaN: a gap
+	}
+	return out
 }
 
 // groupName joins the keys of a row: what is neither the bucket nor a number.

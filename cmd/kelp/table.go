@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -75,6 +76,9 @@ func renderTable(a *client.Answer, sql string, width int) string {
 		named := false
 		for i, v := range values {
 			row[i] = cell(v, i < len(counts) && counts[i])
+			if n, ok := v.(json.Number); ok && i < len(a.Columns) && slices.Contains(a.Approximate, a.Columns[i].Name) {
+				row[i] = approximate(n, counts[i])
+			}
 			isTime := i < len(a.Columns) && a.Columns[i].Type == "time"
 			if other[r] && v == nil && !named && !isTime {
 				row[i] = fmt.Sprintf("(other %s)", thousands(a.Other.Groups))
@@ -129,6 +133,15 @@ func number(n json.Number, isCount bool) string {
 		return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", f), "0"), ".")
 	}
 	return fmt.Sprintf("%.6g", f)
+}
+
+// approximate writes no more digits than an approximate number has: within 1%
+// are three, and one more for what it rounds to.
+func approximate(n json.Number, isCount bool) string {
+	if f, err := n.Float64(); err == nil && f > -1000 && f < 1000 {
+		return fmt.Sprintf("%.4g", f)
+	}
+	return number(n, isCount)
 }
 
 func printable(s string) string {
