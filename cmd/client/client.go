@@ -140,20 +140,20 @@ func readError(resp *http.Response) *Error {
 	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
 	var body struct {
 		Error *struct {
-			Code     string    `json:"code"`
-			Message  string    `json:"message"`
-			Position *Position `json:"position"`
-			Hint     string    `json:"hint"`
+			Code         string        `json:"code"`
+			Message      string        `json:"message"`
+			Position     *Position     `json:"position"`
+			Hint         string        `json:"hint"`
+			Completeness *Completeness `json:"completeness"`
 		} `json:"error"`
-		Completeness *Completeness `json:"completeness"`
-		Accepted     *int64        `json:"accepted"`
+		Accepted *int64 `json:"accepted"`
 	}
 	if err != nil || json.Unmarshal(text, &body) != nil || body.Error == nil {
 		e.Message = strings.TrimSpace(firstLine(text))
 		return e
 	}
 	e.Code, e.Message, e.Position, e.Hint = body.Error.Code, body.Error.Message, body.Error.Position, body.Error.Hint
-	e.Completeness = body.Completeness
+	e.Completeness = body.Error.Completeness
 	if body.Accepted != nil {
 		e.Receipt = new(Receipt)
 		if json.Unmarshal(text, e.Receipt) != nil {

@@ -152,7 +152,7 @@ func TestErrorsOfQueries(t *testing.T) {
 		e.Error() != "expected an expression (line 1, column 7); did you mean x" {
 		t.Errorf("got %+v: %v", e, e)
 	}
-	e = ask(503, `{"error": {"code": "incomplete", "message": "3 of 4 leaves"}, "completeness": {"ratio": 0.75, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}}`)
+	e = ask(503, `{"error": {"code": "incomplete", "message": "3 of 4 leaves", "completeness": {"ratio": 0.75, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}}}`)
 	if e.Completeness == nil || e.Completeness.Leaves.Missing[0].Reason != "down" {
 		t.Errorf("got %+v", e)
 	}

@@ -146,23 +146,24 @@ func (a *asker) askNDJSON(q client.Query) (*client.Summary, error) {
 	defer resp.Body.Close()
 	in := bufio.NewReaderSize(resp.Body, 1<<20)
 	out := bufio.NewWriterSize(a.console.stdout, 1<<16)
+	var held []byte // a line is a row once another follows
 	for {
 		line, err := in.ReadBytes('\n')
-		if bytes.HasPrefix(line, []byte(`{"_kelp":`)) {
-			var last struct {
-				Summary client.Summary `json:"_kelp"`
-			}
-			if json.Unmarshal(line, &last) == nil {
-				return &last.Summary, out.Flush()
-			}
-		}
 		if len(line) > 0 {
-			out.Write(line)
+			out.Write(held)
+			held = line
 		}
-		if err != nil {
-			out.Flush()
-			return nil, fmt.Errorf("the answer broke off before its end: %w", err)
+		if err == nil {
+			continue
 		}
+		var last struct {
+			Summary *client.Summary `json:"_kelp"`
+		}
+		if errors.Is(err, io.EOF) && json.Unmarshal(held, &last) == nil && last.Summary != nil {
+			return last.Summary, out.Flush()
+		}
+		out.Write(held)
+		return nil, errors.Join(fmt.Errorf("the answer broke off before its end: %w", err), out.Flush())
 	}
 }
 

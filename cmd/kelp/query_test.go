@@ -31,7 +31,7 @@ func answering(t *testing.T, summary string) *clienttest.Server {
 		switch accept {
 		case client.TypeNDJSON:
 			flat := strings.NewReplacer("\n", "", "\t", "").Replace(summary)
-			return 200, `{"service":"api","count()":41220}` + "\n" + `{"_kelp": {` + flat + "}}\n"
+			return 200, `{"_kelp":"a row with that name"}` + "\n" + `{"service":"api","count()":41220}` + "\n" + `{"_kelp": {` + flat + "}}\n"
 		case client.TypeCSV:
 			return 200, "service,count()\napi,41220\n"
 		}
@@ -60,12 +60,12 @@ func TestQueryTable(t *testing.T) {
 func TestQueryInAPipe(t *testing.T) {
 	s := answering(t, wholeSummary)
 	o := kelp(t, "", "query", "FROM t", "--server", s.URL).want(t, 0)
-	if o.stdout != `{"service":"api","count()":41220}`+"\n" || o.stderr != "" {
+	if o.stdout != `{"_kelp":"a row with that name"}`+"\n"+`{"service":"api","count()":41220}`+"\n" || o.stderr != "" {
 		t.Errorf("stdout %q, stderr %q", o.stdout, o.stderr)
 	}
 	s = answering(t, halfSummary)
 	o = kelp(t, "", "query", "FROM t", "--server", s.URL).want(t, 0)
-	if !strings.HasPrefix(o.stderr, "75.99% complete") || strings.Contains(o.stdout, "_kelp") {
+	if !strings.HasPrefix(o.stderr, "75.99% complete") || strings.Contains(o.stdout, "completeness") {
 		t.Errorf("stdout %q, stderr %q", o.stdout, o.stderr)
 	}
 	var whole client.Answer
@@ -108,7 +108,7 @@ func TestQueryStrict(t *testing.T) {
 	f(strings.Replace(wholeSummary, `"exact": true`, `"exact": false`, 1), 3, "not exact")
 	s := clienttest.New(t)
 	s.Answer = func(string, string) (int, string) {
-		return 503, `{"error": {"code": "incomplete", "message": "3 of 4 leaves answered"}, "completeness": {"ratio": 0.75, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}}`
+		return 503, `{"error": {"code": "incomplete", "message": "3 of 4 leaves answered", "completeness": {"ratio": 0.75, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}}}`
 	}
 	kelp(t, "", "query", "FROM t", "--strict", "--format", "csv", "--server", s.URL).want(t, 3, "3 of 4 leaves answered", "leaf-2: down")
 }
