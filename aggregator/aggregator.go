@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
 )
 
@@ -201,6 +202,10 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 			return err
 		}
 	}
+	for _, late := range a.book.late(u) {
+		// Its own goroutine: the leaf waits for us to confirm.
+		a.work.Go(func() { a.bringSettings(late) })
+	}
 	a.mu.Lock()
 	n.heard = now
 	n.ready = true
@@ -209,6 +214,48 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 	}
 	a.mu.Unlock()
 	return nil
+}
+
+// lateSettings is a leaf that has older settings of a table than another.
+type lateSettings struct {
+	leaf, table string
+	newest      storage.Settings
+}
+
+// late lists, for the tables of an update, the leaves that were away when the
+// settings changed, or have just got their first rows.
+func (b *book) late(u *wire.Update) []lateSettings {
+	var list []lateSettings
+	for i := range u.Tables {
+		table := u.Tables[i].Table
+		newest := b.settings(table)
+		if newest.Version == 0 {
+			continue
+		}
+		b.mu.Lock()
+		for _, page := range b.leaves {
+			if t := page.Tables[table]; t != nil && t.Settings.Version < newest.Version {
+				list = append(list, lateSettings{page.Leaf, table, newest})
+			}
+		}
+		b.mu.Unlock()
+	}
+	return list
+}
+
+// bringSettings gives a leaf a table's newest settings.
+func (a *Aggregator) bringSettings(late lateSettings) {
+	ctx, cancel := context.WithTimeout(a.ctx, timeoutDefault)
+	defer cancel()
+	for _, s := range a.seats() {
+		if s.name != late.leaf || s.leaf == nil {
+			continue
+		}
+		if err := s.leaf.Set(ctx, late.table, late.newest); err != nil {
+			a.cfg.Log.Warn("a leaf does not take a table's settings; they are sent again with its next rows",
+				"leaf", late.leaf, "table", late.table, "error", err)
+		}
+	}
 }
 
 // seat is a node at one moment.

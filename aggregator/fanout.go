@@ -42,8 +42,13 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 	var parts []*query.Partial
 	askCtx, cancel := leafContext(ctx)
 	defer cancel()
+	suspended := a.book.suspended()
 	for _, s := range seats {
 		switch {
+		case suspended[s.name]:
+			// Its keys have moved on: a batch may be here and there. What it had
+			// stays expected until it is forgotten.
+			parts = append(parts, a.absent(plan, s, reasonDown))
 		case s.leaf == nil || s.state == StateDown:
 			parts = append(parts, a.absent(plan, s, reasonOf(s)))
 		case s.lease && !s.local && a.owesNothing(s.name, plan):

@@ -80,10 +80,18 @@ func (a *Aggregator) address(name string) string {
 	return ""
 }
 
-// serveSuspend is POST /v1/cluster/{leaf}/suspend: the leaf takes no batches
-// any more, and the keys it was home to move on.
+// serveSuspend is POST /v1/cluster/{leaf}/suspend, for a leaf that is gone: the
+// keys it was home to move on. It is not read any more, should it come back:
+// what it has may by then be stored elsewhere too.
 func (a *Aggregator) serveSuspend(w http.ResponseWriter, r *http.Request) error {
-	return a.changeLeaf(w, chi.URLParam(r, "leaf"), "suspended", &bookRecord{Suspend: chi.URLParam(r, "leaf")})
+	name := chi.URLParam(r, "leaf")
+	for _, s := range a.seats() {
+		if s.name == name && s.leaf != nil && s.state == StateUp {
+			return &apiError{Status: http.StatusConflict, Code: "bad_request", Message: "leaf " + name + " is up",
+				Hint: "suspend is for a leaf that will not come back; stop it first"}
+		}
+	}
+	return a.changeLeaf(w, name, "suspended", &bookRecord{Suspend: name})
 }
 
 // serveForget is POST /v1/cluster/{leaf}/forget: what the leaf had is not
