@@ -1,0 +1,363 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// Row is one row by column; each has `time`.
+type Row map[string]storage.Value
+
+// Result is the right answer.
+type Result struct {
+	Names       []string
+	Types       []storage.Type
+	Rows        [][]Cell
+	Other       []int // rows that WITH OTHER made
+	OtherGroups int
+	Truncated   bool // cut by the default LIMIT
+}
+
+// Cell is one value and how far an answer may be from it.
+type Cell struct {
+	Value storage.Value
+	Tol   float64 // a number may differ by this much
+}
+
+// oracle answers one query.
+type oracle struct {
+	sel     *query.Select
+	now     int64
+	columns map[string]storage.Type // types over all rows
+	types   map[typeKey]storage.Type
+	items   []item
+	aliases map[string]int
+	keys    []key
+	// The range that is read, half-open, and the times of the first and last row.
+	from, to         int64
+	dataFrom, dataTo int64
+	grouped          bool
+	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
+	tol              float64              // of the cell being computed: relative
+	abs              float64              // absolute
+}
+
+// item is one output: what is selected, or hidden, to order by.
+type item struct {
+	name string
+	expr query.Expr
+	mode aliasMode
+}
+
+type key struct {
+	name   string
+	expr   query.Expr
+	mode   aliasMode
+	bucket *bucket // a bucket of the column time
+}
+
+// Run answers a SELECT over rows. Now and the range of the data stand for what
+// the root of a query fixes. Queries that are not valid may panic or give
+// anything: whether they are refused is not the oracle's business.
+func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
+	o := &oracle{sel: sel, now: now, columns: columnTypes(rows), types: make(map[typeKey]storage.Type),
+		floats: make(map[*query.Call]bool)}
+	if err := o.setRange(rows); err != nil {
+		return nil, err
+	}
+	o.setItems()
+	o.setKeys()
+	var kept []Row
+	for _, row := range rows {
+		t := row[storage.TimeColumn].Int
+		if t < o.from || t >= o.to {
+			continue
+		}
+		if sel.Where == nil || o.isTrue(sel.Where, ctx{row: row}) {
+			kept = append(kept, row)
+		}
+	}
+	o.grouped = o.grouped || len(o.keys) > 0 || sel.GroupAll || sel.Having != nil
+	for _, it := range o.items {
+		o.grouped = o.grouped || o.hasAgg(it.expr)
+	}
+	for _, t := range sel.OrderBy {
+		o.grouped = o.grouped || o.hasAgg(t.Expr)
+	}
+	terms := o.orderTerms()
+	if !o.grouped {
+		return o.finish(o.rowLines(kept), terms), nil
+	}
+	groups := o.having(o.group(kept), terms)
+	if sel.Limit != nil && sel.Limit.Other {
+		return o.finishOther(groups, terms), nil
+	}
+	return o.finish(o.groupLines(groups), terms), nil
+}
+
+// columnTypes finds the one type of every column: int < float < string.
+func columnTypes(rows []Row) map[string]storage.Type {
+	types := make(map[string]storage.Type)
+	for _, row := range rows {
+		for name, v := range row {
+			if !isNull(v) {
+				types[name] = joinTypes(types[name], v.Type)
+			}
+		}
+	}
+	types[storage.TimeColumn] = storage.TypeTime
+	return types
+}
+
+func joinTypes(a, b storage.Type) storage.Type {
+	switch {
+	case a == storage.TypeNull || a == b:
+		return b
+	case b == storage.TypeNull:
+		return a
+	case isNumeric(a) && isNumeric(b):
+		return storage.TypeFloat64
+	}
+	return storage.TypeString
+}
+
+// setItems spreads * out and numbers the aliases.
+func (o *oracle) setItems() {
+	o.aliases = make(map[string]int)
+	for _, it := range o.sel.Items {
+		if it.Star {
+			var names []string
+			for name := range o.columns {
+				if name != storage.TimeColumn {
+					names = append(names, name)
+				}
+			}
+			slices.Sort(names)
+			for _, name := range append([]string{storage.TimeColumn}, names...) {
+				o.items = append(o.items, item{name: name, expr: &query.Name{Name: name}})
+			}
+			continue
+		}
+		name := it.Text
+		if it.Alias != "" {
+			name = it.Alias
+			if _, ok := o.aliases[name]; !ok {
+				o.aliases[name] = len(o.items)
+			}
+		}
+		o.items = append(o.items, item{name: name, expr: it.Expr})
+	}
+}
+
+func (o *oracle) setKeys() {
+	add := func(name string, e query.Expr, mode aliasMode) {
+		o.keys = append(o.keys, key{name: name, expr: e, mode: mode, bucket: o.timeBucketOf(e, mode)})
+	}
+	if o.sel.GroupAll {
+		for _, it := range o.items {
+			if !o.hasAgg(it.expr) {
+				add(it.name, it.expr, aliasNone)
+			}
+		}
+	}
+	for _, g := range o.sel.GroupBy {
+		if at, ok := o.position(g.Expr); ok {
+			add(o.items[at].name, o.items[at].expr, aliasNone)
+			continue
+		}
+		add(g.Text, g.Expr, aliasAfter)
+	}
+	if !o.sel.FromFirst {
+		return
+	}
+	var front []item
+	for _, k := range o.keys {
+		shown := false
+		for _, it := range o.items {
+			shown = shown || o.same(it.expr, it.mode, k.expr, k.mode)
+		}
+		if _, constant := k.expr.(*query.Literal); !shown && !constant {
+			front = append(front, item{name: k.name, expr: k.expr, mode: k.mode})
+		}
+	}
+	for name := range o.aliases {
+		o.aliases[name] += len(front)
+	}
+	o.items = append(front, o.items...)
+}
+
+// position tells whether an expression is the number of an item, and which.
+func (o *oracle) position(e query.Expr) (int, bool) {
+	lit, ok := e.(*query.Literal)
+	if !ok || lit.Value.Type != storage.TypeInt64 {
+		return 0, false
+	}
+	shift := len(o.items) - o.writtenItems()
+	return int(lit.Value.Int) - 1 + shift, true
+}
+
+// writtenItems is the number of items without those put in front.
+func (o *oracle) writtenItems() int {
+	n := 0
+	for _, it := range o.sel.Items {
+		if it.Star {
+			n += len(o.columns)
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// group is the rows with equal keys.
+type group struct {
+	rows   []Row
+	isRest bool // made by WITH OTHER: keys are null, but for time buckets
+}
+
+func (o *oracle) keyValues(row Row, only func(key) bool) string {
+	var b strings.Builder
+	for _, k := range o.keys {
+		if only == nil || only(k) {
+			b.WriteString(strconv.Quote(keyText(o.eval(k.expr, ctx{row: row, mode: k.mode}))))
+		}
+	}
+	return b.String()
+}
+
+func (o *oracle) group(rows []Row) []*group {
+	if len(o.keys) == 0 {
+		g := &group{rows: rows}
+		return []*group{g}
+	}
+	byKey := make(map[string]*group)
+	var groups []*group
+	for _, row := range rows {
+		k := o.keyValues(row, nil)
+		g := byKey[k]
+		if g == nil {
+			g = &group{}
+			byKey[k] = g
+			groups = append(groups, g)
+		}
+		g.rows = append(g.rows, row)
+	}
+	return groups
+}
+
+// having drops groups, after a look at what is summed in all of them.
+func (o *oracle) having(groups []*group, terms []term) []*group {
+	o.groupLines(groups)
+	for _, g := range groups {
+		for _, t := range terms {
+			o.eval(t.expr, o.groupCtx(g, t.mode))
+		}
+	}
+	if o.sel.Having == nil {
+		return groups
+	}
+	return slices.DeleteFunc(groups, func(g *group) bool {
+		return !o.isTrue(o.sel.Having, o.groupCtx(g, aliasFirst))
+	})
+}
+
+// groupCtx evaluates over a group: what is no aggregate is the same for all of
+// its rows, so its first row will do.
+func (o *oracle) groupCtx(g *group, mode aliasMode) ctx {
+	c := ctx{group: g, mode: mode}
+	if len(g.rows) > 0 {
+		c.row = g.rows[0]
+	}
+	return c
+}
+
+// line is one row before it is cut: outputs and what it is ordered by.
+type line struct {
+	cells []Cell
+	terms []storage.Value
+	by    string // LIMIT BY
+	late  bool   // a row of Other
+}
+
+func (o *oracle) cell(e query.Expr, c ctx) Cell {
+	o.tol, o.abs = 0, 0
+	v := o.eval(e, c)
+	cell := Cell{Value: v}
+	if isNumeric(v.Type) && (o.tol > 0 || o.abs > 0) {
+		cell.Tol = math.Abs(float(v))*o.tol + o.abs
+	}
+	return cell
+}
+
+func (o *oracle) line(c ctx) line {
+	l := line{}
+	for _, it := range o.items {
+		c.mode = it.mode
+		l.cells = append(l.cells, o.cell(it.expr, c))
+	}
+	if b := o.sel.LimitBy; b != nil {
+		for _, g := range b.Exprs {
+			c.mode = aliasFirst
+			e := g.Expr
+			if at, ok := o.position(e); ok {
+				e, c.mode = o.items[at].expr, o.items[at].mode
+			}
+			l.by += strconv.Quote(keyText(o.eval(e, c)))
+		}
+	}
+	return l
+}
+
+func (o *oracle) rowLines(rows []Row) []sortable {
+	var lines []sortable
+	for _, row := range rows {
+		c := ctx{row: row}
+		lines = append(lines, sortable{line: o.line(c), c: c})
+	}
+	return lines
+}
+
+func (o *oracle) groupLines(groups []*group) []sortable {
+	known := len(o.floats)
+	var lines []sortable
+	for _, g := range groups {
+		c := o.groupCtx(g, aliasNone)
+		l := o.line(c)
+		l.late = g.isRest
+		if g.isRest {
+			o.clearKeys(&l)
+		}
+		lines = append(lines, sortable{line: l, c: c})
+	}
+	if len(o.floats) > known { // types have changed
+		return o.groupLines(groups)
+	}
+	return lines
+}
+
+// clearKeys makes the keys of a row of Other null.
+func (o *oracle) clearKeys(l *line) {
+	for i, it := range o.items {
+		for _, k := range o.keys {
+			if k.bucket == nil && o.same(it.expr, it.mode, k.expr, k.mode) {
+				l.cells[i] = Cell{}
+			}
+		}
+	}
+}
+
+// ratio is the decimal that a float64 was written as.
+func ratio(f float64) *big.Rat {
+	r, ok := new(big.Rat).SetString(strconv.FormatFloat(f, 'f', -1, 64))
+	if !ok {
+		panic(fmt.Sprintf("BUG: %v is no ratio", f))
+	}
+	return r
+}

@@ -1,0 +1,311 @@
+package oracle
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// sortable is a line with where it came from.
+type sortable struct {
+	line
+	c ctx
+}
+
+// term is one term of the order: an output or an expression of its own.
+type term struct {
+	output     int // -1: expr
+	expr       query.Expr
+	mode       aliasMode
+	desc       bool
+	nullsFirst bool
+	agg        bool
+	bucket     bool // depends on the time bucket
+}
+
+// orderTerms are ORDER BY or the default order, then the outputs from left to right.
+func (o *oracle) orderTerms() []term {
+	var terms []term
+	for _, t := range o.sel.OrderBy {
+		n := term{output: -1, expr: t.Expr, mode: aliasFirst, desc: t.Desc, nullsFirst: t.Nulls == query.NullsFirst}
+		if at, ok := o.position(t.Expr); ok {
+			n.output = at
+		} else if name, ok := t.Expr.(*query.Name); ok {
+			n.output = o.outputNamed(name.Name)
+		}
+		terms = append(terms, n)
+	}
+	if len(terms) == 0 {
+		terms = o.defaultOrder()
+	}
+	for i := range o.items {
+		terms = append(terms, term{output: i})
+	}
+	for i := range terms {
+		t := &terms[i]
+		if t.output >= 0 {
+			t.expr, t.mode = o.items[t.output].expr, o.items[t.output].mode
+		}
+		t.agg = o.hasAgg(t.expr)
+		for _, k := range o.keys {
+			t.bucket = t.bucket || k.bucket != nil && o.same(t.expr, t.mode, k.expr, k.mode)
+		}
+	}
+	return terms
+}
+
+// outputNamed is the item with an alias, or the one named so if no column is; else -1.
+func (o *oracle) outputNamed(name string) int {
+	if at, ok := o.aliases[name]; ok {
+		return at
+	}
+	if _, column := o.columns[name]; column {
+		return -1
+	}
+	return slices.IndexFunc(o.items, func(it item) bool { return it.name == name })
+}
+
+func (o *oracle) defaultOrder() []term {
+	var terms []term
+	if !o.grouped {
+		return []term{{output: -1, expr: &query.Name{Name: storage.TimeColumn}, desc: true}}
+	}
+	for _, k := range o.keys {
+		if k.bucket != nil {
+			terms = append(terms, term{output: -1, expr: k.expr, mode: k.mode})
+		}
+	}
+	for i, it := range o.items {
+		if o.hasAgg(it.expr) {
+			terms = append(terms, term{output: i, desc: true})
+			break
+		}
+	}
+	for _, k := range o.keys {
+		terms = append(terms, term{output: -1, expr: k.expr, mode: k.mode})
+	}
+	return terms
+}
+
+// sortValue is what a line is sorted by: float aggregates to 12 digits.
+func (o *oracle) sortValue(t term, l *sortable) storage.Value {
+	var v storage.Value
+	if t.output >= 0 {
+		v = l.cells[t.output].Value
+	} else {
+		c := l.c
+		c.mode = t.mode
+		v = o.eval(t.expr, c)
+		if l.late {
+			for _, k := range o.keys {
+				if k.bucket == nil && o.same(t.expr, t.mode, k.expr, k.mode) {
+					v = null
+				}
+			}
+		}
+	}
+	if t.agg && v.Type == storage.TypeFloat64 && !math.IsInf(v.Float, 0) {
+		r, err := strconv.ParseFloat(strconv.FormatFloat(v.Float, 'e', 11, 64), 64)
+		if err == nil {
+			v.Float = r
+		}
+	}
+	return v
+}
+
+// sort orders lines; lines of Other come after all that are equal in the terms
+// that lead with time buckets.
+func (o *oracle) sort(lines []sortable, terms []term) {
+	for i := range lines {
+		for _, t := range terms {
+			lines[i].terms = append(lines[i].terms, o.sortValue(t, &lines[i]))
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b sortable) int {
+		late := func() int {
+			switch {
+			case a.late == b.late:
+				return 0
+			case a.late:
+				return 1
+			}
+			return -1
+		}
+		leading := true
+		for i, t := range terms {
+			if leading && !t.bucket {
+				leading = false
+				if c := late(); c != 0 {
+					return c
+				}
+			}
+			if c := compareTerm(t, a.terms[i], b.terms[i]); c != 0 {
+				return c
+			}
+		}
+		return late()
+	})
+}
+
+func compareTerm(t term, a, b storage.Value) int {
+	switch {
+	case isNull(a) && isNull(b):
+		return 0
+	case isNull(a):
+		if t.nullsFirst {
+			return -1
+		}
+		return 1
+	case isNull(b):
+		if t.nullsFirst {
+			return 1
+		}
+		return -1
+	}
+	if t.desc {
+		return order(b, a)
+	}
+	return order(a, b)
+}
+
+// limitDefault is the LIMIT of a query without one.
+const limitDefault = 100_000
+
+// finish sorts, cuts and names.
+func (o *oracle) finish(lines []sortable, terms []term) *Result {
+	o.sort(lines, terms)
+	if b := o.sel.LimitBy; b != nil {
+		taken := make(map[string]int64)
+		lines = slices.DeleteFunc(lines, func(l sortable) bool {
+			taken[l.by]++
+			return taken[l.by] > b.N
+		})
+	}
+	limit := int64(limitDefault)
+	if o.sel.Limit != nil {
+		limit = o.sel.Limit.N
+	}
+	res := o.result()
+	lines = lines[min(int64(len(lines)), o.sel.Offset):]
+	if limit >= 0 && int64(len(lines)) > limit {
+		lines = lines[:limit]
+		res.Truncated = o.sel.Limit == nil
+	}
+	for _, l := range lines {
+		if l.late {
+			res.Other = append(res.Other, len(res.Rows))
+		}
+		res.Rows = append(res.Rows, l.cells)
+	}
+	return res
+}
+
+// result is an answer without rows. Repeated names get _2 and so on.
+func (o *oracle) result() *Result {
+	res := &Result{}
+	taken := make(map[string]bool)
+	for _, it := range o.items {
+		taken[it.name] = true
+	}
+	seen := make(map[string]bool)
+	for _, it := range o.items {
+		name := it.name
+		for n := 2; seen[name]; n++ {
+			if s := it.name + "_" + strconv.Itoa(n); !taken[s] {
+				name = s
+				taken[s] = true
+			}
+		}
+		seen[name] = true
+		res.Names = append(res.Names, name)
+		t := o.typeOf(it.expr, ctx{mode: it.mode})
+		if t == storage.TypeNull {
+			t = storage.TypeString
+		}
+		res.Types = append(res.Types, t)
+	}
+	return res
+}
+
+// finishOther is LIMIT n WITH OTHER: the best n combinations of the keys that
+// are not time buckets, over the whole range, and all else in one row or in one
+// per time bucket.
+func (o *oracle) finishOther(groups []*group, terms []term) *Result {
+	isBucket := func(k key) bool { return k.bucket != nil }
+	notBucket := func(k key) bool { return k.bucket == nil }
+	combos := make(map[string]*group)
+	var all []*group
+	var names []string
+	for _, g := range groups {
+		k := o.keyValues(g.rows[0], notBucket)
+		if combos[k] == nil {
+			combos[k] = &group{}
+			all, names = append(all, combos[k]), append(names, k)
+		}
+		combos[k].rows = append(combos[k].rows, g.rows...)
+	}
+	best := o.bestCombos(all, terms)
+	keep := make(map[string]bool)
+	for _, i := range best {
+		keep[names[i]] = true
+	}
+	var shown []*group
+	rest := make(map[string]*group)
+	for _, g := range groups {
+		if keep[o.keyValues(g.rows[0], notBucket)] {
+			shown = append(shown, g)
+			continue
+		}
+		k := o.keyValues(g.rows[0], isBucket)
+		if rest[k] == nil {
+			rest[k] = &group{isRest: true}
+			shown = append(shown, rest[k])
+		}
+		rest[k].rows = append(rest[k].rows, g.rows...)
+	}
+	lines := o.groupLines(shown)
+	o.sort(lines, terms)
+	res := o.result()
+	for _, l := range lines {
+		if l.late {
+			res.Other = append(res.Other, len(res.Rows))
+		}
+		res.Rows = append(res.Rows, l.cells)
+	}
+	if n := len(all) - len(best); n > 0 {
+		res.OtherGroups = n
+	}
+	return res
+}
+
+// bestCombos ranks groups over the whole range and returns the numbers of those kept.
+func (o *oracle) bestCombos(all []*group, terms []term) []int {
+	ranking := slices.DeleteFunc(slices.Clone(terms), func(t term) bool { return t.bucket })
+	if len(terms) > 0 && terms[0].bucket && !(ranking[0].desc && ranking[0].agg) {
+		for i, it := range o.items {
+			if o.hasAgg(it.expr) {
+				ranking = append([]term{{output: i, expr: it.expr, mode: it.mode, desc: true, agg: true}}, ranking...)
+				break
+			}
+		}
+	}
+	lines := o.groupLines(all)
+	for i := range lines {
+		lines[i].by = strconv.Itoa(i)
+	}
+	o.sort(lines, ranking)
+	var best []int
+	from := min(o.sel.Offset, int64(len(lines)))
+	to := min(from+o.sel.Limit.N, int64(len(lines)))
+	for _, l := range lines[from:to] {
+		i, err := strconv.Atoi(l.by)
+		if err != nil {
+			panic("BUG: " + err.Error())
+		}
+		best = append(best, i)
+	}
+	return best
+}
