@@ -17,14 +17,17 @@ type commands struct {
 	Server string `help:"Address of a kelp server." default:"http://127.0.0.1:7411" placeholder:"URL"`
 	Token  string `help:"Token to send to the server." placeholder:"TOKEN"`
 
-	Serve    serveCmd    `cmd:"" help:"Everything in one process: leaves, API, web page."`
-	Ingest   ingestCmd   `cmd:"" help:"Send files or standard input to a table."`
-	Query    queryCmd    `cmd:"" help:"Ask a question in SQL."`
-	Demo     demoCmd     `cmd:"" help:"Fill a running server with a made-up shop, and an outage to find."`
-	Tables   tablesCmd   `cmd:"" help:"List the tables."`
-	Describe describeCmd `cmd:"" help:"Say what a table holds."`
-	Status   statusCmd   `cmd:"" help:"List the members of the cluster."`
-	Version  versionCmd  `cmd:"" help:"Say which kelp this is."`
+	Serve      serveCmd      `cmd:"" help:"Everything in one process: leaves, API, web page."`
+	Leaf       leafCmd       `cmd:"" help:"One leaf of a cluster."`
+	Aggregator aggregatorCmd `cmd:"" help:"One aggregator of a cluster: API and web page."`
+	Ingest     ingestCmd     `cmd:"" help:"Send files or standard input to a table."`
+	Query      queryCmd      `cmd:"" help:"Ask a question in SQL."`
+	Demo       demoCmd       `cmd:"" help:"Fill a running server with a made-up shop, and an outage to find."`
+	Tables     tablesCmd     `cmd:"" help:"List the tables."`
+	Describe   describeCmd   `cmd:"" help:"Say what a table holds."`
+	Status     statusCmd     `cmd:"" help:"List the members of the cluster."`
+	Dump       dumpCmd       `cmd:"" help:"Say what a file of a leaf holds."`
+	Version    versionCmd    `cmd:"" help:"Say which kelp this is."`
 }
 
 func main() {

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/cluster"
+	"github.com/kelpdb/kelp/query/exec"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// memberFlags is what leaves and aggregators of a cluster have in common.
+type memberFlags struct {
+	Join   []string `help:"HTTP addresses of any members; asked until one answers." placeholder:"ADDR"`
+	RPC    string   `name:"rpc" help:"Address for other nodes' calls (default: HTTP port + 1000)."`
+	Gossip string   `help:"Address for gossip (default: HTTP port + 2000)."`
+	Name   string   `help:"Name in the cluster (default: by role and port)."`
+	Host   string   `help:"The machine it runs on, as a domain of failure."`
+}
+
+// leafCmd is one leaf of a cluster.
+type leafCmd struct {
+	Listen string `help:"Address to serve HTTP on; its RPC and gossip ports follow." required:""`
+	memberFlags
+	storeFlags
+	logFlags
+}
+
+// memberPorts is the listeners of a cluster member.
+type memberPorts struct {
+	http, rpc net.Listener
+	gossip    string
+}
+
+// listen opens the HTTP and RPC ports and names the gossip address.
+func (f *memberFlags) listen(listen string) (p memberPorts, err error) {
+	if p.http, err = listenLoopback(listen, "--listen"); err != nil {
+		return p, err
+	}
+	if f.RPC == "" {
+		if f.RPC, err = portAbove(listen, 1000); err != nil {
+			return p, err
+		}
+	}
+	if p.rpc, err = listenLoopback(f.RPC, "--rpc"); err != nil {
+		p.http.Close()
+		return p, err
+	}
+	p.gossip = f.Gossip
+	if p.gossip == "" {
+		p.gossip, err = portAbove(listen, 2000)
+	}
+	return p, err
+}
+
+// nameOr is the name given, else one made of the role and the HTTP port.
+func (f *memberFlags) nameOr(role string, ln net.Listener) string {
+	if f.Name != "" {
+		return f.Name
+	}
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		panic("BUG: a listener without a port")
+	}
+	return role + "-" + port
+}
+
+// Run starts the leaf and serves until the console's context ends.
+func (cmd *leafCmd) Run(c *console) error {
+	log := cmd.logger(c)
+	if len(cmd.Join) == 0 {
+		return usageError{errors.New("a leaf needs --join with the HTTP address of any member; for one process use `kelp serve`")}
+	}
+	ports, err := cmd.listen(cmd.Listen)
+	if err != nil {
+		return err
+	}
+	if _, err := cmd.resolve(); err != nil {
+		return err
+	}
+	var handler lateHandler
+	web := startHTTP(ports.http, &handler, log)
+	node, err := cmd.start(ports, log)
+	if err != nil {
+		web.stop()
+		return err
+	}
+	handler.set(memberHandler(node.members))
+	node.members.SetState(cluster.StateUp)
+	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
+		ports.http.Addr(), ports.rpc.Addr(), node.members.Addr(), node.name)
+	free := time.NewTicker(time.Second)
+	defer free.Stop()
+	done := make(chan error, 1)
+	go func() { done <- web.untilDone(c.ctx) }()
+	for {
+		select {
+		case <-free.C:
+			s := node.store.Status()
+			node.members.SetFree(uint64(max(0, s.Budget-s.Used)))
+			continue
+		case err = <-done:
+		}
+		break
+	}
+	node.members.SetState(cluster.StateRestarting)
+	web.stop()
+	return errors.Join(err, node.close())
+}
+
+// leafNode is the parts of a leaf process, in the order they start.
+type leafNode struct {
+	name    string
+	pool    *exec.Pool
+	store   *storage.Store
+	server  *wire.Server
+	served  chan error
+	members *cluster.Members
+}
+
+func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, err error) {
+	node = &leafNode{name: cmd.nameOr("leaf", ports.http), pool: newPool()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, node.close())
+		}
+	}()
+	l, store, err := cmd.openLeaf(node.name, int64(cmd.Memory), node.pool, log)
+	if err != nil {
+		return node, err
+	}
+	node.store = store
+	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log}, l); err != nil {
+		return node, err
+	}
+	node.served = make(chan error, 1)
+	go func() { node.served <- node.server.Serve(ports.rpc) }()
+	node.members, err = cluster.Join(cluster.Config{
+		Name: node.name, Role: cluster.RoleLeaf, Host: cmd.Host, Version: buildVersion(),
+		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
+		LeafID: store.LeafID(), Shard: uint64(store.Shard()), Born: store.Born().UnixNano(),
+		Seeds: cmd.Join, Log: log,
+	})
+	return node, err
+}
+
+func (n *leafNode) close() error {
+	var errs []error
+	if n.members != nil {
+		errs = append(errs, n.members.Close())
+	}
+	if n.server != nil {
+		n.server.Stop(drainTime)
+		if n.served != nil {
+			<-n.served
+		}
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	n.pool.Close()
+	return errors.Join(errs...)
+}
+
+// memberList is the membership as /v1/cluster shows it.
+func memberList(m *cluster.Members) []aggregator.MemberInfo {
+	var list []aggregator.MemberInfo
+	for _, k := range m.Members() {
+		list = append(list, aggregator.MemberInfo{
+			Name: k.Name, Role: k.Role.String(), State: k.State.String(), Address: k.HTTPAddr,
+			Gossip: k.GossipAddr, Version: k.Version,
+		})
+	}
+	return list
+}
+
+// memberHandler is a leaf's HTTP port: health and the members it knows.
+func memberHandler(m *cluster.Members) http.Handler {
+	return aggregator.MemberHandler(func() []aggregator.MemberInfo { return memberList(m) })
+}
