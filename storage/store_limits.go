@@ -59,7 +59,7 @@ const (
 	// smallBlocksMax is the number of fresh blocks of a table at which receipts
 	// wait for merges.
 	// mergeWait is how long.
-	smallBlocksMax = 4_096
+	smallBlocksMax = 2_048
 	mergeWait      = time.Second
 
 	// A table with staleBlocks fresh blocks whose newest is older than staleAfter

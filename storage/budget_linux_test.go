@@ -1,0 +1,90 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// tinyTmpfs mounts a tmpfs of 64 MiB, or skips the test.
+func tinyTmpfs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("kelp-test", dir, "tmpfs", 0, "size=64m"); err != nil {
+		if os.Getenv("KELP_TEST_STRICT") == "1" {
+			t.Fatalf("a tmpfs of 64 MiB cannot be mounted: %v", err)
+		}
+		t.Skipf("a tmpfs of 64 MiB cannot be mounted (not root?): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return dir
+}
+
+// TestTmpfsFull fills a real tmpfs of the size that containers have, without a
+// budget: the file system itself says when it is full.
+func TestTmpfsFull(t *testing.T) {
+	t.Run("evict", func(t *testing.T) {
+		cfg := testConfig(t, tinyTmpfs(t))
+		cfg.TmpfsOK = nil
+		s := testOpen(t, cfg)
+		fillAndRoll(t, s, 50)
+		testClose(t, s)
+		s = testOpen(t, cfg)
+		checkRolled(t, s, 50)
+		testClose(t, s)
+	})
+	t.Run("reject", func(t *testing.T) {
+		cfg := testConfig(t, tinyTmpfs(t))
+		cfg.TmpfsOK, cfg.WhenFull = nil, WhenFullReject
+		s := testOpen(t, cfg)
+		fillUntilFull(t, s, 0)
+		testClose(t, s)
+	})
+	t.Run("foreign", func(t *testing.T) {
+		// Someone else fills the file system to the last page: every step finds
+		// none, and nothing dies.
+		dir := tinyTmpfs(t)
+		cfg := testConfig(t, dir)
+		cfg.WhenFull = WhenFullReject
+		s := testOpen(t, cfg)
+		testAppend(t, s, Append{Table: "t", Batch: noisyBatch(0, 5_000, 1), Arrival: 1})
+		f, err := os.Create(filepath.Join(dir, "foreign"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		page := make([]byte, 4096)
+		for err == nil {
+			_, err = f.Write(page)
+		}
+		var full *FullError
+		n := int64(5_000)
+		for {
+			_, err := s.Append(context.Background(), Append{Table: "t", Batch: noisyBatch(n, 100, 1), Arrival: 1})
+			if errors.As(err, &full) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += 100
+		}
+		if got := int64(len(readIDs(t, s, "t"))); got != n {
+			t.Fatalf("%d rows, %d were acknowledged", got, n)
+		}
+		testClose(t, s)
+		s = testOpen(t, cfg)
+		if got := int64(len(readIDs(t, s, "t"))); got != n {
+			t.Fatalf("after a restart: %d rows, not %d", got, n)
+		}
+		testClose(t, s)
+	})
+}

@@ -1,0 +1,85 @@
+package storage
+
+// # The store
+//
+// A Store keeps the tables of one leaf. What it holds lies in two directories:
+//
+//	memory directory, on tmpfs            data directory, on disk
+//	  lock     flock, pid for people        lock
+//	  super    who, which layout, epoch     super
+//	  edits-N  mapped log of edits          edits-N  log of edits
+//	  small-N.seg, full-N.seg  mapped       blocks-N.blk  blocks, one after
+//	           files of blocks                       another
+//
+// A block is live if the log of its directory says so, and in no other way.
+// superblock.go, log.go, edit_codec.go and disk_log.go describe the formats.
+//
+// # One append
+//
+//	Append         checks names and key; waits for the same chunk in flight, for
+//	               a disk that lags, for merges that lag
+//	  small        queues per table; the committer gathers what waits into one
+//	               cheap block (commit_queue.go, commit_gather.go)
+//	  8,192 rows   are encoded richly by the calling goroutine
+//	reserve        takes an extent, and evicts or refuses when memory is full
+//	placeBlock     copies the bytes, then SealBlock writes id and checksum
+//	commitLocked   writes the edit's body, then its length|CRC word by one atomic
+//	               store: from here on the rows survive kill -9
+//	applyEdit      shows the rows to every later Pin
+//
+// Design asks for one committer goroutine. There is one for small appends; large
+// appends, merges and drops commit in their own goroutines under commitMu, which
+// gives the same order of edits without a hand-over for the calls that need none.
+//
+// # Who may touch what
+//
+// Bytes of a live block never change. A View is a slice of the table's array:
+// appends write behind its end, drops make a new array. An extent is free again
+// when its drop is committed and no older view is left (pins, in view.go); what
+// nobody names after a restart is free. Slices into blocks are good until the
+// view is released. All reads and writes of mapped memory run under Guard, so a
+// file that someone cuts short gives an error and not the death of the process.
+//
+// Lock order: commitMu, then Store.tablesMu or Table.mu, then the allocator's,
+// the keys' and the disk's mutexes, which are leaves. No lock is held while a
+// block is encoded or a disk is written.
+//
+// # Goroutines
+//
+// Close waits for all of them; Open starts them.
+//
+//	commitSmall  gathers small appends
+//	mergeLoop    one for fresh blocks (to about 4k rows or 512 blocks), one for
+//	             those (to 65k): a row is rewritten at most twice
+//	maintain     checkpoints, retention, stale blocks, expired keys
+//	scrub        checks every checksum, in slow passes
+//	flushLoop    brings edits to disk (disk.go)
+//	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones
+//
+// # Recovery
+//
+//	same boot, real tmpfs      superblock and log, nothing else: the time does
+//	                           not grow with the data; checksums at first touch
+//	other boot or file system  the same, then every checksum, then a new epoch;
+//	                           but after a boot the data directory, if there is one
+//	memory gone                the log of the data directory; all blocks are
+//	                           Loading and come newest first; meanwhile Meta
+//	                           says what is missing from an answer
+//	log damaged                the data directory; without one the edits before
+//	                           the damage
+//
+// While blocks load, the new memory log names them without a place. So a process
+// that dies in the middle goes on where it was, and nothing tells a store that
+// was recovered from one that was not.
+//
+// Memory leads and the disk follows: at every start the disk log is written anew
+// from memory, with the places of the blocks that the disk has already. There is
+// no second way in which the two could be brought together.
+//
+// # What is promised to whom
+//
+// Incarnations of tables are sequence numbers, so they are never used twice; a
+// gap of 2^24 after a recovery from disk covers edits that were lost with memory.
+// A table in memory alone gets a new incarnation there, as its rows are gone.
+// Epochs follow the clock and never go back, so a block id is never used twice
+// even when both directories are removed.

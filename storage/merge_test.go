@@ -1,0 +1,252 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMergeBounds appends very many small batches while the merges run: the
+// number of blocks stays bounded, no row is lost or doubled, and none is
+// rewritten more than twice.
+func TestMergeBounds(t *testing.T) {
+	cfg := testConfig(t, testShm(t))
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	const writers, calls, rows = 4, 6_000, 5
+	want := map[int64]int{}
+	var wg sync.WaitGroup
+	for w := range writers {
+		first := int64(w) * 10_000_000
+		for i := range int64(calls * rows) {
+			want[first+i] = 1
+		}
+		wg.Go(func() {
+			for i := range int64(calls) {
+				if _, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(first+i*rows, rows, now), Arrival: now}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	peak := 0
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-time.After(time.Millisecond):
+		}
+		if tab, ok := s.Table("t"); ok {
+			peak = max(peak, tab.SmallBlocks())
+		}
+	}
+	if peak > smallBlocksMax+writers+midMergeBlocks {
+		t.Fatalf("%d blocks waited for merges", peak)
+	}
+	tab, _ := s.Table("t")
+	waitFor(t, "the merges are done", func() bool { return tab.SmallBlocks() < smallMergeBlocks+midMergeBlocks })
+	wantIDs(t, s, "t", want)
+	checkSums(t, tab)
+	if tab.added != writers*calls*rows {
+		t.Fatalf("%d rows were added, not %d: merges add none", tab.added, writers*calls*rows)
+	}
+	view := tab.Pin()
+	defer view.Release()
+	final := 0
+	for _, r := range view.Blocks {
+		if r.kind.level() == levelFinal {
+			final++
+			if r.Meta.Rows < finalRowsMin {
+				t.Errorf("a final block has %d rows", r.Meta.Rows)
+			}
+		}
+	}
+	if final == 0 {
+		t.Fatal("no merge came to a final block: the test shows nothing")
+	}
+	t.Logf("at most %d blocks waited, %d blocks for %d rows", peak, len(view.Blocks), tab.Rows())
+}
+
+// TestMergeMiddle shows that blocks which do not add up to a full one still merge.
+func TestMergeMiddle(t *testing.T) {
+	for _, rows := range []int{8_192, 12_000, 17_000, 24_000, 30_000, 32_767} {
+		t.Run(fmt.Sprint(rows), func(t *testing.T) {
+			s := testOpen(t, testConfig(t, testShm(t)))
+			for i := range int64(9) {
+				testAppend(t, s, Append{Table: "t", Batch: testBatch(i*int64(rows), rows, 1), Arrival: 1})
+			}
+			tab, _ := s.Table("t")
+			waitFor(t, "few blocks are left", func() bool { return tab.Blocks() <= 9*rows/32_000+2 })
+			if n := len(readIDs(t, s, "t")); n != 9*rows {
+				t.Fatalf("%d rows, not %d", n, 9*rows)
+			}
+		})
+	}
+}
+
+// TestMergeStale merges the few blocks of a table where nothing happens any more.
+func TestMergeStale(t *testing.T) {
+	cfg := testConfig(t, testShm(t))
+	now := time.Now()
+	cfg.Now = func() time.Time { return now }
+	s := testOpen(t, cfg)
+	for i := range int64(staleBlocks) {
+		at := now.Add(-2 * staleAfter).UnixNano()
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i, 1, at), Arrival: at})
+	}
+	s.mergeStale()
+	tab, _ := s.Table("t")
+	waitFor(t, "the stale blocks are one", func() bool { return tab.Blocks() == 1 })
+	if n := len(readIDs(t, s, "t")); n != staleBlocks {
+		t.Fatalf("%d rows, not %d", n, staleBlocks)
+	}
+}
+
+// TestMergeDropped drops the table, or a block, while it is being merged: the
+// merge comes to nothing and no row comes back.
+func TestMergeDropped(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	for i := range int64(3) {
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i*10, 10, 1), Arrival: 1})
+	}
+	tab, _ := s.Table("t")
+	refs, _ := tab.candidates(levelFresh, classNear, 3, RowsPerBlockMax)
+	s.commitMu.Lock()
+	err := s.dropLocked(refs[:1])
+	s.commitMu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.merge(tab, refs, mergeRuleOf(mergeFresh), classNear); err == nil {
+		t.Fatal("a dropped block was merged")
+	}
+	refs, _ = tab.candidates(levelFresh, classNear, 3, RowsPerBlockMax)
+	data, meta, err := s.encodeMerged(nil, refs, Cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := s.reserve("t", int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := s.placeBlock(at, data, meta, levelMid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DropTable("t"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.merge(tab, refs, mergeRuleOf(mergeFresh), classNear); err == nil {
+		t.Fatal("blocks of a dropped table were merged")
+	}
+	if err := s.commitMerge(tab, refs, merged); !errors.Is(err, errMergeMoot) {
+		t.Fatalf("blocks that went after they were read were replaced: %v", err)
+	}
+	s.discard([]*Ref{merged})
+	if _, live, _ := s.alloc.stats(); live != 0 {
+		t.Fatalf("%d bytes are in use by nothing", live)
+	}
+}
+
+// TestMergeKeepsFarRowsApart shows that rows of wrong clocks never join others.
+func TestMergeKeepsFarRowsApart(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	now := time.Now().UnixNano()
+	for i := range int64(2_000) {
+		at := now
+		if i%10 == 0 {
+			at = 1
+		}
+		testAppend(t, s, Append{Table: "t", Batch: testBatch(i, 1, at), Arrival: now})
+	}
+	tab, _ := s.Table("t")
+	waitFor(t, "there were merges", func() bool { return tab.Blocks() < 1_500 })
+	view := tab.Pin()
+	defer view.Release()
+	for _, r := range view.Blocks {
+		if r.Meta.MinTime < now/2 && r.Meta.MaxTime > now/2 {
+			t.Fatalf("block %v has rows of 1970 and of now", r.ID)
+		}
+	}
+}
+
+// TestSegmentCutShort cuts a segment file under a running store: what is gone is
+// named, the rest is read, and the process lives.
+func TestSegmentCutShort(t *testing.T) {
+	cfg := testConfig(t, testShm(t))
+	cfg.Log = nil
+	s := testOpen(t, cfg)
+	for i := range int64(8) {
+		testAppend(t, s, Append{Table: "t", Batch: noisyBatch(i*rollRows, rollRows, i), Arrival: i})
+	}
+	tab, _ := s.Table("t")
+	view := tab.Pin()
+	first, last := view.Blocks[0], view.Blocks[7]
+	at := last.extent.Load()
+	if err := os.Truncate(at.seg.path, roundUp(at.off, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := last.Open(); err == nil {
+		if err := last.check(); err == nil {
+			t.Fatal("a block beyond the end of its file was read")
+		} else {
+			last.SetDamaged(err)
+		}
+	}
+	if _, err := first.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.check(); err != nil {
+		t.Fatal(err)
+	}
+	if last.State() != Damaged || s.Status().Damaged != 1 {
+		t.Fatalf("state %d, %d damaged blocks", last.State(), s.Status().Damaged)
+	}
+	// A reader that was at it gets the address, and the store knows whose it is.
+	err := Guard(func() error {
+		sum := byte(0)
+		for _, b := range at.bytes() {
+			sum += b
+		}
+		return fmt.Errorf("read to %d", sum)
+	})
+	fault, ok := err.(*FaultError)
+	if !ok {
+		t.Fatalf("no fault: %v", err)
+	}
+	if r, ok := s.RefAt(fault.Addr); !ok || r != last {
+		t.Fatalf("address %#x belongs to %v", fault.Addr, r)
+	}
+	view.Release()
+	// Appends go on, elsewhere or not at all, but never kill the process.
+	for i := range int64(3) {
+		_, err := s.Append(context.Background(), Append{Table: "t", Batch: noisyBatch((100+i)*rollRows, rollRows, i), Arrival: i})
+		t.Logf("append after the cut: %v", err)
+	}
+	testClose(t, s)
+	s = testOpen(t, cfg)
+	tab, _ = s.Table("t")
+	view = tab.Pin()
+	defer view.Release()
+	damaged := 0
+	for _, r := range view.Blocks {
+		if r.State() == Damaged {
+			damaged++
+			continue
+		}
+		if err := r.check(); err != nil {
+			damaged++
+			r.SetDamaged(err)
+		}
+	}
+	if damaged != 1 || s.Status().Damaged != 1 {
+		t.Fatalf("after a restart: %d blocks are damaged, status says %d", damaged, s.Status().Damaged)
+	}
+}
