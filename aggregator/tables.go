@@ -201,8 +201,11 @@ func (a *Aggregator) showTables(_ context.Context, ask Ask) (*Answer, error) {
 	res := newResult("table", storage.TypeString, "rows", storage.TypeInt64, "bytes", storage.TypeInt64,
 		"newest", storage.TypeTime)
 	for _, t := range a.book.tableList(a.cfg.Now()) {
-		_, _, to, _ := a.book.schema(t.Table)
-		addRow(res, storage.String(t.Table), storage.Int(int64(t.Rows)), storage.Int(int64(t.Bytes)), storage.Time(to-1))
+		newest := storage.Value{}
+		if _, _, to, _ := a.book.schema(t.Table); t.Rows > 0 {
+			newest = storage.Time(to - 1)
+		}
+		addRow(res, storage.String(t.Table), storage.Int(int64(t.Rows)), storage.Int(int64(t.Bytes)), newest)
 	}
 	return a.statementAnswer(res, LeavesAsked{}), nil
 }
