@@ -2,8 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -225,6 +228,64 @@ func TestArrowRefused(t *testing.T) {
 		[]string{`[{"l":` + nulls + `},{"l":[null]}]`})), `{l="[null]"}`, `!1 field "l": a value is longer than 1048576 bytes`)
 }
 
+// TestArrowClaims: what a stream claims of lengths costs no memory before the
+// bytes are there, and has limits.
+func TestArrowClaims(t *testing.T) {
+	took := func(f func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	m := arrowMessages{r: strings.NewReader("short")}
+	if n := took(func() {
+		if _, err := m.read(context.Background(), nil, 100<<20); err == nil {
+			t.Error("5 bytes are taken for 100 MiB")
+		}
+	}); n > 8<<20 {
+		t.Errorf("a claim of 100 MiB took %d bytes", n)
+	}
+
+	// The size that stands before a compressed buffer.
+	rows := "[" + strings.Repeat(`,{"a":1}`, 1000)[1:] + "]"
+	body := arrowStream(t, []arrow.Field{field("a", arrow.PrimitiveTypes.Int64)}, []string{rows}, ipc.WithZstd())
+	at := bytes.LastIndex(body, []byte{0x28, 0xB5, 0x2F, 0xFD}) - 8
+	for _, claim := range []struct {
+		size uint64
+		want string
+	}{
+		{1 << 40, "it unpacks to more than 134217728 bytes"},
+		{1 << 63, "it unpacks to more than 134217728 bytes"},
+		{100 << 20, "cannot be unpacked to its 104857600 bytes"},
+		{8, "a buffer is shorter than its values"},
+	} {
+		binary.LittleEndian.PutUint64(body[at:], claim.size)
+		if n := took(func() {
+			_, err := chunksOf(bytes.NewReader(body), testOptions(ArrowStream))
+			if err == nil || !strings.Contains(err.Error(), claim.want) {
+				t.Errorf("a claim of %d bytes: got %v, want %q", claim.size, err, claim.want)
+			}
+		}); n > 32<<20 {
+			t.Errorf("a claim of %d bytes took %d", claim.size, n)
+		}
+	}
+
+	// Rows that no byte stands for.
+	schema := arrow.NewSchema([]arrow.Field{field("a", arrow.Null)}, nil)
+	for _, n := range []int{65_536, 65_537, 1 << 20} {
+		var out bytes.Buffer
+		w := ipc.NewWriter(&out, ipc.WithSchema(schema))
+		if err := w.Write(array.NewRecord(schema, []arrow.Array{array.NewNull(n)}, int64(n))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := chunksOf(&out, testOptions(ArrowStream))
+		if (err != nil) != (n > 65_536) {
+			t.Errorf("%d rows of nothing: %v", n, err)
+		}
+	}
+}
+
 // TestArrowDamaged flips bytes of a good stream and cuts it: whatever comes
 // out, it must not panic or take memory by what the bytes claim.
 func TestArrowDamaged(t *testing.T) {
@@ -235,7 +296,10 @@ func TestArrowDamaged(t *testing.T) {
 	for _, o := range [][]ipc.Option{nil, {ipc.WithLZ4()}, {ipc.WithZstd()}} {
 		body := arrowStream(t, fields, []string{rows, rows}, o...)
 		refused := 0
-		for range 3000 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		const streams = 3000
+		for range streams {
 			bad := bytes.Clone(body)
 			for range 1 + rng.IntN(3) {
 				bad[rng.IntN(len(bad))] ^= byte(1 << rng.IntN(8))
@@ -254,8 +318,13 @@ func TestArrowDamaged(t *testing.T) {
 				}
 			}()
 		}
-		if refused < 500 {
-			t.Errorf("only %d of 3000 damaged streams were refused", refused)
+		if refused < streams/6 {
+			t.Errorf("only %d of %d damaged streams were refused", refused, streams)
+		}
+		// The good stream takes less than 2 MiB.
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / streams; each > 4<<20 {
+			t.Errorf("a damaged stream took %d bytes of memory", each)
 		}
 	}
 }

@@ -95,7 +95,7 @@ type Decoder struct {
 	err   error // what ended the body
 
 	mu   sync.Mutex
-	free *storage.Batch
+	free []*storage.Batch // at most recycledBatchesMax
 }
 
 // NewDecoder reads a decompressed body. Where it is cut into chunks is given
@@ -171,17 +171,20 @@ func (d *Decoder) Recycle(c *Chunk) {
 	}
 	b.Reset()
 	d.mu.Lock()
-	d.free = b
+	if len(d.free) < recycledBatchesMax {
+		d.free = append(d.free, b)
+	}
 	d.mu.Unlock()
 }
 
 func (d *Decoder) takeBatch() *storage.Batch {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b := d.free
-	d.free = nil
-	if b == nil {
-		b = storage.NewBatch()
+	n := len(d.free)
+	if n == 0 {
+		return storage.NewBatch()
 	}
+	b := d.free[n-1]
+	d.free = d.free[:n-1]
 	return b
 }

@@ -46,6 +46,22 @@
 // If none of this is found before the end of the body, the message says that
 // the rest of the body is not readable.
 //
+// # CSV and Arrow
+//
+// A record of CSV that cannot be read is rejected alone: reading goes on at the
+// next line. A header that cannot be read, and an Arrow stream that is damaged
+// anywhere, end the body with an error: there is nothing to go on by. The chunks
+// before it stand.
+//
+// Arrow streams are taken apart here and not by Arrow's own reader, which trusts
+// the lengths that a stream claims (see arrow.go).
+//
+// # Lines of logs
+//
+// Not a format of bodies: a client's LineParser turns each line into an object
+// of JSON and sends these. A line that is not of the expected format is kept
+// whole as the message, so every line that is not blank is a row.
+//
 // # Goroutines
 //
 // The package starts none (the zstd reader runs without concurrency). A

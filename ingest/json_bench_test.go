@@ -80,7 +80,7 @@ func TestJSONAllocations(t *testing.T) {
 			}
 			d.Recycle(c)
 		}
-		for range 200 { // until the read buffer has its size
+		for range 30 { // until the read buffer has its size
 			next()
 		}
 		return testing.AllocsPerRun(20, next)
@@ -89,7 +89,7 @@ func TestJSONAllocations(t *testing.T) {
 	if base > 4 {
 		t.Errorf("%v allocations for a chunk of 10 rows", base)
 	}
-	for _, size := range [][2]int{{1000, 1}, {10, 100}, {1000, 20}} {
+	for _, size := range [][2]int{{1000, 1}, {10, 50}, {300, 20}} {
 		if got := perChunk(size[0], size[1]); got > base {
 			t.Errorf("%d rows of %d fields: %v allocations a chunk, %v for 10 rows of 1", size[0], 6*size[1], got, base)
 		}

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -138,6 +140,36 @@ func TestJSONLimits(t *testing.T) {
 	f(`{"a":`+name(1023)+`}{"b":1}`, `{b=1}`, `!1 the name of a field is longer than 1024 bytes`)
 }
 
+// TestJSONEndlessLine: a row that is much longer than the memory it may take is
+// passed and counted once, and reading goes on behind it.
+func TestJSONEndlessLine(t *testing.T) {
+	f := func(begin, fill, end string, want ...string) {
+		t.Helper()
+		const size = 100 << 20
+		body := io.MultiReader(strings.NewReader(begin), io.LimitReader(&endless{body: []byte(fill)}, size/int64(len(fill))*int64(len(fill))), strings.NewReader(end))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		chunks, err := chunksOf(body, testOptions(JSON))
+		runtime.ReadMemStats(&after)
+		if err != nil || render(chunks) != strings.Join(want, "\n") {
+			t.Errorf("%q...: %v\n got %.500s\nwant %s", begin, err, render(chunks), strings.Join(want, "\n"))
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+			t.Errorf("%q...: took %d bytes of memory", begin, took)
+		}
+	}
+	// The row alone fills a chunk, so it is told before those behind it.
+	long := "!1 the row is longer than 4194304 bytes"
+	f(`{"a":"`, strings.Repeat("x", 1000), "\"}\n{\"b\":1}", long, `{b=1}`)
+	f(`{"a":"`, strings.Repeat("x", 1000), "\n{\"b\":1}", long, `{b=1}`)
+	f(`{"a":[`, "1,2,3,", "4]}{\"b\":1}", long, `{b=1}`)
+	f(`[{"a":[`, "1,2,3,", "4]},{\"b\":1}]", long, `{b=1}`)
+	f(``, strings.Repeat("x", 1000), "\n{\"b\":1}",
+		`!1 not JSON: expected a value, at byte 1 of the row, near "xxxxxxxxxxxxxxxx"`, `{b=1}`)
+	f(`"`, strings.Repeat("x", 1000), "\n{\"b\":1}", long, `{b=1}`)
+	f(`{"b":1}`, " \n", `{"b":2}`, `{b=1}`, `{b=2}`)
+}
+
 func TestJSONResync(t *testing.T) {
 	f := checker(t, testOptions(JSON))
 	// Objects without newlines between them: behind the closing brace.
@@ -185,6 +217,19 @@ func TestJSONUTF8(t *testing.T) {
 	f(`{"a":"\ud800","b":"x\udc00y","c":"\ud800A","d":"\ud800\ud83d\ude00","e":"\ud800\n"}`,
 		`{a="�" b="x�y" c="�A" d="�😀" e="�\n"}`, `?`+warnSurrogate)
 	f("{\"a\":\"\xff\"}\n{\"a\":\"\xff\\n\"}", `{a="�"}`, `{a="�\n"}`, `?`+warnUTF8)
+}
+
+// TestJSONCutAnywhere puts the end of the read buffer at every place of a row.
+func TestJSONCutAnywhere(t *testing.T) {
+	row := `{"text":"\ud83d\ude00é\n","number":-12.5e3,"int":1234,"list":["a","b"],"any":[1,null],"in":{"yes":true,"no":false,"not":null}}`
+	want := `{any="[1,null]" in.no=false in.yes=true int=1234 list=["a" "b"] number=-12500f text="😀é\n"}`
+	for k := range len(row) + 2 {
+		pad := strings.Repeat(" ", readBytesMin-k)
+		chunks, err := chunksOf(strings.NewReader(pad+row+" "+row), testOptions(JSON))
+		if got := render(chunks); err != nil || got != want+"\n"+want {
+			t.Errorf("cut behind %d bytes: %v\n got %s\nwant %s twice", k, err, got, want)
+		}
+	}
 }
 
 func TestJSONTime(t *testing.T) {

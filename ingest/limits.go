@@ -53,6 +53,10 @@ const (
 	// that one odd chunk does not burden the rest of its body.
 	recycledColumnsMax = 4_096
 
+	// recycledBatchesMax is how many chunks a caller has in work at a time; more
+	// batches than these are left to the collector.
+	recycledBatchesMax = 4
+
 	// encodingsMax is how many Content-Encodings may be stacked.
 	encodingsMax = 4
 

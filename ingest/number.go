@@ -86,22 +86,28 @@ func scanNumber(buf []byte, i int) (n number, end, at int, bad bool) {
 	if digits == 0 || buf[first] == '0' && digits > 1 {
 		return n, -1, min(first+digits, first+1), false
 	}
-	if buf[i] != '.' && buf[i]|0x20 != 'e' {
-		if digits <= 18 {
-			n.i = int64(u)
-			if negative {
-				n.i = -n.i
-			}
-			return n, i, 0, false
-		}
-		var ok bool
-		if n.i, ok = parseInt(buf[start:i]); !ok {
-			n.float = true
-			n.f, ok = parseFloat(buf[start:i])
-			bad = !ok
-		}
-		return n, i, 0, bad
+	if buf[i] == '.' || buf[i]|0x20 == 'e' {
+		return scanFloat(buf, start, i, u, digits)
 	}
+	if digits <= 18 {
+		n.i = int64(u)
+		if negative {
+			n.i = -n.i
+		}
+		return n, i, 0, false
+	}
+	var ok bool
+	if n.i, ok = parseInt(buf[start:i]); !ok {
+		n.float = true
+		n.f, ok = parseFloat(buf[start:i])
+		bad = !ok
+	}
+	return n, i, 0, bad
+}
+
+// scanFloat is scanNumber behind the digits before the point or exponent at i:
+// u is their value, as long as there are at most 19 in all.
+func scanFloat(buf []byte, start, i int, u uint64, digits int) (n number, end, at int, bad bool) {
 	n.float = true
 	exponent := 0
 	if buf[i] == '.' {
@@ -117,6 +123,7 @@ func scanNumber(buf []byte, i int) (n number, end, at int, bad bool) {
 		}
 		digits -= exponent
 	}
+	exact := digits <= 19
 	if buf[i]|0x20 == 'e' {
 		i++
 		if buf[i] == '+' || buf[i] == '-' {
@@ -128,10 +135,10 @@ func scanNumber(buf []byte, i int) (n number, end, at int, bad bool) {
 		for isDigit(buf[i]) {
 			i++
 		}
-		digits = 99 // leave exponents to strconv
+		exact = false // strconv knows exponents
 	}
-	if digits <= 19 {
-		if x, ok := floatOf(u, exponent, negative); ok {
+	if exact {
+		if x, ok := floatOf(u, exponent, buf[start] == '-'); ok {
 			n.f = x
 			return n, i, 0, false
 		}
