@@ -102,5 +102,6 @@ const (
 	socketBuffer = 128 << 10
 )
 
-// reserveRowsMax bounds the rows for which room is made before they come.
-const reserveRowsMax = 1 << 21
+// reserveBytesMax bounds the room made for rows before they come: 2 million
+// groups of two keys and two states.
+const reserveBytesMax = 128 << 20

@@ -78,6 +78,21 @@ func vecSections(p *query.Partial, grouped bool) ([]section, [][]column) {
 	return sections, columns
 }
 
+// sendPartial sends a Partial: head, records, end.
+func sendPartial(out *sender, p *query.Partial, grouped bool) error {
+	sections, columns := vecSections(p, grouped)
+	err := out.send(kindPartial, func(dst []byte) []byte { return appendPartial(dst, p, grouped, sections) })
+	for i := range sections {
+		if err == nil {
+			err = out.section(i, columns[i], sections[i].rows)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return out.send(kindEnd, nil)
+}
+
 // appendPartial encodes the head of a Partial.
 func appendPartial(dst []byte, p *query.Partial, grouped bool, sections []section) []byte {
 	dst = appendBool(dst, grouped)

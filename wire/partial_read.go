@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/kelpdb/kelp/query"
@@ -18,6 +19,31 @@ type partialReader struct {
 	at       int // section being filled
 	parser   recordParser
 	memory   allowance
+	room     int64 // bytes that may still be set aside for rows to come
+}
+
+// receivePartial receives the answer to a plan. What a peer sends wrongly is
+// *errDamaged, other errors are the stream's.
+func receivePartial(in *receiver, plan *query.Plan, bytesMax int64) (*query.Partial, error) {
+	head, err := in.next()
+	if err != nil {
+		return nil, err
+	}
+	if head.kind != kindPartial || len(head.payload) > headBytesMax {
+		return nil, &errDamaged{errors.New("an answer without a head")}
+	}
+	answer := partialReader{plan: plan, memory: allowance{bytesMax}, room: min(reserveBytesMax, bytesMax/4)}
+	if err := answer.begin(head.payload); err != nil {
+		return nil, &errDamaged{err}
+	}
+	if err := in.receiveRecords(answer.record); err != nil {
+		return nil, err
+	}
+	p, err := answer.end()
+	if err != nil {
+		return nil, &errDamaged{err}
+	}
+	return p, nil
 }
 
 // begin takes the head.
@@ -95,21 +121,30 @@ func (d *partialReader) record(payload, header, body []byte) error {
 		if err := d.memory.take(views[i].memory()); err != nil {
 			return err
 		}
-		reserve(vecs[i], s.rows, d.memory.left)
+		d.reserve(vecs[i], s.rows)
 		views[i].appendToVec(vecs[i])
 	}
 	return nil
 }
 
-// reserve makes room for all rows announced when the first of them come, if
-// that is no more than has been received many times over: announcements are
-// free, bytes are not.
-func reserve(v *query.Vec, rows int, left int64) {
-	if v.Len() > 0 || rows <= 0 || int64(rows) > min(left/32, reserveRowsMax) {
-		return
-	}
+// reserve makes room for all rows announced when the first of them come, so
+// that large answers are not copied as they grow. Announcements cost a peer
+// nothing: the room made for one answer is bounded.
+func (d *partialReader) reserve(v *query.Vec, rows int) {
+	width := int64(8)
 	switch v.Type {
 	case storage.TypeNull:
+		return
+	case storage.TypeString:
+		width = 16
+	case storage.TypeList:
+		width = 24
+	}
+	if v.Len() > 0 || int64(rows) > d.room/width {
+		return
+	}
+	d.room -= int64(rows) * width
+	switch v.Type {
 	case storage.TypeFloat64:
 		v.Floats = make([]float64, 0, rows)
 	case storage.TypeString:

@@ -15,8 +15,9 @@ import (
 //
 // Little-endian. seq counts the frames of one direction of a stream from 0, so
 // that a lost, doubled or swapped frame shows. The checksum covers what stands
-// before it and then the frame's data header and data body, which are an Arrow
-// record: no byte of a frame is looked at before it has been checked.
+// before it and then the frame's data header, its length (4), and data body,
+// which are an Arrow record: no byte of a frame is looked at before it has been
+// checked.
 //
 // Version 1. Within a version, fields may be added at the end of a payload; a
 // reader ignores what it does not know.
@@ -59,6 +60,7 @@ func endSeal(msg, header, body []byte) []byte {
 func sealSum(msg, header, body []byte) uint32 {
 	sum := crc32.Update(0, castagnoli, msg)
 	sum = crc32.Update(sum, castagnoli, header)
+	sum = crc32.Update(sum, castagnoli, binary.LittleEndian.AppendUint32(make([]byte, 0, 4), uint32(len(header))))
 	return crc32.Update(sum, castagnoli, body)
 }
 

@@ -168,18 +168,7 @@ func (s *Server) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 	if err != nil {
 		return err
 	}
-	out := sender{to: stream}
-	sections, columns := vecSections(p, plan.Grouped)
-	err = out.send(kindPartial, func(dst []byte) []byte { return appendPartial(dst, p, plan.Grouped, sections) })
-	for i := range sections {
-		if err == nil {
-			err = out.section(i, columns[i], sections[i].rows)
-		}
-	}
-	if err == nil {
-		err = out.send(kindEnd, nil)
-	}
-	return err
+	return sendPartial(&sender{to: stream}, p, plan.Grouped)
 }
 
 // badMessage is the answer to bytes that are not what they should be.
@@ -191,33 +180,16 @@ func (s *Server) DoPut(stream flight.FlightService_DoPutServer) error {
 		return err
 	}
 	defer s.appends.Done()
-	in := receiver{from: stream}
-	head, err := in.next()
-	if err != nil {
-		return badMessage(err)
-	}
-	if head.kind != kindAppend || len(head.payload) > headBytesMax {
-		return badMessage(errors.New("a batch without a head"))
-	}
 	batch := batchReader{memory: allowance{batchBytesMax}}
 	defer func() { s.batchesLeft.Add(batchBytesMax - batch.memory.left) }()
-	if err := batch.begin(head.payload); err != nil {
-		return badMessage(err)
-	}
-	err = in.receiveRecords(func(payload, header, body []byte) error {
-		before := batch.memory.left
-		err := batch.record(payload, header, body)
-		if s.batchesLeft.Add(batch.memory.left-before) < 0 && err == nil {
+	a, err := receiveBatch(&receiver{from: stream}, &batch, func(bytes int64) error {
+		if s.batchesLeft.Add(-bytes) < 0 {
 			return &Error{Code: CodeFull, Message: fmt.Sprintf("batches being received take more than %d bytes: send fewer at a time", batchesBytesMax)}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return putError(err)
-	}
-	a, err := batch.end()
-	if err != nil {
-		return badMessage(err)
 	}
 	done, err := s.leaf.Append(stream.Context(), a)
 	if err != nil {
@@ -232,8 +204,8 @@ func (s *Server) DoPut(stream flight.FlightService_DoPutServer) error {
 // putError keeps the code of an error met while receiving.
 func putError(err error) error {
 	var coded *Error
-	if errors.As(err, &coded) || errors.Is(err, context.Canceled) {
-		return err
+	if errors.As(err, &coded) {
+		return coded
 	}
 	return badMessage(err)
 }
