@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kelpdb/kelp/cmd/client"
+	"github.com/kelpdb/kelp/cmd/shop"
+)
+
+// startServer runs `kelp serve` in this process until the test ends, and returns
+// its address.
+func startServer(t *testing.T) string {
+	t.Helper()
+	memory, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("kelp-test-%d-", os.Getpid()))
+	if err != nil {
+		t.Skip("no tmpfs at /dev/shm: " + err.Error())
+	}
+	t.Cleanup(func() { os.RemoveAll(memory) })
+	ctx, cancel := context.WithCancel(context.Background())
+	said, stdout := io.Pipe()
+	var stderr bytes.Buffer
+	var wait sync.WaitGroup
+	var runErr error
+	wait.Go(func() {
+		runErr = run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--leaves", "2", "--memory", "256MiB",
+			"--memory-dir", filepath.Join(memory, "m"), "--data", filepath.Join(memory, "d")}, strings.NewReader(""), stdout, &stderr)
+		stdout.Close()
+	})
+	t.Cleanup(func() {
+		cancel()
+		wait.Wait()
+		if runErr != nil {
+			t.Errorf("serve: %v\n%s", runErr, stderr.String())
+		}
+	})
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), "ready http="); ok {
+			wait.Go(func() { io.Copy(io.Discard, said) })
+			address, _, _ := strings.Cut(rest, " ")
+			return "http://" + address
+		}
+	}
+	wait.Wait()
+	t.Fatalf("serve ended before it was ready: %v\n%s", runErr, stderr.String())
+	return ""
+}
+
+// fillShop sends twenty minutes of the demo's shop, half of them in the outage.
+func fillShop(t *testing.T, server *client.Client) {
+	t.Helper()
+	now := time.Now()
+	s := shop.New(1, now.Add(-10*time.Minute))
+	var body []byte
+	for at := now.Add(-20 * time.Minute); at.Before(now); at = at.Add(time.Second) {
+		for _, e := range s.Between(nil, at, at.Add(time.Second), 20, 1) {
+			body = e.AppendJSON(body)
+		}
+	}
+	receipt, err := server.Ingest(context.Background(), &client.Batch{Table: "shop", Key: "shop", Type: client.TypeNDJSON, Body: body})
+	if err != nil || receipt.Rejected > 0 {
+		t.Fatalf("receipt %+v, error %v", receipt, err)
+	}
+}
+
+// blocks returns the code blocks of a language in a page, with their lines.
+func blocks(t *testing.T, page, language string) map[int]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]string{}
+	start := 0
+	for i, line := range strings.Split(string(text), "\n") {
+		switch {
+		case line == "```"+language && start == 0:
+			start = i + 2
+		case line == "```" && start > 0:
+			start = 0
+		case start > 0:
+			found[start] += line + "\n"
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s has no example in %s", page, language)
+	}
+	return found
+}
+
+// Every question of the users' pages gets an answer, without a warning.
+func TestSQLOfTheDocs(t *testing.T) {
+	address := startServer(t)
+	server, err := client.New(address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	fillShop(t, server)
+	for line, block := range blocks(t, "../../docs/sql.md", "sql") {
+		for _, sql := range statements(block) {
+			answer, _, err := server.Query(context.Background(), client.Query{SQL: sql})
+			switch {
+			case err != nil:
+				t.Errorf("docs/sql.md:%d: %v\n%s", line, err, sql)
+			case len(answer.Warnings) > 0:
+				t.Errorf("docs/sql.md:%d: warnings %q\n%s", line, answer.Warnings, sql)
+			case len(answer.Rows) == 0:
+				t.Errorf("docs/sql.md:%d: no row\n%s", line, sql)
+			}
+		}
+	}
+}
+
+// Every shell example of the users' pages runs, and what it prints is no error.
+func TestShellOfTheDocs(t *testing.T) {
+	for _, tool := range []string{"bash", "curl", "gzip"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("KELP_TEST_STRICT") != "" {
+				t.Fatal(err)
+			}
+			t.Skip("needs " + tool)
+		}
+	}
+	address := startServer(t)
+	server, err := client.New(address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	fillShop(t, server)
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "kelp"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, page := range []string{"quickstart.md", "ingest.md", "api.md"} {
+		for line, block := range blocks(t, "../../docs/"+page, "sh") {
+			script := strings.ReplaceAll(block, "localhost:7411", strings.TrimPrefix(address, "http://"))
+			cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
+			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KELP_SERVER="+address)
+			out, err := cmd.CombinedOutput()
+			if err != nil || len(out) == 0 || bytes.Contains(out, []byte(`"error":{`)) || bytes.Contains(out, []byte("warning")) && !bytes.Contains(out, []byte(`"warnings":[]`)) {
+				t.Errorf("docs/%s:%d: %v\n%s", page, line, err, out)
+			}
+		}
+	}
+}
