@@ -160,7 +160,7 @@ func (v *blockView) load8(c *storedColumn) ([]uint8, error) {
 	}
 	if c.codes8 == nil {
 		v.touch(c)
-		c.codes8 = c.codes.Unpack8(v.u8.take(v.rows))
+		c.codes8 = unpackBytes(v.u8.take(v.rows), c.codes)
 	}
 	return c.codes8, nil
 }
@@ -172,7 +172,12 @@ func (v *blockView) load16(c *storedColumn) ([]uint16, error) {
 	}
 	if c.codes16 == nil {
 		v.touch(c)
-		c.codes16 = c.codes.Unpack16(v.u16.take(v.rows))
+		if c.codes8 != nil {
+			c.codes16 = v.u16.take(v.rows)
+			scaleCodes(c.codes16, c.codes8, 1)
+		} else {
+			c.codes16 = c.codes.Unpack16(v.u16.take(v.rows))
+		}
 	}
 	return c.codes16, nil
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -65,14 +64,10 @@ func TestDeadline(t *testing.T) {
 		units[i].open = func() (*storage.Block, error) {
 			if opened++; opened == 3 {
 				late.pass()
-				for !late.seen.Load() {
-					runtime.Gosched()
-				}
 			}
 			return open()
 		}
 	}
-	late.units = units
 	plan := table.plan(t, "SELECT service, count(), sum(length(user)) FROM t GROUP BY service")
 	p, cover, err := pool.run(late, plan, units, Limits{})
 	if err != nil {
@@ -92,22 +87,13 @@ func TestDeadline(t *testing.T) {
 // lateContext is a context whose deadline passes when the test says so.
 type lateContext struct {
 	context.Context
-	done  chan struct{}
-	late  atomic.Bool
-	seen  atomic.Bool
-	units []unit
+	done chan struct{}
+	late atomic.Bool
 }
 
 func (c *lateContext) pass() {
 	c.late.Store(true)
 	close(c.done)
-	// The run is told by a goroutine of the context package.
-	go func() {
-		for range 1000 {
-			runtime.Gosched()
-		}
-		c.seen.Store(true)
-	}()
 }
 
 func (c *lateContext) Done() <-chan struct{} { return c.done }

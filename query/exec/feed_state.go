@@ -65,11 +65,12 @@ func feedCount(s *query.CountState, a *aggPlan, b *blockFeed, vec *vector) {
 				s.AddN(group, uint64(n))
 			}
 		}
-		forEach(weights.heavy, func(row int) {
-			if sel.bits.has(row) {
-				s.AddN(sel.groupAt(row), weights.byRow[row]-1)
+		for i, w := range weights.heavy {
+			for w &= sel.bits[i]; w != 0; w &= w - 1 {
+				row := i<<6 + trailingZeros(w)
+				s.AddN(sel.groupAt(row), weights.of(row)-1)
 			}
-		})
+		}
 		return
 	}
 	feedWeighed(vec.set, func(groups []uint32, _ []uint16, weights []uint64) { s.Add(groups, weights) })
@@ -89,18 +90,22 @@ func (s *selection) groupAt(row int) uint32 {
 // feedWeighed calls add for the rows of a set: once with all rows, at is nil
 // then, and once more with those at the positions at that weigh more than 1.
 func feedWeighed(set *rowSet, add func(groups []uint32, at []uint16, weights []uint64)) {
-	groups := set.rowGroups()
 	h := set.heavyOf()
 	switch {
 	case h == nil:
-		add(groups, nil, nil)
+		add(set.rowGroups(), nil, nil)
 	case h.whole:
-		add(groups, nil, h.weights)
+		add(set.rowGroups(), nil, h.weights)
 	default:
-		add(groups, nil, nil)
-		if len(h.at) > 0 {
-			add(gather(set.sel.view.u32.take(len(h.at)), groups, h.at), h.at, h.weights)
-		}
+		add(set.rowGroups(), nil, nil)
+		feedHeavy(h, add)
+	}
+}
+
+// feedHeavy calls add for the rows that weigh more than 1, if they are not all.
+func feedHeavy(h *heavyRows, add func(groups []uint32, at []uint16, weights []uint64)) {
+	if h != nil && len(h.at) > 0 {
+		add(h.groups, h.at, h.weights)
 	}
 }
 
@@ -112,18 +117,77 @@ func pick[T any](take func(int) []T, values []T, at []uint16) []T {
 	return gather(take(len(at)), values, at)
 }
 
+// byRuns returns the runs of a vector's rows if it can be fed by runs: all rows
+// count once, and a few of them once more.
+func (vec *vector) byRuns() (*groupRuns, *heavyRows) {
+	h := vec.set.heavyOf()
+	if h != nil && h.whole {
+		return nil, nil
+	}
+	return vec.set.runs(), h
+}
+
 func feedSum(s *query.SumState, vec *vector) {
-	v := vec.set.sel.view
 	if vec.isInts() {
-		feedWeighed(vec.set, func(groups []uint32, at []uint16, weights []uint64) {
-			s.AddInts(groups, pick(v.i64.take, vec.ints, at), weights)
-		})
+		feedSumInts(s, vec)
+	} else {
+		feedSumFloats(s, vec.asFloats())
+	}
+}
+
+func feedSumInts(s *query.SumState, vec *vector) {
+	v := vec.set.sel.view
+	add := func(groups []uint32, at []uint16, weights []uint64) {
+		s.AddInts(groups, pick(v.i64.take, vec.ints, at), weights)
+	}
+	runs, heavy := vec.byRuns()
+	if runs == nil {
+		feedWeighed(vec.set, add)
 		return
 	}
-	nums := vec.asFloats()
-	feedWeighed(nums.set, func(groups []uint32, at []uint16, weights []uint64) {
-		s.AddFloats(groups, pick(v.f64.take, nums.floats, at), weights)
-	})
+	values := vec.intRuns(runs)
+	for i, g := range runs.groups {
+		run := values[runs.starts[i]:runs.starts[i+1]]
+		hi, lo := sumInts(run)
+		s.AddIntSum(g, hi, lo, uint64(len(run)), 1)
+	}
+	feedHeavy(heavy, add)
+}
+
+func feedSumFloats(s *query.SumState, vec *vector) {
+	v := vec.set.sel.view
+	add := func(groups []uint32, at []uint16, weights []uint64) {
+		s.AddFloats(groups, pick(v.f64.take, vec.floats, at), weights)
+	}
+	runs, heavy := vec.byRuns()
+	if runs == nil {
+		feedWeighed(vec.set, add)
+		return
+	}
+	values := vec.floatRuns(runs)
+	for i, g := range runs.groups {
+		run := values[runs.starts[i]:runs.starts[i+1]]
+		sum, err := sumFloats(run)
+		s.AddFloatSum(g, sum, err, uint64(len(run)), 1)
+	}
+	feedHeavy(heavy, add)
+}
+
+// intRuns and floatRuns return the values in the order of the runs.
+func (vec *vector) intRuns(r *groupRuns) []int64 {
+	if vec.sortedInts == nil {
+		v := vec.set.sel.view
+		vec.sortedInts = inRuns(v, r, v.i64.take, vec.ints)
+	}
+	return vec.sortedInts
+}
+
+func (vec *vector) floatRuns(r *groupRuns) []float64 {
+	if vec.sortedFloats == nil {
+		v := vec.set.sel.view
+		vec.sortedFloats = inRuns(v, r, v.f64.take, vec.floats)
+	}
+	return vec.sortedFloats
 }
 
 func feedVar(s *query.VarState, vec *vector) {
@@ -143,9 +207,19 @@ func feedVar(s *query.VarState, vec *vector) {
 func feedPercentile(s *query.PercentileState, vec *vector) {
 	nums := vec.asFloats()
 	v := vec.set.sel.view
-	feedWeighed(nums.set, func(groups []uint32, at []uint16, weights []uint64) {
+	add := func(groups []uint32, at []uint16, weights []uint64) {
 		s.Add(groups, pick(v.f64.take, nums.floats, at), weights)
-	})
+	}
+	runs, heavy := nums.byRuns()
+	if runs == nil {
+		feedWeighed(nums.set, add)
+		return
+	}
+	values := nums.floatRuns(runs)
+	for i, g := range runs.groups {
+		s.AddRun(g, values[runs.starts[i]:runs.starts[i+1]])
+	}
+	feedHeavy(heavy, add)
 }
 
 // isInts tells whether sums take the vector as integers: bools count 0 and 1.
@@ -157,19 +231,22 @@ func (vec *vector) isInts() bool {
 // are left out, and so is what has no number at all.
 func (vec *vector) asFloats() *vector {
 	v := vec.set.sel.view
-	switch vec.typ {
-	case storage.TypeFloat64:
+	if vec.typ == storage.TypeFloat64 {
 		return vec
-	case storage.TypeInt64, storage.TypeBool:
-		if vec.numbers == nil {
-			vec.numbers = v.f64.take(len(vec.ints))
-			for i, x := range vec.ints {
-				vec.numbers[i] = float64(x)
-			}
+	}
+	if vec.numbers != nil {
+		return vec.numbers
+	}
+	if vec.isInts() {
+		nums := &vector{set: vec.set, typ: storage.TypeFloat64, floats: v.f64.take(len(vec.ints))}
+		for i, x := range vec.ints {
+			nums.floats[i] = float64(x)
 		}
-		return &vector{set: vec.set, typ: storage.TypeFloat64, floats: vec.numbers}
+		vec.numbers = nums
+		return nums
 	}
 	nums := &vector{typ: storage.TypeFloat64, floats: v.f64.take(vec.set.n)[:0]}
+	vec.numbers = nums
 	mask := v.bitmap(v.rows)
 	for i, r := range vec.set.rows() {
 		if f, ok := query.FloatOf(vec.value(i)); ok {

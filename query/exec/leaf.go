@@ -230,6 +230,10 @@ func (l *leaf) restrictColumn(v *blockView, c *storedColumn, sel bitmap) error {
 
 func (l *leaf) restrictSpan(v *blockView, c *storedColumn, sel bitmap) error {
 	s := l.spans[c.Type()]
+	if s.none { // of a block without statistics that would have told
+		sel.clear()
+		return nil
+	}
 	mask := bitmap(v.u64.take(len(sel)))
 	if c.shape == storage.ShapeFloats {
 		floats, err := v.loadFloats(c)
@@ -348,6 +352,11 @@ func (t codeTable) mask(v *blockView, c *storedColumn, dst bitmap, null bool) er
 	if null && c.codes.HasNull {
 		passes = append(v.u8.take(len(t.passes))[:0], t.passes...)
 		passes[c.codes.Entries] = 1
+	}
+	if c.codes.Width == 1 {
+		v.touch(c)
+		maskBits(dst, c.codes, passes[0] != 0, passes[1] != 0)
+		return nil
 	}
 	var ranges [rangesMax]codeRange
 	found := codeRanges(ranges[:0], passes[:codes])

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/kelpdb/kelp/storage"
 )
 
 // sizes of columns around the borders of words and blocks.
@@ -187,4 +189,33 @@ func BenchmarkMask(b *testing.B) {
 	run("ints-plain", func() { maskIntsPlain(dst, ints, 10, 200) })
 	run("floats", func() { maskFloats(dst, floats, floatKey(0), 1<<60) })
 	run("floats-plain", func() { maskFloatsPlain(dst, floats, floatKey(0), 1<<60) })
+}
+
+func TestUnpackBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	for _, width := range []int{0, 1, 2, 4, 8} {
+		for _, rows := range maskSizes[1:] {
+			packed := make([]byte, (rows*max(width, 1)+7)/8+64)
+			for i := range packed {
+				packed[i] = uint8(r.Uint32())
+			}
+			c := storage.Codes{Width: width, Packed: packed, Rows: rows}
+			got := unpackBytes(make([]uint8, rows), c)
+			if len(got) != rows {
+				t.Fatalf("%d codes of %d", len(got), rows)
+			}
+			for i := range got {
+				if int(got[i]) != c.At(i) {
+					t.Fatalf("width %d, %d rows: code %d is %d, want %d", width, rows, i, got[i], c.At(i))
+				}
+			}
+			if width != 1 {
+				continue
+			}
+			for _, pass := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+				in := func(i int) bool { return pass[c.At(i)] }
+				checkMask(t, rows, in, func(dst []uint64) { maskBits(dst, c, pass[0], pass[1]) })
+			}
+		}
+	}
 }

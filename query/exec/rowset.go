@@ -16,6 +16,8 @@ type rowSet struct {
 	groups  []uint32
 	weights *blockWeights
 	heavy   *heavyRows
+	sorted  bool // byGroup is known
+	byGroup *groupRuns
 }
 
 // all tells whether the set is all rows of the block.
@@ -85,7 +87,17 @@ func at[T any](s *rowSet, dst func(n int) []T, values []T) []T {
 type blockWeights struct {
 	constant uint64   // all rows; 0: they differ
 	heavy    bitmap   // the rows that weigh more than 1
-	byRow    []uint64 // nil if constant
+	byRow    []uint64 // nil: by code
+	byCode   []uint64
+	codes    storage.Codes
+}
+
+// of returns the weight of a row.
+func (w *blockWeights) of(row int) uint64 {
+	if w.byRow != nil {
+		return w.byRow[row]
+	}
+	return w.byCode[w.codes.At(row)]
 }
 
 // heavyRows is the rows of a set that weigh more than 1: most rows weigh 1, so
@@ -93,6 +105,7 @@ type blockWeights struct {
 type heavyRows struct {
 	whole   bool     // all rows of the set, with their whole weight
 	at      []uint16 // positions in the set; nil if whole
+	groups  []uint32 // of the rows at
 	weights []uint64
 }
 
@@ -155,18 +168,8 @@ func (v *blockView) loadCodedWeights(c *storedColumn) (*blockWeights, error) {
 	case n == 1:
 		return &blockWeights{constant: byCode[0]}, nil
 	}
-	w := &blockWeights{heavy: bitmap(v.u64.take(words(v.rows))), byRow: v.u64.take(v.rows)}
-	if err := t.mask(v, c, w.heavy, false); err != nil {
-		return nil, err
-	}
-	codes, err := v.load16(c)
-	if err != nil {
-		return nil, err
-	}
-	for row, code := range codes {
-		w.byRow[row] = byCode[code]
-	}
-	return w, nil
+	w := &blockWeights{heavy: bitmap(v.u64.take(words(v.rows))), byCode: byCode, codes: c.codes}
+	return w, t.mask(v, c, w.heavy, false)
 }
 
 // heavyOf returns the rows of the set that weigh more than 1; nil if there are none.
@@ -199,16 +202,25 @@ func (s *rowSet) heavyOf() *heavyRows {
 	}
 	if len(h.at) > s.n/heavyMax {
 		h.whole, h.at = true, nil
-		h.weights = at(s, v.u64.take, s.weights.byRow)
+		h.weights = v.u64.take(s.n)
+		for i, r := range s.rows() {
+			h.weights[i] = s.weights.of(int(r))
+		}
 		return h
 	}
-	h.weights = v.u64.take(len(h.at))
+	h.weights, h.groups = v.u64.take(len(h.at)), v.u32.take(len(h.at))
 	for i, p := range h.at {
 		row := p
 		if !s.all() {
 			row = s.rows()[p]
 		}
-		h.weights[i] = s.weights.byRow[row] - 1
+		h.weights[i] = s.weights.of(int(row)) - 1
+		if s.sel.groupOf != nil {
+			h.groups[i] = s.sel.groupAt(int(row))
+		}
+	}
+	if s.sel.groupOf == nil {
+		gather(h.groups, s.rowGroups(), h.at)
 	}
 	return h
 }

@@ -216,7 +216,7 @@ func (c *chain) restart() {
 // step reads blocks until the time is up.
 func (c *chain) step(s *scratch, until time.Time) (more bool) {
 	for c.next < len(c.units) {
-		if c.r.over.Load() {
+		if c.r.over.Load() || c.r.ctx.Err() != nil {
 			return false
 		}
 		if !c.bad[c.next] {

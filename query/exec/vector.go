@@ -15,9 +15,12 @@ type vector struct {
 	texts  []string
 	lists  [][]string
 
-	numbers []float64 // as floats, made when first needed
+	numbers *vector // as floats, made when first needed
 	hashes  []uint64
 	times   []int64
+
+	sortedInts   []int64 // in the order of the runs of set
+	sortedFloats []float64
 }
 
 // vectors computes an input over the rows of a set: one vector for each stored
