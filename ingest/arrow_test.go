@@ -298,7 +298,7 @@ func TestArrowDamaged(t *testing.T) {
 		refused := 0
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		const streams = 3000
+		const streams = 800
 		for range streams {
 			bad := bytes.Clone(body)
 			for range 1 + rng.IntN(3) {

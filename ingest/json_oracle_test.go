@@ -140,7 +140,7 @@ func TestJSONAgainstOracle(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(seed, 1))}
 	var body bytes.Buffer
 	var want []string
-	for range 20_000 {
+	for range 6_000 {
 		object := g.object(1)
 		body.WriteString(object + g.space())
 		row := map[string]storage.Value{"time": storage.Time(testNow.UnixNano())}

@@ -143,14 +143,17 @@ func TestJSONLimits(t *testing.T) {
 // TestJSONEndlessLine: a row that is much longer than the memory it may take is
 // passed and counted once, and reading goes on behind it.
 func TestJSONEndlessLine(t *testing.T) {
+	o := testOptions(JSON)
+	o.ChunkBytes = 1 << 20
+	size := int64(100 << 20)
 	f := func(begin, fill, end string, want ...string) {
 		t.Helper()
-		const size = 100 << 20
-		body := io.MultiReader(strings.NewReader(begin), io.LimitReader(&endless{body: []byte(fill)}, size/int64(len(fill))*int64(len(fill))), strings.NewReader(end))
+		body := io.MultiReader(strings.NewReader(begin), io.LimitReader(&endless{body: []byte(fill)}, size-size%int64(len(fill))), strings.NewReader(end))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		chunks, err := chunksOf(body, testOptions(JSON))
+		chunks, err := chunksOf(body, o)
 		runtime.ReadMemStats(&after)
+		size = 20 << 20
 		if err != nil || render(chunks) != strings.Join(want, "\n") {
 			t.Errorf("%q...: %v\n got %.500s\nwant %s", begin, err, render(chunks), strings.Join(want, "\n"))
 		}
