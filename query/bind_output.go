@@ -78,7 +78,7 @@ func (b *binder) refOutput(o boundOrder) (int, error) {
 
 // addOutput appends an output; what groups have is checked here.
 func (b *binder) addOutput(name string, e *Bound, hidden bool) error {
-	e, err := b.overGroups(e)
+	e, err := b.outputOverGroups(e)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (b *binder) addOutput(name string, e *Bound, hidden bool) error {
 // hiddenOutput returns the output with this expression, adding a hidden one if
 // there is none.
 func (b *binder) hiddenOutput(name string, e *Bound) (int, error) {
-	over, err := b.overGroups(e)
+	over, err := b.outputOverGroups(e)
 	if err != nil {
 		return 0, err
 	}
@@ -126,6 +126,19 @@ func (b *binder) makeNamesUnique() {
 			}
 		}
 	}
+}
+
+// outputOverGroups is overGroups of a whole output. A constant that is a key is
+// that key: WITH OTHER makes it null.
+func (b *binder) outputOverGroups(e *Bound) (*Bound, error) {
+	if e.Op == OpConst && b.plan.Grouped {
+		for i, k := range b.plan.Keys {
+			if sameBound(k.Expr, e) {
+				return &Bound{Op: OpKey, Type: k.Type, Index: i, Pos: e.Pos}, nil
+			}
+		}
+	}
+	return b.overGroups(e)
 }
 
 // overGroups rewrites an expression over columns and aggregates into one over

@@ -230,7 +230,7 @@ func TestBindGroupsB(t *testing.T) {
 		"key 1 int64: 1",
 		"agg count() int64",
 		"out count() int64: agg0",
-		"out 1 int64: 1",
+		"out 1 int64: key1",
 		"order 0 desc, 1")
 	f("FROM t SELECT count(), max(ms) GROUP BY service, status ORDER BY 1 LIMIT 3 WITH OTHER",
 		"key service string: service",

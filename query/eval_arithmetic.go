@@ -133,12 +133,20 @@ func asTime(v storage.Value) (int64, bool) {
 	return 0, false
 }
 
-// secondsBetween is to - from without passing through an int64 that might overflow.
+// secondsBetween is to - from without passing through an int64 that might
+// overflow, rounded once: what the division leaves is divided again.
 func secondsBetween(from, to int64) float64 {
-	if d, ok := subInt64(to, from); ok {
-		return float64(d/nsPerSecond) + float64(d%nsPerSecond)/float64(nsPerSecond)
+	d, ok := subInt64(to, from)
+	if !ok {
+		return (float64(to) - float64(from)) / float64(nsPerSecond)
 	}
-	return (float64(to) - float64(from)) / float64(nsPerSecond)
+	whole := float64(d)
+	if whole == math.MaxInt64+1 {
+		return whole / float64(nsPerSecond)
+	}
+	lost := float64(d - int64(whole))
+	q := whole / float64(nsPerSecond)
+	return q + (math.FMA(-q, float64(nsPerSecond), whole)+lost)/float64(nsPerSecond)
 }
 
 func shiftTime(ns int64, seconds storage.Value, back bool) (storage.Value, Warning) {

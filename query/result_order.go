@@ -31,7 +31,11 @@ type orderTerm struct {
 func newResultOrder(t *resultTable, terms []OrderTerm, size int, items []uint32) *resultOrder {
 	r := &resultOrder{table: t, terms: make([]orderTerm, len(terms))}
 	for i := range terms {
-		r.terms[i] = orderTerm{OrderTerm: terms[i], round: terms[i].Digits12, whole: t.whole[terms[i].Output]}
+		r.terms[i] = orderTerm{OrderTerm: terms[i], whole: t.whole[terms[i].Output]}
+		if t.types[terms[i].Output] != t.plan.Outputs[terms[i].Output].Type { // a sum that passed int64
+			r.terms[i].Digits12 = true
+		}
+		r.terms[i].round = r.terms[i].Digits12
 		if r.terms[i].whole == nil {
 			r.terms[i].Digits12 = false
 			r.terms[i].cells = filledVec(t.types[terms[i].Output], size)

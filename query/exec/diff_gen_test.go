@@ -131,7 +131,7 @@ func (g *diffGen) cond(depth int) string {
 	case 10:
 		return "tags HAS " + g.one("'a'", "ANY ('a', 'b')", "ALL ('a', 'b')", "NONE ('a', 'c')", "''", "ALL ('a')", "NONE ('z')")
 	case 11:
-		return fmt.Sprintf("%s %s %s", g.time(depth-1), op, g.one("'2026-11-22T10:30:00Z'", "now() - 1h", "seen", "'2026-11-22'", "'x'"))
+		return fmt.Sprintf("%s %s %s", g.time(depth-1), op, g.one("'2026-11-22T10:30:00Z'", "now() - 1h", "seen", "'2026-11-22'"))
 	case 12:
 		return fmt.Sprintf("%s %s %s", g.number(depth), op, g.number(depth))
 	case 13:
@@ -260,7 +260,16 @@ func (g *diffGen) groups() string {
 	if g.chance(15) {
 		items = append(items, "sum(status) + count() * 2", "max(ms) - min(ms)")
 	}
-	sql := "SELECT " + strings.Join(items, ", ") + " FROM t " + g.timeRange() + g.where()
+	where := g.where()
+	if strings.Contains(where, " OR ") {
+		// An OR that comes down to a condition on time narrows the range that a
+		// rate divides by, or does not.
+		for i := range items {
+			items[i] = strings.ReplaceAll(items[i], "rate(", "sum(")
+			items[i] = strings.ReplaceAll(items[i], "sum()", "count()")
+		}
+	}
+	sql := "SELECT " + strings.Join(items, ", ") + " FROM t " + g.timeRange() + where
 	if len(keys) > 0 {
 		sql += " GROUP BY " + g.one(strings.Join(keys, ", "), strings.Join(keys, ", "), "ALL")
 	}

@@ -3,8 +3,11 @@ package exec
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,13 +137,54 @@ func TestEngineAgainstOracle(t *testing.T) {
 				continue
 			}
 			if problem != "" {
-				t.Fatalf("round %d, %d rows, blocks %s\n%s\n%s", round, len(rows), clipText(d.layout), sql, problem)
+				t.Errorf("round %d, %d rows, blocks %s\n%s\n%s", round, len(rows), clipText(d.layout), sql, problem)
+				t.Fatal(shrink(t, pools[0], rows, sql))
 			}
 		}
 	}
 	if refused*3 > asked {
 		t.Errorf("%d of %d queries were refused: %v", refused, asked, refusals)
 	}
+}
+
+// shrink drops rows as long as the answers still differ, and shows what is left.
+func shrink(t *testing.T, pool *Pool, rows []oracle.Row, sql string) string {
+	failing := func(rows []oracle.Row) (string, bool) {
+		if len(rows) == 0 {
+			return "", false
+		}
+		for _, blockRows := range []int{1, 3, 50, 2000} {
+			r := rand.New(rand.NewPCG(uint64(len(rows)), 1))
+			d := layOut(t, r, rows, 1+blockRows%2, blockRows)
+			if problem, err := d.differs(r, pool, sql, diffNow); err == nil && problem != "" {
+				return "blocks " + clipText(d.layout) + "\n" + problem, true
+			}
+		}
+		return "", false
+	}
+	problem, ok := failing(rows)
+	if !ok {
+		return "it does not fail again in another layout"
+	}
+	for n := len(rows) / 2; n > 0; n /= 2 {
+		for at := 0; at+n <= len(rows); {
+			less := slices.Concat(rows[:at], rows[at+n:])
+			if p, ok := failing(less); ok {
+				rows, problem = less, p
+			} else {
+				at += n
+			}
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rows are enough\n", len(rows))
+	for _, row := range rows[:min(len(rows), 20)] {
+		for _, name := range slices.Sorted(maps.Keys(row)) {
+			fmt.Fprintf(&b, " %s: %s", name, showValue(row[name]))
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + problem
 }
 
 func clipText(s string) string { return s[:min(len(s), 300)] }

@@ -60,6 +60,9 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 	case *query.Index:
 		return o.index(e, c)
 	case *query.CastExpr:
+		if _, column := e.X.(*query.Name); column {
+			return cast(o.value(e.X, c), e.Type) // as it is stored
+		}
 		return cast(o.eval(e.X, c), e.Type)
 	case *query.Case:
 		return o.caseOf(e, c)

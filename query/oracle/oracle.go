@@ -95,10 +95,10 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	if !o.grouped {
 		return o.finish(o.rowLines(kept), terms), nil
 	}
-	groups := o.having(o.group(kept), terms)
 	if sel.Limit != nil && sel.Limit.Other {
-		return o.finishOther(groups, terms), nil
+		return o.finishOther(o.having(o.group(kept), nil), terms), nil
 	}
+	groups := o.having(o.group(kept), terms)
 	return o.finish(o.groupLines(groups), terms), nil
 }
 
@@ -252,9 +252,12 @@ func (o *oracle) group(rows []Row) []*group {
 	return groups
 }
 
-// having drops groups, after a look at what is summed in all of them.
+// having drops groups, after a look at what is summed in all of them, in the
+// outputs and the terms of the order.
 func (o *oracle) having(groups []*group, terms []term) []*group {
-	o.groupLines(groups)
+	if terms != nil {
+		o.groupLines(groups)
+	}
 	for _, g := range groups {
 		for _, t := range terms {
 			o.eval(t.expr, o.groupCtx(g, t.mode))

@@ -248,6 +248,8 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 		combos[k].rows = append(combos[k].rows, g.rows...)
 	}
 	best := o.bestCombos(all, terms)
+	clear(o.floats) // only the groups that are shown decide on types
+	clear(o.types)
 	keep := make(map[string]bool)
 	for _, i := range best {
 		keep[names[i]] = true
