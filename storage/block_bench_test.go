@@ -8,9 +8,12 @@ import (
 )
 
 // referenceBatch makes rows like those of the reference workload: 16 columns of
-// web-service events, 8.64 ms apart.
-func referenceBatch(rows int) *Batch {
-	r := rand.New(rand.NewPCG(1, 2))
+// web-service events, about 8 ms apart.
+func referenceBatch(rows int) *Batch { return referencePart(rows, 0) }
+
+// referencePart makes one of several such batches that follow each other.
+func referencePart(rows, part int) *Batch {
+	r := rand.New(rand.NewPCG(1, uint64(part)))
 	zipf := func(n uint64) func() int {
 		z := rand.NewZipf(r, 1.2, 4, n-1)
 		return func() int { return int(z.Uint64()) }
@@ -28,7 +31,7 @@ func referenceBatch(rows int) *Batch {
 		text = fmt.Appendf(text[:0], format, args...)
 		b.SetString(slot, text)
 	}
-	at := int64(1_790_000_000_000)
+	at := int64(1_790_000_000_000 + part*rows*8)
 	for range rows {
 		at += int64(r.IntN(17))
 		str(slots[0], "service-%02d", service())
@@ -122,6 +125,37 @@ func BenchmarkAppendColumn(b *testing.B) {
 	}
 }
 
+// reader reads a column by the accessor of its shape, into the same buffers each
+// time.
+func reader(c *Column) func() error {
+	var ints []int64
+	var floats []float64
+	var narrow []uint8
+	var wide []uint16
+	var text TextBuf
+	var lists ListBuf
+	return func() (err error) {
+		switch c.Shape() {
+		case ShapeCodes:
+			var codes Codes
+			if codes, err = c.Codes(); codes.Width <= 8 {
+				narrow = codes.Unpack8(narrow)
+			} else {
+				wide = codes.Unpack16(wide)
+			}
+		case ShapeInts:
+			ints, err = c.Ints(ints)
+		case ShapeFloats:
+			floats, err = c.Floats(floats)
+		case ShapeText:
+			_, err = c.Text(&text)
+		case ShapeLists:
+			_, err = c.Lists(&lists)
+		}
+		return err
+	}
+}
+
 // BenchmarkRead shows what each accessor costs per row, columns already checked.
 func BenchmarkRead(b *testing.B) {
 	data, _, err := AppendBlock(nil, referenceBatch(RowsPerBlockMax), BlockOptions{Richness: Rich})
@@ -139,32 +173,9 @@ func BenchmarkRead(b *testing.B) {
 			if err := c.Check(); err != nil {
 				b.Fatal(err)
 			}
-			var ints []int64
-			var floats []float64
-			var bytes []uint8
-			var words []uint16
-			var text TextBuf
-			var lists ListBuf
+			read := reader(c)
 			for b.Loop() {
-				var err error
-				switch c.Shape() {
-				case ShapeCodes:
-					var codes Codes
-					if codes, err = c.Codes(); codes.Width <= 8 {
-						bytes = codes.Unpack8(bytes)
-					} else {
-						words = codes.Unpack16(words)
-					}
-				case ShapeInts:
-					ints, err = c.Ints(ints)
-				case ShapeFloats:
-					floats, err = c.Floats(floats)
-				case ShapeText:
-					_, err = c.Text(&text)
-				case ShapeLists:
-					_, err = c.Lists(&lists)
-				}
-				if err != nil {
+				if err := read(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -204,21 +215,43 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func BenchmarkMergeBlocks(b *testing.B) {
-	var blocks []*Block
-	for i := range 16 {
-		data, _, err := AppendBlock(nil, referenceBatch(4096), BlockOptions{})
-		if err != nil {
-			b.Fatal(err)
+	for _, parts := range []int{8, 16} {
+		for _, richness := range []Richness{Cheap, Rich} {
+			var blocks []*Block
+			for i := range parts {
+				data, _, err := AppendBlock(nil, referencePart(RowsPerBlockMax/parts, i), BlockOptions{Richness: richness})
+				if err != nil {
+					b.Fatal(err)
+				}
+				SealBlock(data, BlockID{1, uint64(i)})
+				blocks = append(blocks, mustOpen(b, data))
+			}
+			b.Run(fmt.Sprintf("parts=%d/rich=%d", parts, richness), func(b *testing.B) {
+				var dst []byte
+				for b.Loop() {
+					var err error
+					if dst, _, err = MergeBlocks(dst[:0], blocks, BlockOptions{Richness: Rich}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*RowsPerBlockMax), "ns/row")
+			})
 		}
-		SealBlock(data, BlockID{1, uint64(i)})
-		blocks = append(blocks, mustOpen(b, data))
 	}
+}
+
+// BenchmarkAppendWideRow encodes one row of 100 columns, the least that an ingest
+// call can ask for.
+func BenchmarkAppendWideRow(b *testing.B) {
+	batch := NewBatch()
+	for i := range 100 {
+		batch.SetInt(batch.Slot(fmt.Appendf(nil, "column_%d", i*37%100)), int64(i))
+	}
+	batch.EndRow(5)
+	b.ReportAllocs()
 	var dst []byte
 	for b.Loop() {
-		var err error
-		if dst, _, err = MergeBlocks(dst[:0], blocks, BlockOptions{Richness: Rich}); err != nil {
-			b.Fatal(err)
-		}
+		dst, _, _ = AppendBlock(dst[:0], batch, BlockOptions{})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*16*4096), "ns/row")
+	b.ReportMetric(float64(len(dst)), "bytes")
 }

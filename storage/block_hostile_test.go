@@ -297,6 +297,86 @@ func TestRandomDamage(t *testing.T) {
 	}
 }
 
+// TestLies changes one field of a column that is well-formed otherwise: opening
+// must see it.
+func TestLies(t *testing.T) {
+	batch := NewBatch()
+	m, d, l, x := batch.Slot([]byte("m")), batch.Slot([]byte("d")), batch.Slot([]byte("l")), batch.Slot([]byte("x"))
+	for i := range 1000 {
+		batch.SetString(m, fmt.Appendf(nil, "message number %d of a thousand", i))
+		batch.SetString(d, fmt.Append(nil, "entry ", i%300))
+		batch.SetInt(x, int64(i*i%65521+i/999<<50)) // the last is an exception
+		batch.SetList(l)
+		batch.AppendItem(l, fmt.Append(nil, i%7))
+		batch.EndRow(int64(i))
+	}
+	data, _ := sealed(t, batch, BlockOptions{Richness: Rich})
+	b := mustOpen(t, data)
+	f := func(name string, what string, lie func(data []byte)) {
+		t.Helper()
+		c := b.Find(name)[0]
+		s := section{typ: c.typ, enc: c.enc, inner: c.inner, rows: c.Rows(), nulls: c.nulls}
+		s.data = appendZeros(bytes.Clone(c.data), tailBytes)[:len(c.data)]
+		if _, err := s.open(); err != nil {
+			t.Fatal(err)
+		}
+		lie(s.data)
+		if _, err := s.open(); err == nil {
+			t.Errorf("%s (%v): %s passes", name, c.enc, what)
+		}
+	}
+	put := func(at int, v uint32) func(data []byte) {
+		return func(data []byte) { binary.LittleEndian.PutUint32(data[at:], v) }
+	}
+	add := func(at int, v uint32) func(data []byte) {
+		return func(data []byte) {
+			binary.LittleEndian.PutUint32(data[at:], binary.LittleEndian.Uint32(data[at:])+v)
+		}
+	}
+	f("d", "more entries than bytes", put(0, 40_000))
+	f("d", "no entry", put(0, 0))
+	f("d", "other rows", put(4, 999))
+	f("d", "other width", func(data []byte) { data[8] = 8 })
+	f("d", "a null", func(data []byte) { data[9] |= dictHasNull })
+	f("d", "unknown flag", func(data []byte) { data[9] |= 8 })
+	f("d", "codes elsewhere", add(12, 8))
+	f("m", "more text", add(0, 1))
+	f("m", "more text than fits a block", put(0, BlockTextMax+1))
+	f("m", "no frame", put(4, 0))
+	f("m", "more frames than rows", put(4, 1001))
+	f("m", "longer lengths", add(8, 8))
+	f("m", "a first row", put(16, 1))
+	f("m", "a frame elsewhere", put(20, 1<<30))
+	f("m", "a longer frame", add(24, 1<<20))
+	f("m", "more text in a frame", add(28, 1))
+	f("m", "more text in a frame and in all", func(data []byte) { add(28, 1)(data); add(0, 1)(data) })
+	f("l", "more items", add(0, 1))
+	f("l", "other coding", func(data []byte) { data[4] = byte(EncSparse) })
+	f("l", "longer lengths", add(8, 8))
+	f("x", "an exception past the run", func(data []byte) { data[len(data)-7] = 0xff })
+	f("time", "a run elsewhere", add(8+16, 1<<20))
+	f("time", "more exceptions", func(data []byte) { data[8+20] = 0xff })
+	f("time", "an odd width", func(data []byte) { data[8+22] = 60 })
+}
+
+// TestRatio takes the zeros after a frame away that bound what it unpacks to.
+func TestRatio(t *testing.T) {
+	e := &encoder{rich: true}
+	v := &Vector{Type: TypeString, Bytes: make([]byte, 1<<20), Ends: []uint32{1 << 20}}
+	data := e.appendZstd(nil, &source{vec: v, n: 1, rows: 1})
+	open := func(data []byte) error {
+		size := len(data)
+		_, err := section{typ: TypeString, enc: EncZstd, rows: 1, data: appendZeros(bytes.Clone(data), tailBytes)[:size]}.open()
+		return err
+	}
+	if err := open(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(bytes.TrimRight(data, "\x00")); err == nil {
+		t.Error("a frame that unpacks to more than 1,024 times its bytes passes")
+	}
+}
+
 // TestBomb holds what texts that compress a thousandfold may allocate.
 func TestBomb(t *testing.T) {
 	batch := NewBatch()

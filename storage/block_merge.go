@@ -78,7 +78,7 @@ func (e *encoder) collectBlocks(blocks []*Block) error {
 	if len(e.stored) > ColumnsPerBlockMax {
 		return fmt.Errorf("%w: %d columns, at most %d fit", ErrBlockTooLarge, len(e.stored), ColumnsPerBlockMax)
 	}
-	slices.SortStableFunc(e.stored, func(a, b storedColumn) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(e.stored, compareColumns)
 	return nil
 }
 

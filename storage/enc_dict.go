@@ -177,56 +177,57 @@ func openDict(s section, o *opened) error {
 		return errShort
 	}
 	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, packed: s.data[packedAt:]}
-	rest := s.data[dictHeaderBytes:packedAt]
-	take := func(n int) []byte {
-		if len(rest) < n {
-			n = 0
-		}
-		taken := rest[:n]
-		rest = rest[n:]
-		return taken
+	if err := r.readEntries(s.data[dictHeaderBytes:packedAt], codes, flags); err != nil {
+		return err
 	}
-	need := 0
+	if !codesBelow(r.packed, width, codes) {
+		return fmt.Errorf("a code past a dictionary of %d", codes)
+	}
+	o.codes = r
+	return nil
+}
+
+// readEntries reads what stands between the header and the codes.
+func (r *codesReader) readEntries(src []byte, codes int, flags byte) error {
+	isText, need := r.typ == TypeString, 8*r.entries
+	if isText {
+		need = 4 * r.entries
+	}
 	if flags&dictWeights != 0 {
 		need += 8 * codes
 	}
 	if flags&dictCounts != 0 {
 		need += 4 * codes
 	}
-	isText := s.typ == TypeString
-	if isText {
-		need += 4 * entries
-	} else {
-		need += 8 * entries
-	}
-	if s.typ == TypeList || need > len(rest) {
+	if r.typ == TypeList || need > len(src) {
 		return errDictLayout
 	}
 	if flags&dictWeights != 0 {
-		r.weights = viewWords(take(8*codes), codes)
+		r.weights = viewWords(src, codes)
+		src = src[8*codes:]
 	}
 	switch {
 	case isText:
-		r.ends = viewUint32(take(4*entries), entries)
-	case s.typ == TypeFloat64:
-		r.floats = viewFloats(take(8*entries), entries)
+		r.ends = viewUint32(src, r.entries)
+		src = src[4*r.entries:]
+	case r.typ == TypeFloat64:
+		r.floats = viewFloats(src, r.entries)
+		src = src[8*r.entries:]
 	default:
-		r.ints = viewInts(take(8*entries), entries)
+		r.ints = viewInts(src, r.entries)
+		src = src[8*r.entries:]
 	}
 	if flags&dictCounts != 0 {
-		r.counts = viewUint32(take(4*codes), codes)
+		r.counts = viewUint32(src, codes)
+		src = src[4*codes:]
 	}
 	if isText {
-		size := int(r.ends[entries-1])
-		if size > len(rest) || !endsFit(r.ends, size) {
+		size := int(r.ends[r.entries-1])
+		if size > len(src) || !endsFit(r.ends, size) {
 			return errTextEnds
 		}
-		r.text = rest[:size]
+		r.text = src[:size]
 	}
-	if !codesBelow(r.packed, width, codes) {
-		return fmt.Errorf("a code past a dictionary of %d", codes)
-	}
-	o.codes = r
 	return nil
 }
 
