@@ -273,3 +273,28 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkLines(b *testing.B) {
+	for _, line := range []struct {
+		format LineFormat
+		text   string
+	}{
+		{LineLogfmt, `time=2026-11-22T10:00:00Z level=info msg="request served" path=/pay ms=31 status=200`},
+		{LineAccess, `127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /pay?id=7 HTTP/1.1" 200 2326 "-" "curl/8.1" 0.031`},
+		{LineSyslog3164, `Dec 10 06:55:46 LabSZ sshd[24200]: Invalid user webmaster from 173.234.31.186`},
+		{LinePlain, `2015-07-29 17:41:44,747 - INFO  [QuorumPeer[myid=1]/0:0:0:0:0:0:0:0:2181] - Notification time out: 3200`},
+	} {
+		b.Run(line.format.String(), func(b *testing.B) {
+			p := NewLineParser(line.format, fixedNow)
+			b.SetBytes(int64(len(line.text)))
+			b.ReportAllocs()
+			var out []byte
+			for b.Loop() {
+				var ok bool
+				if out, ok = p.AppendJSON(out[:0], []byte(line.text)); !ok {
+					b.Fatal("no row")
+				}
+			}
+		})
+	}
+}
