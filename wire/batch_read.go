@@ -144,6 +144,7 @@ func (d *batchReader) record(payload, header, body []byte) error {
 			continue
 		}
 		v := d.slots[p.slot].Vectors[p.typ]
+		makeRoom(v, d.sections[d.at].rows, views[0].n)
 		if p.dense {
 			v.Rows = appendCounting(v.Rows, views[0].n)
 		} else {
@@ -156,6 +157,25 @@ func (d *batchReader) record(payload, header, body []byte) error {
 		views = views[1:]
 	}
 	return nil
+}
+
+// makeRoom makes room for all values announced when the first n of them come,
+// if that is a fair share: announcements cost a peer nothing.
+func makeRoom(v *storage.Vector, rows, n int) {
+	if v.Len() > 0 || rows > roomShare*n {
+		return
+	}
+	v.Rows = make([]uint32, 0, rows)
+	switch v.Type {
+	case storage.TypeFloat64:
+		v.Floats = make([]float64, 0, rows)
+	case storage.TypeString:
+		v.Ends = make([]uint32, 0, rows)
+	case storage.TypeList:
+		v.Lists = make([]uint32, 0, rows)
+	default:
+		v.Ints = make([]int64, 0, rows)
+	}
 }
 
 // appendCounting appends the row numbers of n more rows of a dense column.

@@ -349,3 +349,8 @@ func arrowValue(col arrow.Array, i int, t storage.Type) storage.Value {
 	}
 	return storage.List(list)
 }
+
+// nowhere drops frames.
+type nowhere struct{}
+
+func (nowhere) Send(*flight.FlightData) error { return nil }

@@ -105,3 +105,7 @@ const (
 // reserveBytesMax bounds the room made for rows before they come: 2 million
 // groups of two keys and two states.
 const reserveBytesMax = 128 << 20
+
+// roomShare is how many times the values received may be announced for room to
+// be made for all of them.
+const roomShare = 64
