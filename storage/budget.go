@@ -26,7 +26,7 @@ func (s *Store) mergeLimit() int64 {
 
 // reserve returns memory for a block of a table and makes room for it if it must.
 func (s *Store) reserve(table string, length int64) (*extent, error) {
-	deadline := time.Now().Add(fullWait)
+	var patience *time.Timer
 	for {
 		e, err := s.alloc.alloc(length, s.appendLimit())
 		if !errors.Is(err, errNoSpace) {
@@ -37,48 +37,58 @@ func (s *Store) reserve(table string, length int64) (*extent, error) {
 				return e, err
 			}
 		}
-		if err := s.makeRoomUntil(table, length, deadline); err != nil {
+		if patience == nil {
+			patience = time.NewTimer(fullWait)
+			defer patience.Stop()
+		}
+		if err := s.makeRoom(table, length, patience.C); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// makeRoom frees memory, or returns the FullError that says why it cannot.
-func (s *Store) makeRoom(table string, length int64) error {
-	if s.alloc.shrink() > 0 {
-		return nil
-	}
-	return s.makeRoomUntil(table, length, time.Now().Add(fullWait))
-}
-
-// makeRoomUntil frees some memory: it waits for memory that is dropped but still
-// seen by views if that is enough, else it evicts the oldest blocks if it may.
-func (s *Store) makeRoomUntil(table string, length int64, deadline time.Time) error {
+// makeRoom frees some memory, or returns the FullError that says why it cannot.
+// Memory that is dropped but still seen by views is waited for if it is enough;
+// but where rows may go, others go when the views take their time.
+func (s *Store) makeRoom(table string, length int64, end <-chan time.Time) error {
 	freed := s.alloc.waitFreed()
-	if s.pending.Load() < length && s.cfg.WhenFull == WhenFullEvict {
+	evict := s.cfg.WhenFull == WhenFullEvict
+	pending := s.pending.Load()
+	if evict && pending < length {
 		evicted, err := s.evict(length)
 		if err != nil {
-			return err
+			return s.asFull(table, err)
 		}
 		if evicted {
 			return nil
 		}
 	}
-	if s.pending.Load() == 0 {
+	if pending == 0 {
 		return s.fullError(table)
 	}
-	left := time.Until(deadline)
-	if left <= 0 {
-		return s.fullError(table)
-	}
-	timer := time.NewTimer(left)
+	timer := time.NewTimer(evictPatience)
 	defer timer.Stop()
 	select {
 	case <-freed:
 		return nil
+	case <-end:
+		return s.fullError(table)
 	case <-timer.C:
+	}
+	if _, live, _ := s.alloc.stats(); evict && s.pending.Load() < live/pendingShare {
+		if _, err := s.evict(length); err != nil {
+			return s.asFull(table, err)
+		}
+	}
+	return nil
+}
+
+// asFull gives the want of space for an eviction's own edit its public name.
+func (s *Store) asFull(table string, err error) error {
+	if errors.Is(err, errNoSpace) {
 		return s.fullError(table)
 	}
+	return err
 }
 
 func (s *Store) fullError(table string) error {

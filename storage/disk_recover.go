@@ -111,8 +111,8 @@ func (s *Store) reloadLoop() {
 			if full {
 				break
 			}
-			tried[r] = err != nil
 			if err != nil {
+				tried[r] = true
 				s.cfg.Log.Error("a block cannot be read from disk", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows, "error", err)
 				r.loadFailed(err)
 			}

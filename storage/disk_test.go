@@ -156,9 +156,9 @@ func TestDiskLoadingIsKept(t *testing.T) {
 // TestDiskKill kills a writing process; memory stays, so every acknowledged row
 // does, and the disk catches up.
 func TestDiskKill(t *testing.T) {
-	rounds := 5
+	rounds := 3
 	if testing.Short() {
-		rounds = 2
+		rounds = 1
 	}
 	killRounds(t, rounds, childEnv+"_DATA=1")
 }
@@ -167,17 +167,14 @@ func TestDiskKill(t *testing.T) {
 // batch is there as a whole or not at all, as its key says, and those that were
 // acknowledged a second before are there.
 func TestDiskKillAndReboot(t *testing.T) {
-	rounds := 2
-	if testing.Short() {
-		rounds = 1
-	}
+	rounds := 1
 	dir := testShm(t)
 	cfg := testConfig(t, dir)
 	cfg.DataDir = filepath.Join(dir, "data")
 	want := map[string]map[int64]int{"a": {}, "b": {}}
 	lost := 0
 	for round := range rounds {
-		chunks := runWriter(t, dir, int64(round)*100_000_000, 1500*time.Millisecond+time.Duration(round)*77*time.Millisecond, childEnv+"_DATA=1")
+		chunks := runWriter(t, dir, int64(round)*100_000_000, 1300*time.Millisecond, childEnv+"_DATA=1")
 		killed := time.Now()
 		reboot(t, cfg)
 		s := testOpen(t, cfg)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -248,5 +249,43 @@ func TestSegmentCutShort(t *testing.T) {
 	}
 	if damaged != 1 || s.Status().Damaged != 1 {
 		t.Fatalf("after a restart: %d blocks are damaged, status says %d", damaged, s.Status().Damaged)
+	}
+}
+
+// TestMergeBytes shows that rows of very long values are not merged without end.
+func TestMergeBytes(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	rng := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 1<<20)
+	for i := range int64(80) {
+		b := NewBatch()
+		id, body := b.Slot([]byte("id")), b.Slot([]byte("body"))
+		for j := range text {
+			text[j] = 'a' + byte(rng.Uint32()&15)
+		}
+		b.SetInt(id, i)
+		b.SetString(body, text)
+		b.EndRow(1)
+		testAppend(t, s, Append{Table: "t", Batch: b, Arrival: 1})
+	}
+	tab, _ := s.Table("t")
+	for range 2 {
+		for level := range mergeLevels {
+			for s.mergeOnce(tab, level, mergeRule{from: mergeRuleOf(level).from, to: mergeRuleOf(level).to, most: 1_000}) {
+			}
+		}
+	}
+	view := tab.Pin()
+	defer view.Release()
+	for _, r := range view.Blocks {
+		if r.Meta.Length > mergeBytesMax+1<<20 {
+			t.Errorf("block %v has %d bytes", r.ID, r.Meta.Length)
+		}
+	}
+	if len(view.Blocks) > 20 {
+		t.Errorf("%d blocks are left of 80", len(view.Blocks))
+	}
+	if n := len(readIDs(t, s, "t")); n != 80 {
+		t.Fatalf("%d rows, not 80", n)
 	}
 }

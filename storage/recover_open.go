@@ -119,6 +119,9 @@ func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
 		if err != nil {
 			return fmt.Errorf("cannot recover from memory, and there is no data directory: %w", err)
 		}
+		// Numbers that the lost edits used are not used again.
+		p.seq += incarnationGap
+		p.nextBlock += incarnationGap
 		return s.takeMemory(p)
 	}
 	if s.log != nil {

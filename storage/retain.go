@@ -44,13 +44,31 @@ func (s *Store) retain() {
 	now := s.cfg.Now().UnixNano()
 	for _, t := range s.Tables() {
 		settings := t.Settings()
-		if settings.RetentionAge == 0 && settings.RetentionBytes == 0 {
+		if !t.outlived(settings, now) {
 			continue
 		}
 		if err := s.retainTable(t, settings, now); err != nil {
 			s.cfg.Log.Error("retention failed", "table", t.name, "error", err)
 		}
 	}
+}
+
+// outlived tells whether retention has anything to drop.
+func (t *Table) outlived(settings Settings, now int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if settings.RetentionBytes > 0 && t.bytes > settings.RetentionBytes {
+		return true
+	}
+	if settings.RetentionAge == 0 {
+		return false
+	}
+	for _, r := range t.refs {
+		if r.age() < now-int64(settings.RetentionAge) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Store) retainTable(t *Table, settings Settings, now int64) error {

@@ -179,6 +179,9 @@ func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*
 		// The extent is left alone: a place that cannot be written is no use to others.
 		return nil, fmt.Errorf("cannot write block %v at byte %d of %s: %w", id, e.off, e.seg.path, err)
 	}
+	if len(data) > mergeBytesMax/2 {
+		kind = levelFinal | kind.class()
+	}
 	r := &Ref{ID: id, Meta: meta, kind: kind}
 	r.extent.Store(e)
 	return r, nil
@@ -194,20 +197,21 @@ func (s *Store) discard(refs []*Ref) {
 // commitRows makes new blocks of a table live, with the keys of the requests
 // they hold, as one edit. The caller keeps the blocks if it fails.
 func (s *Store) commitRows(table string, refs []*Ref, of []*Append) (seq uint64, err error) {
-	for try := 0; ; try++ {
+	for range commitTries {
 		seq, err = s.tryCommitRows(table, refs, of)
-		if !errors.Is(err, errNoSpace) || try == 2 {
-			break
+		if !errors.Is(err, errNoSpace) {
+			return seq, err
 		}
-		// The log itself found no room.
-		if err := s.makeRoom(table, memoryLogStep); err != nil {
+		// The log itself found no room: its pages must come from those of blocks.
+		if s.alloc.shrink() > 0 {
+			continue
+		}
+		if err := s.makeRoom(table, memoryLogStep, nil); err != nil {
 			return 0, err
 		}
+		s.alloc.shrink()
 	}
-	if errors.Is(err, errNoSpace) {
-		err = s.fullError(table)
-	}
-	return seq, err
+	return 0, s.asFull(table, err)
 }
 
 func (s *Store) tryCommitRows(table string, refs []*Ref, of []*Append) (uint64, error) {

@@ -134,7 +134,7 @@ func runWriter(t *testing.T, dir string, first int64, life time.Duration, env ..
 // row is there once, a batch that was not acknowledged is there as a whole or
 // not at all, and its key says which.
 func TestStoreKill(t *testing.T) {
-	rounds := 12
+	rounds := 8
 	if testing.Short() {
 		rounds = 3
 	}
@@ -153,7 +153,7 @@ func killRounds(t *testing.T, rounds int, env ...string) {
 	want := map[string]map[int64]int{"a": {}, "b": {}}
 	acked, lost := 0, 0
 	for round := range rounds {
-		life := time.Duration(rng.IntN(400)) * time.Millisecond
+		life := time.Duration(rng.IntN(250)) * time.Millisecond
 		chunks := runWriter(t, dir, int64(round)*100_000_000, life, env...)
 		s := testOpen(t, cfg)
 		if s.Status().LogDamaged || s.Status().Damaged > 0 {

@@ -56,6 +56,10 @@ const (
 	midMergeRows     = 49_152
 	finalRowsMin     = 32_768
 
+	// mergeBytesMax bounds what a merge reads and so what it makes the process
+	// hold. Blocks of more than half of it are final, so that two always fit.
+	mergeBytesMax = 32 << 20
+
 	// smallBlocksMax is the number of fresh blocks of a table at which receipts
 	// wait for merges.
 	// mergeWait is how long.
@@ -146,6 +150,16 @@ const (
 	// dropped before it fails as full.
 	fullWait = 5 * time.Second
 
+	// evictPatience is how long an append waits for such memory before it evicts
+	// blocks that no view holds, as long as no more than a pendingShare of the
+	// memory in use is dropped and held.
+	evictPatience = 250 * time.Millisecond
+	pendingShare  = 4
+
+	// commitTries is how often an edit of rows is tried when the log finds no
+	// room: memory that is freed may be taken by others first.
+	commitTries = 8
+
 	// evictShare of the budget is freed at once when the oldest blocks go, so
 	// that not every append pays for an edit.
 	evictShare = 64
@@ -155,6 +169,8 @@ const (
 	mergeReserveShare = 16
 	mergeReserveMax   = 16 << 20
 
-	// lockWait is how long Open waits for a dying process to let go of the lock.
-	lockWait = 2 * time.Second
+	// lockWait is how long Open waits for a dying process to let go of the lock,
+	// lockPause how often it looks.
+	lockWait  = 2 * time.Second
+	lockPause = 2 * time.Millisecond
 )

@@ -26,7 +26,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock of a store: %w", err)
 	}
-	for until := time.Now().Add(lockWait); ; time.Sleep(2 * time.Millisecond) {
+	for tries := int(lockWait / lockPause); ; time.Sleep(lockPause) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			break
@@ -34,7 +34,7 @@ func lockDir(dir string) (*dirLock, error) {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(until) {
+		if tries--; !errors.Is(err, unix.EWOULDBLOCK) || tries <= 0 {
 			holder, _ := os.ReadFile(path)
 			return nil, errors.Join(fmt.Errorf("%s is in use by process %s: stop it, or give another directory: %w",
 				dir, strings.TrimSpace(string(holder)), err), f.Close())

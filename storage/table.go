@@ -247,20 +247,21 @@ func (t *Table) end(seq uint64) (free []*extent) {
 }
 
 // candidates returns up to most blocks of a level and class that are live and
-// have at most rows rows together, oldest edit first, for a merge. full tells that
-// the next one did not go with them.
+// have at most rows rows and mergeBytesMax bytes together, oldest edit first, for
+// a merge. full tells that the next one did not go with them.
 func (t *Table) candidates(level, class blockKind, most, rows int) (refs []*Ref, full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	sum := 0
+	sum, bytes := 0, 0
 	for _, r := range t.refs {
 		if r.kind != level|class || r.State() != Live {
 			continue
 		}
-		if len(refs) == most || sum+r.Meta.Rows > rows {
+		if len(refs) == most || sum+r.Meta.Rows > rows || bytes+r.Meta.Length > mergeBytesMax {
 			return slices.Clip(refs), true
 		}
 		sum += r.Meta.Rows
+		bytes += r.Meta.Length
 		refs = append(refs, r)
 	}
 	return slices.Clip(refs), false

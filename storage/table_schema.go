@@ -19,7 +19,8 @@ type ColumnInfo struct {
 type schemaCache struct {
 	mu      sync.Mutex
 	seq     uint64 // the view it was made for
-	seen    map[*Ref]bool
+	seen    []*Ref // blocks taken in
+	round   uint64 // the last call that looked at all blocks
 	columns map[columnName]*columnSum
 	infos   map[string]ColumnInfo // handed out; never changed
 }
@@ -50,19 +51,21 @@ func (t *Table) Schema() map[string]ColumnInfo {
 		return c.infos
 	}
 	if c.columns == nil {
-		c.columns, c.seen = map[columnName]*columnSum{}, map[*Ref]bool{}
+		c.columns = map[columnName]*columnSum{}
 	}
+	c.round++
 	rows := uint64(0)
-	live := make(map[*Ref]bool, len(view.Blocks))
+	live := make([]*Ref, 0, len(view.Blocks))
 	for _, r := range view.Blocks {
 		rows += uint64(r.Meta.Rows)
-		if !c.seen[r] && !c.takeIn(r) {
+		if r.columns == nil && !c.takeIn(r) {
 			continue
 		}
-		live[r] = true
+		r.round = c.round
+		live = append(live, r)
 	}
-	for r := range c.seen {
-		if !live[r] {
+	for _, r := range c.seen {
+		if r.round != c.round {
 			for _, share := range r.columns {
 				share.sum.rows -= uint64(share.rows)
 				share.sum.bytes -= uint64(share.bytes)

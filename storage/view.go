@@ -31,7 +31,10 @@ type Ref struct {
 	block  atomic.Pointer[Block]  // opened at the first call of Open
 	damage atomic.Pointer[error]
 
-	columns []columnShare // what it gave to the schema; guarded by the schema's mutex
+	// Guarded by the schema's mutex: what the block gave to the sums, and the last
+	// round in which it was seen.
+	columns []columnShare
+	round   uint64
 }
 
 // State tells whether the block can be read now.
