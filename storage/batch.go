@@ -242,8 +242,8 @@ func (b *Batch) Unset(slot int) {
 	}
 	b.bytes -= s.Vectors[s.last].pop()
 	s.last = TypeNull
-	for i, t := range b.touched {
-		if t == slot {
+	for i := len(b.touched) - 1; i >= 0; i-- { // the slot was set a moment ago
+		if b.touched[i] == slot {
 			b.touched = append(b.touched[:i], b.touched[i+1:]...)
 			return
 		}
