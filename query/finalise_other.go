@@ -1,6 +1,11 @@
 package query
 
-import "github.com/kelpdb/kelp/storage"
+import (
+	"math"
+	"slices"
+
+	"github.com/kelpdb/kelp/storage"
+)
 
 // folded is the groups after WITH OTHER: those kept, then those that stand for
 // all the others.
@@ -9,20 +14,20 @@ type folded struct {
 	kept       int // groups below are kept, those from here on are Other's
 	groups     int
 	folded     int // combinations that Other stands for
+	offset     int64
 	bucketKeys []int
 }
 
 // foldOther keeps the best LIMIT n combinations of the keys that are not time
 // buckets, ranked over the whole range, and folds the states of all others
 // together: into one group, or one per time bucket. It is nil if the plan does
-// not ask for it. items are the groups that HAVING
-// lets through.
+// not ask for it. items are the groups that HAVING lets through.
 func foldOther(row *groupRow, items []uint32) *folded {
 	plan := row.plan
 	if !plan.Limit.WithOther || plan.Limit.N < 0 || plan.Limit.ByN > 0 || len(plan.Keys) == 0 {
 		return nil
 	}
-	f := &folded{}
+	f := &folded{offset: plan.Limit.Offset}
 	var comboKeys []int
 	for k := range plan.Keys {
 		if plan.Keys[k].TimeBucket {
@@ -31,17 +36,32 @@ func foldOther(row *groupRow, items []uint32) *folded {
 			comboKeys = append(comboKeys, k)
 		}
 	}
-	comboOf, combos := combinations(row, items, comboKeys)
-	ranked := rankCombinations(row, items, comboOf, combos, f.bucketKeys)
-	from := min(plan.Limit.Offset, int64(len(ranked)))
-	to := min(saturatedSum(plan.Limit.Offset, plan.Limit.N), int64(len(ranked)))
-	keep := make([]bool, len(ranked))
-	for _, c := range ranked[from:to] {
+	limit := saturatedSum(plan.Limit.Offset, plan.Limit.N)
+	keep := make([]bool, row.keys[0].Len())
+	if len(f.bucketKeys) == 0 {
+		order := newResultOrder(groupTable(row), plan.Order, len(keep), items)
+		best := selectBest(slices.Clone(items), int(min(limit, int64(len(items)))), order.less)
+		f.folded = len(items) - f.keep(best, keep)
+	} else {
+		comboOf, combos := combinations(row, items, comboKeys)
+		best := rankCombinations(row, items, comboOf, combos, f.bucketKeys, limit)
+		keepCombo := make([]bool, combos)
+		f.folded = combos - f.keep(best, keepCombo)
+		for at, g := range items {
+			keep[g] = keepCombo[comboOf[at]]
+		}
+	}
+	f.fold(row, items, keep)
+	return f
+}
+
+// keep marks the best after the plan's offset, and tells how many that are.
+func (f *folded) keep(best []uint32, keep []bool) int {
+	best = best[min(f.offset, int64(len(best))):]
+	for _, c := range best {
 		keep[c] = true
 	}
-	f.folded = len(ranked) - int(to-from)
-	f.fold(row, items, comboOf, keep)
-	return f
+	return len(best)
 }
 
 // combinations numbers the combinations of some keys over items. comboOf is by item.
@@ -72,27 +92,32 @@ func emptyLike(cols []*Vec) []*Vec {
 	return out
 }
 
-// regroup folds the states of all groups by to; a group that is not in items
-// goes into one more, number groups, that nobody reads.
+// regroup folds the states of all groups by to. Groups that are not in items
+// stay by themselves behind the others, where nobody reads them.
 func regroup(row *groupRow, items, to []uint32, groups int) []State {
-	all := make([]uint32, row.keys[0].Len())
-	for i := range all {
-		all[i] = uint32(groups)
-	}
+	const unset = math.MaxUint32
+	all := slices.Repeat([]uint32{unset}, row.keys[0].Len())
 	for at, g := range items {
 		all[g] = to[at]
+	}
+	size := groups
+	for g, id := range all {
+		if id == unset {
+			all[g] = uint32(size)
+			size++
+		}
 	}
 	states := make([]State, len(row.states))
 	for a, s := range row.states {
 		states[a] = NewState(&row.plan.Aggs[a])
-		states[a].Grow(groups + 1)
+		states[a].Grow(size)
 		states[a].Merge(s, all)
 	}
 	return states
 }
 
-// rankCombinations returns the combinations, the best first.
-func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int) []uint32 {
+// rankCombinations returns the best combinations, at most limit.
+func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int, limit int64) []uint32 {
 	whole := &groupRow{plan: row.plan, env: row.env, states: regroup(row, items, comboOf, combos)}
 	first := make([]uint32, combos)
 	for at := len(items) - 1; at >= 0; at-- {
@@ -111,7 +136,8 @@ func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucket
 	}
 	t := groupTable(whole)
 	ranked := sequence(combos)
-	return selectBest(ranked, combos, newResultOrder(t, rankingTerms(row.plan, bucketKeys), combos, ranked).less)
+	order := newResultOrder(t, rankingTerms(row.plan, bucketKeys), combos, ranked)
+	return selectBest(ranked, int(min(limit, int64(combos))), order.less)
 }
 
 // rankingTerms are the terms of the order that do not look at the time. If the
@@ -155,12 +181,12 @@ func dependsOnAgg(b *Bound) bool {
 }
 
 // fold makes the groups that are shown.
-func (f *folded) fold(row *groupRow, items, comboOf []uint32, keep []bool) {
+func (f *folded) fold(row *groupRow, items []uint32, keep []bool) {
 	keys := emptyLike(row.keys)
 	to := make([]uint32, len(items))
 	var others []uint32 // positions in items
 	for at, g := range items {
-		if !keep[comboOf[at]] {
+		if !keep[g] {
 			others = append(others, uint32(at))
 			continue
 		}
