@@ -182,8 +182,11 @@ func until(t *testing.T, met func() bool) {
 func TestDemo(t *testing.T) {
 	s := clienttest.New(t)
 	s.Fail(clienttest.Failure{Status: 503, Header: "0.01"})
-	kelp(t, "", "demo", "--rate", "20000", "--backfill", "30s", "--outage-after", "100ms", "--duration", "500ms", "--seed", "7", "--server", s.URL).
-		want(t, 0, "seed 7", "history is in", "each standing for 10", "something has just gone wrong", "trying again", "done: ")
+	said := kelp(t, "", "demo", "--rate", "20000", "--backfill", "30s", "--outage-after", "100ms", "--duration", "500ms", "--seed", "7", "--server", s.URL).
+		want(t, 0, "seed 7", "history is in", "each standing for 10", "something has just gone wrong", "trying again", "done: ").stdout
+	if n := strings.Count(said, "something has just gone wrong"); n != 1 {
+		t.Errorf("the outage was told %d times", n)
+	}
 	rows := s.Rows("shop")
 	weight, live, versions := 0.0, 0, map[any]bool{}
 	newest := time.Time{}
