@@ -204,7 +204,7 @@ func (s *Store) liveLocked(t *Table, refs []*Ref) bool {
 // checkpointLocked writes all that is live to a new log and makes it the current
 // one.
 func (s *Store) checkpointLocked() error {
-	next, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.log.number+1)
+	next, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.log.number+1, s.checkpointRoom())
 	if err != nil {
 		return fmt.Errorf("cannot begin a checkpoint: %w", err)
 	}
@@ -221,6 +221,16 @@ func (s *Store) checkpointLocked() error {
 	old := s.log
 	s.log, s.super.log = next, next.number
 	return errors.Join(old.close(), os.Remove(old.path))
+}
+
+// checkpointRoom is the address space for a checkpoint and as much again of later
+// edits, generously.
+func (s *Store) checkpointRoom() int64 {
+	blocks := 0
+	for _, t := range s.Tables() {
+		blocks += t.Blocks()
+	}
+	return 3 * (int64(blocks)*blockEditBytes + s.keyBytes.Load())
 }
 
 // writeCheckpoint gives all that is live to write as edits, each of a bounded
@@ -249,11 +259,12 @@ func (s *Store) writeCheckpoint(write func(*edit) error) error {
 				return err
 			}
 		}
-		for _, k := range t.keys.since(t.incarnation, 0) {
-			e.keys = append(e.keys, k)
-			if err := flush(64 + len(k.key) + 32*len(k.chunk.receipt.Errors)); err != nil {
-				return err
-			}
+		err := t.keys.each(func(key string, c *chunkReceipt) error {
+			e.keys = append(e.keys, editKey{t.incarnation, key, *c})
+			return flush(64 + len(key) + c.receipt.textBytes())
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return write(e)

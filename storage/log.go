@@ -105,16 +105,16 @@ func decodeLogHead(src []byte) (epoch, number uint64, err error) {
 	return binary.LittleEndian.Uint64(src[8:]), binary.LittleEndian.Uint64(src[16:]), nil
 }
 
-// createLog makes an empty log. It is not the current one until the superblock
-// says so.
-func createLog(dir string, epoch, number uint64) (*memoryLog, error) {
+// createLog makes an empty log with that much address space. It is not the
+// current one until the superblock says so.
+func createLog(dir string, epoch, number uint64, capacity int64) (*memoryLog, error) {
 	path := filepath.Join(dir, logName(number))
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an edit log: %w", err)
 	}
 	l := &memoryLog{number: number, path: path, file: f, seed: logSeed(epoch, number)}
-	err = l.mapFile(memoryLogBytes)
+	err = l.mapFile(roundUp(max(capacity, memoryLogBytes), memoryLogStep))
 	if err == nil {
 		err = l.take(logHead + logWord + memoryLogReserve)
 	}

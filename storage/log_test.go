@@ -13,7 +13,7 @@ import (
 // process that dies leaves behind, a reader may meet here. It never finds a
 // record that is not whole.
 func TestLogWordLast(t *testing.T) {
-	l, err := createLog(testShm(t), 7, 1)
+	l, err := createLog(testShm(t), 7, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestLogWordLast(t *testing.T) {
 // TestLogSeed shows that records of another epoch or log never pass.
 func TestLogSeed(t *testing.T) {
 	dir := testShm(t)
-	l, err := createLog(dir, 7, 1)
+	l, err := createLog(dir, 7, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestLogSeed(t *testing.T) {
 // TestLogCutFile shows that a log file that is cut short while it is mapped gives
 // an error, not the death of the process.
 func TestLogCutFile(t *testing.T) {
-	l, err := createLog(testShm(t), 7, 1)
+	l, err := createLog(testShm(t), 7, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

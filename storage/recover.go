@@ -252,7 +252,7 @@ func (s *Store) removeLogs(current uint64) error {
 // the store's tables say, then the superblock that names it. Until the
 // superblock is there, nothing of it counts.
 func (s *Store) createMemory() error {
-	log, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.super.log)
+	log, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.super.log, s.checkpointRoom())
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ func (s *Store) checkpoint(past int64) {
 		return
 	}
 	if err := s.checkpointLocked(); err != nil {
-		// The log goes on growing; the next edit asks again.
+		// The log goes on growing and asks again when it is twice as long.
+		s.log.base = s.log.tail
 		s.cfg.Log.Warn("no checkpoint of the edit log", "error", err)
 	}
 	s.logBytes.Store(s.log.taken)

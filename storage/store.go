@@ -118,6 +118,7 @@ type Store struct {
 	merges     merges
 	logBytes   atomic.Int64 // pages of the memory log
 	logDamaged bool         // the log could not be read to its end at Open
+	keyBytes   atomic.Int64 // of the keys of all tables
 	evicted    atomic.Int64 // blocks gone for want of memory since Open
 
 	pinned  atomic.Int64 // views not released

@@ -81,6 +81,19 @@ const (
 	keysLive = time.Hour
 	keysMax  = 1_000_000
 
+	// keysTextMax bounds the texts of errors and warnings that a table keeps with
+	// its keys; beyond, new receipts are kept with their counts alone. keysShare
+	// of the budget, or keysBytesMax without one, bounds all that the keys of a
+	// store take: beyond, a table's oldest go before their hour.
+	keysTextMax  = 16 << 20
+	keysShare    = 8
+	keysBytesMax = 512 << 20
+
+	// keyBytes and blockEditBytes are about what a key without its texts, and a
+	// block, take in heap and log.
+	keyBytes       = 256
+	blockEditBytes = 1 << 10
+
 	// KeyBytesMax is the longest batch key: it lies in the heap for an hour.
 	KeyBytesMax = 256
 

@@ -42,7 +42,7 @@ type levelCount struct{ blocks, rows int }
 func newTable(s *Store, name string, incarnation uint64) *Table {
 	t := &Table{store: s, name: name, incarnation: incarnation, byID: map[BlockID]*Ref{}}
 	t.settings.Store(&Settings{})
-	t.keys.init()
+	t.keys.init(&s.keyBytes, s.cfg.Budget)
 	t.hist.init()
 	return t
 }
@@ -243,6 +243,7 @@ func (t *Table) end(seq uint64) (free []*extent) {
 	}
 	t.dropLocked(seq, ids)
 	t.seq, t.dropped = seq, true
+	t.keys.clear()
 	return t.pins.collect()
 }
 

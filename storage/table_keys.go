@@ -2,12 +2,18 @@ package storage
 
 import (
 	"sync"
+	"sync/atomic"
 )
 
 // keyTable remembers the receipts of a table's batches by key and chunk, the
-// oldest of which go after keysLive or past keysMax.
+// oldest of which go after keysLive, past keysMax, or when the keys of all tables
+// take too much.
 type keyTable struct {
+	all *atomic.Int64 // bytes of the keys of all tables
+	max int64         // of all
+
 	mu     sync.Mutex
+	text   int // bytes of errors and warnings
 	byKey  map[string]*keyEntry
 	oldest []keyRef // in the order they were put; from head on
 	head   int
@@ -26,7 +32,23 @@ type keyRef struct {
 	at    int64
 }
 
-func (k *keyTable) init() { k.byKey = map[string]*keyEntry{} }
+func (k *keyTable) init(all *atomic.Int64, budget int64) {
+	k.byKey, k.all, k.max = map[string]*keyEntry{}, all, keysBytesMax
+	if budget > 0 {
+		k.max = min(k.max, budget/keysShare)
+	}
+}
+
+// textBytes is the length of what a receipt says beyond its counts.
+func (r *Receipt) textBytes() (n int) {
+	for _, e := range r.Errors {
+		n += len(e.Error) + 32
+	}
+	for _, w := range r.Warnings {
+		n += len(w) + 16
+	}
+	return n
+}
 
 // get returns what is kept of a chunk.
 func (k *keyTable) get(key string, chunk uint32) (chunkReceipt, bool) {
@@ -64,19 +86,40 @@ func (k *keyTable) holds(key string) bool {
 func (k *keyTable) put(key string, c *chunkReceipt) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	kept := *c
+	if k.text+kept.receipt.textBytes() > keysTextMax {
+		kept.receipt.Errors, kept.receipt.Warnings = nil, nil
+	}
 	e := k.byKey[key]
 	switch {
 	case e == nil:
-		e = &keyEntry{key: key, first: *c}
+		e = &keyEntry{key: key, first: kept}
 		k.byKey[key] = e
 	case e.find(c.chunk) != nil:
 		return
 	default:
-		e.more = append(e.more, *c)
+		e.more = append(e.more, kept)
 	}
 	e.chunks++
 	k.oldest = append(k.oldest, keyRef{entry: e, chunk: c.chunk, at: c.at})
-	for len(k.oldest)-k.head > keysMax {
+	k.countLocked(e, &kept, 1)
+	for len(k.oldest)-k.head > 1 && (len(k.oldest)-k.head > keysMax || k.all.Load() > k.max) {
+		k.forgetOldestLocked()
+	}
+}
+
+// countLocked adds a chunk to the sums, or takes it out with sign -1.
+func (k *keyTable) countLocked(e *keyEntry, c *chunkReceipt, sign int) {
+	text := c.receipt.textBytes()
+	k.text += sign * text
+	k.all.Add(int64(sign * (keyBytes + len(e.key) + text)))
+}
+
+// clear forgets everything, when the table is dropped.
+func (k *keyTable) clear() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for k.head < len(k.oldest) {
 		k.forgetOldestLocked()
 	}
 }
@@ -90,6 +133,9 @@ func (k *keyTable) forgetOldestLocked() {
 		k.head = 0
 	}
 	e := r.entry
+	if c := e.find(r.chunk); c != nil {
+		k.countLocked(e, c, -1)
+	}
 	if e.chunks--; e.chunks == 0 {
 		delete(k.byKey, e.key)
 		return
@@ -115,16 +161,18 @@ func (k *keyTable) expire(now int64) {
 	}
 }
 
-// since returns the chunks whose edit is newer than seq, oldest first.
-func (k *keyTable) since(incarnation, seq uint64) (keys []editKey) {
+// each calls fn with every chunk, oldest first, until fn fails.
+func (k *keyTable) each(fn func(key string, c *chunkReceipt) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, r := range k.oldest[k.head:] {
-		if c := r.entry.find(r.chunk); c.seq > seq {
-			keys = append(keys, editKey{incarnation: incarnation, key: r.entry.key, chunk: *c})
+		if c := r.entry.find(r.chunk); c != nil {
+			if err := fn(r.entry.key, c); err != nil {
+				return err
+			}
 		}
 	}
-	return keys
+	return nil
 }
 
 // count is the number of chunks kept.
