@@ -120,8 +120,10 @@ func (t *keyTable) join(from *keyTable) []uint32 {
 	for _, v := range from.ints.values {
 		ids = append(ids, t.idOfInt(v))
 	}
+	var buf []byte
 	for i := range from.texts.len() {
-		ids = append(ids, t.idOfText(from.texts.at(i)))
+		buf = from.texts.appendAt(buf[:0], i)
+		ids = append(ids, t.idOfText(buf))
 	}
 	return ids
 }
@@ -130,19 +132,35 @@ func (t *keyTable) join(from *keyTable) []uint32 {
 func (g *grouper) keyColumn(k int) *query.Vec {
 	t := &g.tables[k]
 	out := query.NewVec(t.typ)
-	whole := ""
 	if t.typ == storage.TypeString {
-		whole = string(t.texts.arena) // one piece of memory for all texts
+		g.textColumn(out, k)
+		return out
 	}
 	for i := range g.index.groups {
-		id := g.index.tuple(i)[k]
-		if whole != "" && id != nullKey {
-			end := t.texts.ends[id-1]
-			start := end - uint64(len(t.texts.at(int(id-1))))
-			out.Append(storage.String(whole[start:end]))
-			continue
-		}
-		out.Append(t.value(id))
+		out.Append(t.value(g.index.tuple(i)[k]))
 	}
 	return out
+}
+
+// textColumn appends the texts of key k of all groups, cut from one piece of memory.
+func (g *grouper) textColumn(out *query.Vec, k int) {
+	texts := &g.tables[k].texts
+	var whole []byte
+	ends := make([]int, g.index.groups)
+	for i := range ends {
+		if id := g.index.tuple(i)[k]; id != nullKey {
+			whole = texts.appendAt(whole, int(id-1))
+		}
+		ends[i] = len(whole)
+	}
+	all := string(whole)
+	start := 0
+	for i, end := range ends {
+		if g.index.tuple(i)[k] == nullKey {
+			out.Append(storage.Value{})
+		} else {
+			out.Append(storage.String(all[start:end]))
+		}
+		start = end
+	}
 }

@@ -99,20 +99,86 @@ func (x *groupIndex) widen(ids []uint32) bool {
 // were not taken.
 func (x *groupIndex) findAll(dst []uint32, ids [][]uint32) (missing bool) {
 	tuple := make([]uint32, len(ids))
-	for i := range dst {
+	if x.dense != nil && x.makeRoom(tuple, ids) {
+		x.findAllDense(dst, ids)
+	}
+	at := 0
+	if x.dense != nil {
+		at = len(dst)
+	}
+	for ; at < len(dst); at++ {
 		taken := true
 		for k := range ids {
-			tuple[k] = ids[k][i]
+			tuple[k] = ids[k][at]
 			taken = taken && tuple[k] != noID
 		}
-		g := noID
+		dst[at] = noID
 		if taken {
-			g = x.find(tuple)
+			dst[at] = x.findHashed(tuple)
 		}
-		dst[i] = g
+	}
+	for _, g := range dst {
 		missing = missing || g == noID
 	}
 	return missing
+}
+
+// makeRoom makes the array wide enough for all of these ids; false: they are
+// hashed from now on. tuple is any memory.
+func (x *groupIndex) makeRoom(tuple []uint32, ids [][]uint32) bool {
+	for k := range ids {
+		most := uint32(0)
+		for _, id := range ids[k] {
+			if id != noID {
+				most = max(most, id)
+			}
+		}
+		tuple[k] = most
+	}
+	return x.fits(tuple) || x.widen(tuple)
+}
+
+// findAllDense is findAll by the array, which has room for all ids.
+func (x *groupIndex) findAllDense(dst []uint32, ids [][]uint32) {
+	// dst holds the combinations first, then the groups.
+	copy(dst, ids[0])
+	refused := false
+	for _, id := range ids[0] {
+		refused = refused || id == noID
+	}
+	for k := 1; k < len(ids); k++ {
+		width := x.widths[k]
+		for i, id := range ids[k][:len(dst)] {
+			dst[i] = dst[i]<<width | id
+			refused = refused || id == noID
+		}
+	}
+	tuple := make([]uint32, len(ids))
+	for i, at := range dst {
+		if refused && refusedAt(ids, i) {
+			dst[i] = noID
+			continue
+		}
+		g := x.dense[at]
+		if g == 0 {
+			for k := range ids {
+				tuple[k] = ids[k][i]
+			}
+			g = x.add(tuple) + 1
+			x.dense[at] = g
+		}
+		dst[i] = g - 1
+	}
+}
+
+// refusedAt tells whether a key of row i has no id.
+func refusedAt(ids [][]uint32, i int) bool {
+	for k := range ids {
+		if ids[k][i] == noID {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *groupIndex) tuple(g int) []uint32 { return x.tuples[g*x.keys : (g+1)*x.keys] }

@@ -61,51 +61,104 @@ func mixInt(v uint64) uint64 {
 	return v * 0x9e37_79b9_7f4a_7c15
 }
 
-// byteTable numbers distinct byte strings in the order they come. The strings
-// lie one after another in an arena; a slot keeps half of the hash, so a probe
-// rarely reads a string in vain.
+// byteTable numbers distinct byte strings in the order they come. A slot keeps
+// half of the hash, so a probe rarely looks at a string in vain; short strings lie
+// in their refs, so that finding one touches two places in memory and not four.
 type byteTable struct {
 	slots []uint64 // hash's low half << 32 | id+1, 0 is free
-	arena []byte
-	ends  []uint64 // by id: end in the arena
+	refs  []textRef
+	arena []byte // the strings that are longer than a ref holds
 	shift uint8
 }
 
-func (t *byteTable) len() int { return len(t.ends) }
+// A textRef is a string of at most textRefBytes, or where it lies in the arena:
+// length, then the bytes; or length, the first bytes, and the offset.
+type textRef struct {
+	a uint64 // length << 32 | the first 4 bytes
+	b uint64 // the next 8 bytes, or the offset
+}
 
-// at returns the string of an id; it points into the arena.
-func (t *byteTable) at(id int) []byte {
-	start := uint64(0)
-	if id > 0 {
-		start = t.ends[id-1]
+// textRefBytes is the longest string that lies in its ref.
+const textRefBytes = 12
+
+// refOf makes the ref of a short string, or that of a long one but for its offset.
+func refOf(v []byte) textRef {
+	r := textRef{a: uint64(len(v)) << 32}
+	switch {
+	case len(v) >= textRefBytes:
+		r.a |= uint64(load4(v))
+		r.b = load8(v[4:])
+	case len(v) >= 8:
+		r.a |= uint64(load4(v))
+		// The 8 bytes that end with the last one, less those that a has.
+		r.b = load8(v[len(v)-8:]) >> (8 * uint(textRefBytes-len(v)))
+	default:
+		var low uint64
+		for i, c := range v {
+			low |= uint64(c) << (8 * uint(i))
+		}
+		r.a |= low & 0xffff_ffff
+		r.b = low >> 32
 	}
-	return t.arena[start:t.ends[id]]
+	return r
+}
+
+func (r textRef) len() int { return int(r.a >> 32) }
+
+func (t *byteTable) len() int { return len(t.refs) }
+
+// appendAt appends the string of an id.
+func (t *byteTable) appendAt(dst []byte, id int) []byte {
+	r := t.refs[id]
+	n := r.len()
+	if n > textRefBytes {
+		return append(dst, t.arena[r.b:r.b+uint64(n)]...)
+	}
+	for i := range n {
+		if i < 4 {
+			dst = append(dst, byte(r.a>>(8*uint(i))))
+		} else {
+			dst = append(dst, byte(r.b>>(8*uint(i-4))))
+		}
+	}
+	return dst
 }
 
 // id returns the number of v, which is copied if it is new; grow allows that,
 // else noID.
 func (t *byteTable) id(v []byte, grow bool) uint32 {
-	if len(t.ends)*2 >= len(t.slots) {
+	if len(t.refs)*2 >= len(t.slots) {
 		t.rehash()
 	}
 	mask := uint64(len(t.slots) - 1)
 	h := hashBytes(v)
 	tag := h << 32
+	ref := refOf(v)
 	for at := h >> t.shift; ; at++ {
 		s := t.slots[at&mask]
 		if s == 0 {
 			if !grow {
 				return noID
 			}
-			t.arena = append(t.arena, v...)
-			t.ends = append(t.ends, uint64(len(t.arena)))
-			t.slots[at&mask] = tag | uint64(len(t.ends))
-			return uint32(len(t.ends) - 1)
-		}
-		if s&^0xffff_ffff == tag {
-			if id := uint32(s) - 1; string(t.at(int(id))) == string(v) {
-				return id
+			if len(v) > textRefBytes {
+				ref.b = uint64(len(t.arena))
+				t.arena = append(t.arena, v...)
 			}
+			t.refs = append(t.refs, ref)
+			t.slots[at&mask] = tag | uint64(len(t.refs))
+			return uint32(len(t.refs) - 1)
+		}
+		if s&^0xffff_ffff != tag {
+			continue
+		}
+		id := uint32(s) - 1
+		found := t.refs[id]
+		if found.a != ref.a {
+			continue
+		}
+		if found.b == ref.b && len(v) <= textRefBytes ||
+			len(v) > textRefBytes && string(t.arena[found.b:found.b+uint64(len(v))]) == string(v) {
+			return id
 		}
 	}
 }
@@ -115,8 +168,10 @@ func (t *byteTable) rehash() {
 	t.slots = make([]uint64, size)
 	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
 	mask := uint64(size - 1)
-	for i := range t.ends {
-		h := hashBytes(t.at(i))
+	var buf []byte
+	for i := range t.refs {
+		buf = t.appendAt(buf[:0], i)
+		h := hashBytes(buf)
 		at := h >> t.shift
 		for t.slots[at&mask] != 0 {
 			at++
@@ -125,7 +180,7 @@ func (t *byteTable) rehash() {
 	}
 }
 
-func (t *byteTable) bytes() int { return cap(t.slots)*8 + cap(t.arena) + cap(t.ends)*8 }
+func (t *byteTable) bytes() int { return cap(t.slots)*8 + cap(t.arena) + cap(t.refs)*16 }
 
 // hashBytes is a multiply-and-fold hash of 16 bytes a step, after Wang Yi's
 // wyhash. It is not kept anywhere: it may change.

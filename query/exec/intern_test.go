@@ -46,7 +46,7 @@ func TestByteTable(t *testing.T) {
 			want = uint32(len(model))
 			model[string(v)] = want
 		}
-		if got := table.id(v, true); got != want || string(table.at(int(got))) != string(v) {
+		if got := table.id(v, true); got != want || string(table.appendAt(nil, int(got))) != string(v) {
 			t.Fatalf("id of %q is %d, want %d", v, got, want)
 		}
 	}

@@ -87,9 +87,9 @@ func (t *keyTable) value(id uint32) storage.Value {
 	case storage.TypeFloat64:
 		return storage.Float(math.Float64frombits(uint64(t.ints.values[id-1])))
 	case storage.TypeString:
-		return storage.String(string(t.texts.at(int(id - 1))))
+		return storage.String(string(t.texts.appendAt(nil, int(id-1))))
 	case storage.TypeList:
-		return storage.List(decodeList(t.texts.at(int(id - 1))))
+		return storage.List(decodeList(t.texts.appendAt(nil, int(id-1))))
 	}
 	return storage.Value{Type: t.typ, Int: t.ints.values[id-1]}
 }

@@ -30,11 +30,17 @@ const (
 	// counted in an array of the block: 16-bit numbers, 256 KiB of counts.
 	localGroupsMax = 1 << 16
 
+	// weighGroups is how many groups are weighed after every block; weighBlocks
+	// is how many blocks more of them wait at most. Weighing takes some
+	// nanoseconds a group.
+	weighGroups = 4096
+	weighBlocks = 32
+
 	// memoMax is the most values of a column for which the result of an
 	// expression is remembered.
 	memoMax = 1 << 16
 
-	// rangeMapMax is the most separate ranges of codes that are compared one by
+	// rangesMax is the most separate ranges of codes that are compared one by
 	// one; more go through a table.
 	rangesMax = 3
 )

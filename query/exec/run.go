@@ -177,6 +177,8 @@ type chain struct {
 	cover   coverer
 	dirty   bool // the present block has begun to change the state
 	blocked bool // no new groups
+	weighed int  // blocks since the memory was looked at
+	weighAt int  // groups at which to look again
 }
 
 // chainState is what a chain gathers: all that is thrown away if it has to
@@ -202,6 +204,7 @@ func (r *run) newChain(number, of int) *chain {
 // restart forgets all that the chain has gathered.
 func (c *chain) restart() {
 	c.state, c.next, c.dirty, c.blocked = chainState{}, 0, false, false
+	c.weighed, c.weighAt = 0, 0
 	c.cover = coverer{}
 	c.cover.init(c.r.plan)
 	if c.r.plan.Grouped {
@@ -425,12 +428,24 @@ func (c *chain) group(v *blockView, sel bitmap, n int) error {
 	c.dirty = true
 	st.feeder.grow(st.grouper.index.groups)
 	st.feeder.feed(feeds)
-	if !c.blocked && int64(st.grouper.bytes()+st.feeder.bytes()) > c.share() {
+	c.weigh()
+	return nil
+}
+
+// weigh looks how much memory the groups hold, after every block while they are
+// few, then each time they have become more by a part.
+func (c *chain) weigh() {
+	st := &c.state
+	groups := st.grouper.index.groups
+	if c.weighed++; c.blocked || groups > weighGroups && groups < c.weighAt && c.weighed < weighBlocks {
+		return
+	}
+	c.weighed, c.weighAt = 0, groups+groups/8
+	if int64(st.grouper.bytes()+st.feeder.bytes()) > c.share() {
 		c.blocked = true
 		st.grouper.stop()
 		st.cut = &query.Truncated{By: "memory", Limit: c.r.lim.Bytes}
 	}
-	return nil
 }
 
 // stale tells whether the block stores a type that the plan does not know, and
