@@ -3,6 +3,7 @@ package query
 import (
 	"math"
 	"math/bits"
+	"sync/atomic"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -18,13 +19,13 @@ type SumState struct {
 	Lo     []uint64
 	Weight []uint64
 
-	floats   floatSums // empty until the first float comes
-	overflow int8      // 0: not known; 1: no sum passes int64; 2: one does
+	floats   floatSums    // empty until the first float comes
+	overflow atomic.Int32 // 0: not known; 1: no sum passes int64; 2: one does
 }
 
 // AddInts adds a run of integers (bools count 0 and 1).
 func (s *SumState) AddInts(groups []uint32, values []int64, weights []uint64) {
-	s.overflow = 0
+	s.changed()
 	if weights == nil {
 		for i, g := range groups {
 			v := values[i]
@@ -61,7 +62,7 @@ func (s *SumState) AddFloats(groups []uint32, values []float64, weights []uint64
 // AddIntSum adds rows of one group: sum is the unweighed sum of their values
 // in 128 bits, each row weighs weight, rows is their number.
 func (s *SumState) AddIntSum(group uint32, sumHi int64, sumLo uint64, rows, weight uint64) {
-	s.overflow = 0
+	s.changed()
 	// (hi·2^64 + lo)·w, the high product modulo 2^128.
 	hi, lo := bits.Mul64(sumLo, weight)
 	s.addInt128(group, int64(hi+uint64(sumHi)*weight), lo)
@@ -129,12 +130,18 @@ func (s *SumState) Merge(src State, to []uint32) {
 			s.floats.merge(to[i], &from.floats, i)
 		}
 	}
-	s.overflow = 0
+	s.changed()
+}
+
+// changed forgets what was known of the sums.
+func (s *SumState) changed() {
+	if s.overflow.Load() != 0 {
+		s.overflow.Store(0)
+	}
 }
 
 // Value is the sum or mean of group i. If any group's sum passes int64, all
-// sums are floats, so that the column has one type. It must not run
-// concurrently with itself.
+// sums are floats, so that the column has one type.
 func (s *SumState) Value(i int) storage.Value {
 	if s.Weight[i] == 0 {
 		return storage.Value{}
@@ -150,16 +157,18 @@ func (s *SumState) Value(i int) storage.Value {
 
 // Overflow tells whether the sum of some group passes int64.
 func (s *SumState) Overflow() bool {
-	if s.overflow == 0 {
-		s.overflow = 1
+	known := s.overflow.Load()
+	if known == 0 {
+		known = 1
 		for i, lo := range s.Lo {
 			if s.Hi[i] != int64(lo)>>63 {
-				s.overflow = 2
+				known = 2
 				break
 			}
 		}
+		s.overflow.Store(known)
 	}
-	return s.overflow == 2
+	return known == 2
 }
 
 func (s *SumState) float(i int) float64 {
