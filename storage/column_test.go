@@ -434,3 +434,25 @@ func TestDamagedColumn(t *testing.T) {
 		}
 	}
 }
+
+// TestConcurrentReaders touches every column for the first time from several
+// goroutines; the race detector watches.
+func TestConcurrentReaders(t *testing.T) {
+	b := mustOpen(t, smallBlock(t, Rich, 1100))
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		go func() {
+			var err error
+			for _, c := range b.Columns() {
+				_, e := readAll(c)
+				err = errors.Join(err, e)
+			}
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
