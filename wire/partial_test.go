@@ -219,6 +219,11 @@ func TestBrokenStreams(t *testing.T) {
 			})
 		}
 	}
+	sliced := rowsTape(t, randomVec(rand.New(rand.NewPCG(1, 4)), storage.TypeInt64, 3*sliceRowsMax, 1, 0))
+	sliced.frames[1], sliced.frames[2] = sliced.frames[2], sliced.frames[1]
+	if _, err := receivePartial(&receiver{from: sliced}, rowsPlan(storage.TypeInt64), 1<<30); err == nil {
+		t.Error("two slices of one column were taken in the wrong order")
+	}
 	f("a record beyond the sections", func(p *tape) {
 		p.frames[1].AppMetadata[sealHead] = 99
 		reseal(p, 1)
