@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,4 +89,46 @@ func TestTmpfsFull(t *testing.T) {
 		}
 		testClose(t, s)
 	})
+}
+
+// TestDiskFull fills the file system of the data directory: receipts stop once
+// the rows of a second are waiting, and go on when there is room.
+func TestDiskFull(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.DataDir = filepath.Join(tinyTmpfs(t), "data")
+	cfg.Log, cfg.lagWait = nil, time.Millisecond
+	var ahead atomic.Int64
+	cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	s := testOpen(t, cfg)
+	testAppend(t, s, Append{Table: "t", Batch: noisyBatch(0, rollRows, 1), Arrival: 1})
+	testSync(t, s)
+	foreign := filepath.Join(filepath.Dir(cfg.DataDir), "foreign")
+	f, err := os.Create(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := make([]byte, 1<<20); err == nil; {
+		_, err = f.Write(page)
+	}
+	f.Close()
+	testAppend(t, s, Append{Table: "t", Batch: noisyBatch(rollRows, rollRows, 1), Arrival: 1})
+	waitFor(t, "the disk is full", func() bool { return s.Status().DiskError != "" })
+	ahead.Store(int64(2 * diskLagMax))
+	var lag *DiskLagError
+	if _, err := s.Append(context.Background(), Append{Table: "t", Batch: noisyBatch(0, 1, 1), Arrival: 1}); !errors.As(err, &lag) || !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("append while the disk is full: %v", err)
+	}
+	if err := os.Remove(foreign); err != nil {
+		t.Fatal(err)
+	}
+	testSync(t, s)
+	testAppend(t, s, Append{Table: "t", Batch: noisyBatch(2*rollRows, 1, 1), Arrival: 1})
+	testClose(t, s)
+	reboot(t, cfg)
+	s = testOpen(t, cfg)
+	waitLoaded(t, s)
+	if n := len(readIDs(t, s, "t")); n != 2*rollRows+1 {
+		t.Fatalf("%d rows came back, not %d", n, 2*rollRows+1)
+	}
+	testClose(t, s)
 }

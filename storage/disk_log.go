@@ -85,7 +85,11 @@ func readDiskLog(src []byte, edit func(body []byte) error) (epoch uint64, torn, 
 		}
 		body := src[at+diskRecord : at+diskRecord+int(n)]
 		if recordWord(seed, body) != word {
-			return epoch, fmt.Errorf("record at byte %d fails its checksum", at), nil
+			err := fmt.Errorf("record at byte %d fails its checksum", at)
+			if left := len(src) - at - diskRecord - int(n); left > 0 {
+				err = fmt.Errorf("%w, and %d bytes behind it are not read", err, left)
+			}
+			return epoch, err, nil
 		}
 		if err := edit(body); err != nil {
 			return epoch, nil, fmt.Errorf("record at byte %d: %w", at, err)

@@ -37,7 +37,7 @@ func (d *disk) load() (*replay, error) {
 		return nil, fmt.Errorf("cannot read the disk log %s: %w", logName(number), err)
 	}
 	if torn != nil {
-		d.store.cfg.Log.Warn("the disk log ends in a torn record, as after a power loss", "log", logName(number), "error", torn)
+		d.store.cfg.Log.Warn("the disk log ends in a record that is not whole, as after a power loss", "log", logName(number), "error", torn)
 	}
 	for _, t := range p.tables {
 		for _, a := range t.blocks {

@@ -288,7 +288,12 @@ func TestStoreLogCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := states[len(states)-1].tail
+	var tails []int64
+	for _, st := range states {
+		tails = append(tails, st.tail)
+	}
+	end := tails[len(tails)-1]
+	whole = whole[:end]
 	for cut := states[0].tail; cut <= end; cut++ {
 		for _, how := range []string{"zero", "short"} {
 			data := bytes.Clone(whole[:cut])
@@ -298,16 +303,9 @@ func TestStoreLogCut(t *testing.T) {
 			if err := os.WriteFile(log, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			// A record whose missing bytes are zero anyway is whole.
-			padded := append(bytes.Clone(data), make([]byte, end)...)[:end]
 			want := states[0].rows
-			for i, st := range states[1:] {
-				start := states[i].tail
-				last := start + logWord + int64(binary.LittleEndian.Uint32(whole[start:]))
-				if last > int64(len(data)) || !bytes.Equal(padded[start:last], whole[start:last]) {
-					break
-				}
-				want = st.rows
+			if i := wholeRecords(whole, data, tails); i >= 0 {
+				want = states[i+1].rows
 			}
 			// Segments are not written by a reader that only opens and closes, but
 			// what is not live is given back: take a copy.
@@ -328,4 +326,17 @@ func TestStoreLogCut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// wholeRecords returns the last of the records between the tails that data holds
+// as a whole, -1 for none. One whose missing bytes are zero anyway is whole.
+func wholeRecords(whole, data []byte, tails []int64) int {
+	padded := append(bytes.Clone(data), make([]byte, len(whole))...)
+	for i, start := range tails[:len(tails)-1] {
+		end := start + logWord + int64(binary.LittleEndian.Uint32(whole[start:]))
+		if end > int64(len(data)) || !bytes.Equal(padded[start:end], whole[start:end]) {
+			return i - 1
+		}
+	}
+	return len(tails) - 2
 }
