@@ -78,7 +78,29 @@ func (b *binder) callOf(f *Function, n *Bound, types []storage.Type) (*Bound, er
 	if n.Func, err = f.Prepare(n.Args); err != nil {
 		return nil, errorAt(CodeBadRequest, n.Pos, "%s: %s", f.Name, err)
 	}
+	if f.Name == "typeof" && b.holdsIntsAndFloats(n.Args[0]) {
+		return typeofNumber(n), nil
+	}
 	return b.fold(n), nil
+}
+
+// holdsIntsAndFloats tells a column of which integers may be stored as floats,
+// where a block has both.
+func (b *binder) holdsIntsAndFloats(x *Bound) bool {
+	if x.Op != OpColumn {
+		return false
+	}
+	types := b.plan.Columns[x.Index].Types
+	return types.Has(storage.TypeInt64) && types.Has(storage.TypeFloat64)
+}
+
+// typeofNumber makes typeof(x) say float64 of integers too, so that it does not
+// depend on which rows share a block.
+func typeofNumber(n *Bound) *Bound {
+	ints := constant(storage.String(storage.TypeInt64.String()), n.Pos)
+	floats := constant(storage.String(storage.TypeFloat64.String()), n.Pos)
+	isInt := &Bound{Op: OpEq, Type: storage.TypeBool, Args: []*Bound{n, ints}, Pos: n.Pos}
+	return &Bound{Op: OpCase, Type: storage.TypeString, Args: []*Bound{isInt, floats, n}, Pos: n.Pos}
 }
 
 func errUnknownFunction(name string, pos Pos) *Error {

@@ -30,7 +30,7 @@ func (b *binder) bindRange() error {
 		}
 		r.From = subClamped(from, c.Last.Ns)
 		r.To = addClamped(b.q.Now, 1)
-		b.plan.Last = true
+		b.plan.Last, b.plan.Closed = true, true
 		return nil
 	}
 	var err error
@@ -133,17 +133,21 @@ func isTimeConst(x *Bound) bool { return x.Op == OpConst && x.Const.Type == stor
 // narrowBy cuts the range to time op t.
 func (b *binder) narrowBy(op Op, t int64) {
 	r := &b.plan.Range
+	from, to, closed := r.From, r.To, b.plan.Closed
 	switch op {
 	case OpGe:
-		r.From = max(r.From, t)
+		from = t
 	case OpGt:
-		r.From = max(r.From, addClamped(t, 1))
+		from = addClamped(t, 1)
 	case OpLt:
-		r.To = min(r.To, t)
+		to, closed = t, false
 	case OpLe:
-		r.To = min(r.To, addClamped(t, 1))
+		to, closed = addClamped(t, 1), true
 	case OpEq:
-		r.From = max(r.From, t)
-		r.To = min(r.To, addClamped(t, 1))
+		from, to, closed = t, addClamped(t, 1), true
+	}
+	r.From = max(r.From, from)
+	if to < r.To {
+		r.To, b.plan.Closed = to, closed
 	}
 }

@@ -11,11 +11,6 @@ func hasAgg(e *Bound) bool {
 	return e.Op == OpAgg || slices.ContainsFunc(e.Args, hasAgg)
 }
 
-// hasColumn tells whether an expression depends on a column.
-func hasColumn(e *Bound) bool {
-	return e.Op == OpColumn || slices.ContainsFunc(e.Args, hasColumn)
-}
-
 // sameBound tells whether two expressions are written alike after binding.
 func sameBound(x, y *Bound) bool {
 	if x == y {

@@ -41,8 +41,11 @@ func (r *groupRow) rateSeconds() float64 {
 	if from == timeMin {
 		from = r.env.From
 	}
-	if to == timeMax {
+	switch {
+	case to == timeMax:
 		to = r.env.To
+	case r.plan.Closed:
+		to--
 	}
 	return secondsBetween(from, to)
 }

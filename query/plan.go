@@ -22,6 +22,9 @@ type Plan struct {
 	Order   []OrderTerm // complete: the tie columns are appended, so the order is total
 	Limit   Limit
 
+	// Closed: the last instant of the range was written (LAST, time <= t, BETWEEN
+	// in WHERE); Range.To is one ns past it, and the length one less than To-From.
+	Closed bool
 	// Last: the range is LAST, which ends now: rows at Range.To and later are
 	// counted in Partial.Later.
 	Last bool

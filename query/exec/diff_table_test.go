@@ -39,19 +39,47 @@ func layOut(t testing.TB, r *rand.Rand, rows []oracle.Row, leaves, blockRowsMax 
 	for len(rows) > 0 {
 		n := min(len(rows), 1+r.IntN(blockRowsMax))
 		leaf := r.IntN(leaves)
-		richness := storage.Rich
-		if r.IntN(2) == 0 {
-			richness = storage.Cheap
-		}
-		d.leaves[leaf] = append(d.leaves[leaf], d.block(t, rows[:n], richness, uint64(len(sizes)+1)))
+		d.leaves[leaf] = append(d.leaves[leaf], d.block(t, rows[:n], randomRichness(r), uint64(len(sizes)+1)))
 		sizes = append(sizes, fmt.Sprintf("%d/%d", leaf, n))
 		rows = rows[n:]
+	}
+	for leaf, units := range d.leaves {
+		if len(units) > 1 && r.IntN(3) == 0 {
+			n := 2 + r.IntN(len(units)-1)
+			d.leaves[leaf] = append([]unit{d.merge(t, units[:n], randomRichness(r), uint64(len(sizes)+1))}, units[n:]...)
+			sizes = append(sizes, fmt.Sprintf("%d merged %d", leaf, n))
+		}
 	}
 	d.layout = strings.Join(sizes, " ")
 	return d
 }
 
-// block encodes rows as a block and notes the types it stores.
+func randomRichness(r *rand.Rand) storage.Richness {
+	if r.IntN(2) == 0 {
+		return storage.Cheap
+	}
+	return storage.Rich
+}
+
+// merge makes one block of several.
+func (d *diffTable) merge(t testing.TB, units []unit, richness storage.Richness, seq uint64) unit {
+	t.Helper()
+	var blocks []*storage.Block
+	for _, u := range units {
+		b, err := u.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, b)
+	}
+	data, meta, err := storage.MergeBlocks(nil, blocks, storage.BlockOptions{Richness: richness})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.open(t, data, meta, seq)
+}
+
+// block encodes rows as a block.
 func (d *diffTable) block(t testing.TB, rows []oracle.Row, richness storage.Richness, seq uint64) unit {
 	t.Helper()
 	b := storage.NewBatch()
@@ -72,6 +100,12 @@ func (d *diffTable) block(t testing.TB, rows []oracle.Row, richness storage.Rich
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d.open(t, data, meta, seq)
+}
+
+// open notes the types that a block stores.
+func (d *diffTable) open(t testing.TB, data []byte, meta storage.Meta, seq uint64) unit {
+	t.Helper()
 	storage.SealBlock(data, storage.BlockID{Epoch: 1, Seq: seq})
 	block, err := storage.OpenBlock(data)
 	if err != nil {

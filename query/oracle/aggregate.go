@@ -255,6 +255,8 @@ func (o *oracle) rate(e *query.Call, samples []sample, c ctx) storage.Value {
 	}
 	if to == math.MaxInt64 {
 		to = o.dataTo + 1
+	} else if o.closed {
+		to--
 	}
 	by := seconds(new(big.Int).Sub(big.NewInt(to), big.NewInt(from)))
 	for _, k := range o.keys {

@@ -27,7 +27,11 @@ func (o *oracle) call(e *query.Call, c ctx) storage.Value {
 	case "typeof":
 		if name, ok := e.Args[0].(*query.Name); ok {
 			if _, ok := o.alias(name.Name, c); !ok {
-				return storage.String(c.row[name.Name].Type.String()) // as it is stored
+				t := c.row[name.Name].Type // as it is stored
+				if t == storage.TypeInt64 && o.hasFloats[name.Name] {
+					t = storage.TypeFloat64
+				}
+				return storage.String(t.String())
 			}
 		}
 		return storage.String(o.eval(e.Args[0], c).Type.String())
@@ -278,6 +282,8 @@ func textCall(name string, args []storage.Value) (storage.Value, bool) {
 		return storage.String(t[0][m[0]:m[1]]), true
 	case "regexp_replace":
 		return regexpReplace(t), true
+	case "json_extract":
+		return jsonExtract(t[0], t[1]), true
 	}
 	return null, false
 }

@@ -33,15 +33,17 @@ type Cell struct {
 
 // oracle answers one query.
 type oracle struct {
-	sel     *query.Select
-	now     int64
-	columns map[string]storage.Type // types over all rows
-	types   map[typeKey]storage.Type
-	items   []item
-	aliases map[string]int
-	keys    []key
+	sel       *query.Select
+	now       int64
+	columns   map[string]storage.Type // types over all rows
+	hasFloats map[string]bool         // columns that hold a float64 somewhere
+	types     map[typeKey]storage.Type
+	items     []item
+	aliases   map[string]int
+	keys      []key
 	// The range that is read, half-open, and the times of the first and last row.
 	from, to         int64
+	closed           bool // the range was written with its last instant
 	dataFrom, dataTo int64
 	grouped          bool
 	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
@@ -68,7 +70,12 @@ type key struct {
 // anything: whether they are refused is not the oracle's business.
 func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	o := &oracle{sel: sel, now: now, columns: columnTypes(rows), types: make(map[typeKey]storage.Type),
-		floats: make(map[*query.Call]bool)}
+		hasFloats: make(map[string]bool), floats: make(map[*query.Call]bool)}
+	for _, row := range rows {
+		for name, v := range row {
+			o.hasFloats[name] = o.hasFloats[name] || v.Type == storage.TypeFloat64
+		}
+	}
 	if err := o.setRange(rows); err != nil {
 		return nil, err
 	}

@@ -266,7 +266,7 @@ func (o *oracle) setRange(rows []Row) error {
 			if r.Last.Months > 0 {
 				t = shiftMonths(t, -r.Last.Months)
 			}
-			o.from, o.to = t.Int-r.Last.Ns, o.now+1
+			o.from, o.to, o.closed = t.Int-r.Last.Ns, o.now+1, true
 		default:
 			if r.From != nil {
 				o.from, err = end(r.From)
@@ -327,16 +327,22 @@ func (o *oracle) narrowBy(x query.Expr, op query.BinaryOp, y query.Expr) {
 	if v.Type != storage.TypeTime {
 		return
 	}
+	end := func(t int64, closed bool) {
+		if t < o.to {
+			o.to, o.closed = t, closed
+		}
+	}
 	switch op {
 	case query.BinaryGe:
 		o.from = max(o.from, v.Int)
 	case query.BinaryGt:
 		o.from = max(o.from, v.Int+1)
 	case query.BinaryLt:
-		o.to = min(o.to, v.Int)
+		end(v.Int, false)
 	case query.BinaryLe:
-		o.to = min(o.to, v.Int+1)
+		end(v.Int+1, true)
 	case query.BinaryEq:
-		o.from, o.to = max(o.from, v.Int), min(o.to, v.Int+1)
+		o.from = max(o.from, v.Int)
+		end(v.Int+1, true)
 	}
 }
