@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -95,8 +96,10 @@ func (m *Members) reach(ctx context.Context) {
 	if contested {
 		targets = append(m.living(), targets...)
 	}
-	if len(m.cfg.Seeds) > 0 {
-		found, err := ResolveSeeds(ctx, m.cfg.HTTP, m.cfg.Seeds)
+	// All members may be started with one list of seeds: this one is skipped.
+	seeds := slices.DeleteFunc(slices.Clone(m.cfg.Seeds), func(addr string) bool { return addr == m.cfg.HTTPAddr })
+	if len(seeds) > 0 {
+		found, err := ResolveSeeds(ctx, m.cfg.HTTP, seeds)
 		if err != nil && ctx.Err() == nil {
 			m.cfg.Log.Debug("no seed answered", "error", err)
 		}

@@ -131,6 +131,7 @@ func stateOf(name string, s State) func(map[string]Member) bool {
 // Five members whose seeds come up after them find each other; a killed one is
 // seen down and comes back under its name at another address.
 func TestFiveMembersConverge(t *testing.T) {
+	t.Parallel()
 	names := []string{"m0", "m1", "m2", "m3", "m4"}
 	webs := make([]*node, len(names))
 	for i := range webs {
@@ -180,6 +181,7 @@ func TestFiveMembersConverge(t *testing.T) {
 
 // A restart so quick that nobody saw the death, at the same and at another port.
 func TestQuickRestart(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t).join(t, "a", nil)
 	b := newWeb(t)
 	b.join(t, "b", nil, a.addr())
@@ -204,6 +206,7 @@ func TestQuickRestart(t *testing.T) {
 
 // Members without seeds are found again by those who know them.
 func TestRestartWithoutSeeds(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t)
 	a.join(t, "a", nil)
 	addr := a.Addr()
@@ -217,6 +220,7 @@ func TestRestartWithoutSeeds(t *testing.T) {
 }
 
 func TestStatesTravel(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t).join(t, "a", nil)
 	b := newWeb(t)
 	b.join(t, "b", func(c *Config) { c.State = 0 }, a.addr())
@@ -255,6 +259,7 @@ func TestStatesTravel(t *testing.T) {
 
 // SetFree in a loop does not become a message each time.
 func TestFreeDoesNotFlood(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t).join(t, "a", nil)
 	b := newWeb(t).join(t, "b", nil, a.addr())
 	a.waitFor(t, "both up", allUp("a", "b"))
@@ -262,6 +267,8 @@ func TestFreeDoesNotFlood(t *testing.T) {
 	defer cancel()
 	seen := make(map[uint64]bool)
 	events := a.Watch(ctx)
+	tick := time.NewTicker(100 * time.Microsecond)
+	defer tick.Stop()
 	for free := uint64(1); ; free = free%1000 + 1 {
 		select {
 		case _, ok := <-events:
@@ -272,7 +279,7 @@ func TestFreeDoesNotFlood(t *testing.T) {
 				return
 			}
 			seen[a.byName()["b"].Free] = true
-		default:
+		case <-tick.C:
 			b.SetFree(free << 20)
 		}
 	}
@@ -307,6 +314,7 @@ func TestTwoOfOneName(t *testing.T) {
 // A newcomer learns of a member that died before it came; forgetting it holds
 // on all, although others still tell of it.
 func TestTheDeadAreToldAndForgotten(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t).join(t, "a", nil)
 	b := newWeb(t).join(t, "b", nil, a.addr())
 	c := newWeb(t).join(t, "c", nil, a.addr())
@@ -347,6 +355,7 @@ func TestKnown(t *testing.T) {
 }
 
 func TestSecretKey(t *testing.T) {
+	t.Parallel()
 	key := func(k string) func(*Config) { return func(c *Config) { c.SecretKey = []byte(k) } }
 	a := newWeb(t).join(t, "a", key("a key of 20 bytes..."))
 	b := newWeb(t).join(t, "b", key("a key of 20 bytes..."), a.addr())
@@ -383,6 +392,7 @@ func TestBadConfig(t *testing.T) {
 
 // Garbage on the gossip port, well-formed and not, harms nobody.
 func TestGarbage(t *testing.T) {
+	t.Parallel()
 	a := newWeb(t).join(t, "a", nil)
 	b := newWeb(t).join(t, "b", nil, a.addr())
 	a.waitFor(t, "both up", allUp("a", "b"))

@@ -51,8 +51,7 @@ func statusOf(err error) (metadata.MD, error) {
 	return metadata.Pairs(errorTrailer, string(text)), status.Error(codes.Unknown, body.Code)
 }
 
-// errorFrom is the reverse, at the client. closed: all that the server needs to
-// act had been sent, so it may have acted.
+// errorFrom is the reverse, at the client.
 func errorFrom(ctx context.Context, err error, trailer metadata.MD) error {
 	var damaged *errDamaged
 	if errors.As(err, &damaged) {

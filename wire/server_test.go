@@ -2,9 +2,12 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync"
@@ -190,6 +193,27 @@ func TestKey(t *testing.T) {
 	f("secret", "secret", "")
 	f("secret", "Secret", CodeBad)
 	f("secret", "", CodeBad)
+}
+
+func TestTLS(t *testing.T) {
+	web := httptest.NewTLSServer(nil) // for its certificate
+	defer web.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	encrypted := func(s *ServerConfig, c *ClientConfig) {
+		s.TLS = &tls.Config{Certificates: web.TLS.Certificates}
+		c.TLS = &tls.Config{RootCAs: roots}
+	}
+	c := serve(t, &fakeLeaf{}, encrypted)
+	if s, err := c.Status(testContext(t)); err != nil || s.Name != "leaf-1" {
+		t.Errorf("status: %+v %v", s, err)
+	}
+	for _, config := range []*tls.Config{nil, {RootCAs: x509.NewCertPool()}} {
+		c := serve(t, &fakeLeaf{}, encrypted, func(_ *ServerConfig, c *ClientConfig) { c.TLS = config })
+		if _, err := c.Status(testContext(t)); codeOf(err) != CodeUnreachable {
+			t.Errorf("a stranger got %v", err)
+		}
+	}
 }
 
 // Updates go out and are confirmed; a large one goes in pieces; the end of the
