@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -95,8 +94,23 @@ func (a *Aggregator) explainStatement(ctx context.Context, ask Ask) (*Answer, er
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			addRow(res, storage.String(leaf), storage.String(name), storage.String(strings.Trim(string(facts[name]), `"`)))
+			for _, fact := range factTexts(facts[name]) {
+				addRow(res, storage.String(leaf), storage.String(name), storage.String(fact))
+			}
 		}
 	}
 	return a.statementAnswer(res, LeavesAsked{Total: len(out.Leaves) + len(out.Missing), Answered: len(out.Leaves), Missing: out.Missing}), nil
+}
+
+// factTexts is a fact as text, one for each element of a list.
+func factTexts(raw json.RawMessage) []string {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		return list
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return []string{text}
+	}
+	return []string{string(raw)}
 }
