@@ -90,7 +90,10 @@ func log2Q40(x uint64) uint64 {
 
 // PickTwo chooses among places by their free memory: of two at random, the one
 // with more (Mitzenmacher 2001: almost as even as asking all, without herding
-// to the one that last said it was empty). It returns an index, -1 for none.
+// to the one that last said it was empty). Two that differ by less than is told
+// (see SetFree) count as equal and chance decides: else, of two places, one
+// would take everything until its loss is told. It returns an index, -1 for
+// none.
 func PickTwo(rnd *rand.Rand, free []uint64) int {
 	n := len(free)
 	if n < 2 {
@@ -101,7 +104,7 @@ func PickTwo(rnd *rand.Rand, free []uint64) int {
 	if j >= i {
 		j++
 	}
-	if free[j] > free[i] {
+	if free[j] > free[i] && freeMoved(free[i], free[j]) {
 		return j
 	}
 	return i

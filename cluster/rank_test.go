@@ -147,13 +147,15 @@ func TestPickTwo(t *testing.T) {
 			t.Errorf("place %d chosen %d times, want about %d", i, count[i], want)
 		}
 	}
-	even := make([]int, 3)
-	for range 9_000 {
-		even[PickTwo(rnd, []uint64{5, 5, 5})]++
-	}
-	for i, n := range even {
-		if n < 2_700 || n > 3_300 {
-			t.Errorf("place %d of equals chosen %d times of 9000", i, n)
+	for _, free := range [][]uint64{{5, 5, 5}, {1_000, 1_001, 1_040}} {
+		even := make([]int, 3)
+		for range 9_000 {
+			even[PickTwo(rnd, free)]++
+		}
+		for i, n := range even {
+			if n < 2_700 || n > 3_300 {
+				t.Errorf("place %d of %v chosen %d times of 9000", i, free, n)
+			}
 		}
 	}
 }
