@@ -151,7 +151,7 @@ func (s *Store) dropLocked(blocks []*Ref) error {
 			e.marks = append(e.marks, editMark{r.table.incarnation, r.table.added, r.table.horizon})
 			r.table.mu.Unlock()
 		}
-		e.marks[i].horizon = max(e.marks[i].horizon, r.age())
+		e.marks[i].horizon = max(e.marks[i].horizon, r.horizon())
 	}
 	return s.commitLocked(e, true)
 }

@@ -248,3 +248,30 @@ func TestRetention(t *testing.T) {
 		s = testOpen(t, cfg)
 	}
 }
+
+// TestHorizon shows that the horizon lies behind every row that went, unless its
+// clock was far off.
+func TestHorizon(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	arrival := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	hour := int64(time.Hour)
+	testAppend(t, s, Append{Table: "near", Batch: testBatch(0, 10, arrival+hour), Arrival: arrival})
+	testAppend(t, s, Append{Table: "future", Batch: testBatch(0, 10, arrival+10_000*hour), Arrival: arrival})
+	testAppend(t, s, Append{Table: "past", Batch: testBatch(0, 10, arrival-10_000*hour), Arrival: arrival})
+	near, _ := s.Table("near")
+	want := map[string]int64{"near": near.Newest(), "future": arrival, "past": arrival - 10_000*hour + 9*int64(time.Millisecond)}
+	for range want {
+		if ok, err := s.evict(1 << 30); !ok || err != nil {
+			if s.Status().Rows == 0 {
+				break
+			}
+			t.Fatalf("%v, %v", ok, err)
+		}
+	}
+	for name, at := range want {
+		tab, _ := s.Table(name)
+		if tab.Rows() != 0 || tab.Horizon() != at {
+			t.Errorf("table %s: %d rows, horizon %v, not %v", name, tab.Rows(), time.Unix(0, tab.Horizon()).UTC(), time.Unix(0, at).UTC())
+		}
+	}
+}

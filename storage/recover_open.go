@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -94,10 +95,14 @@ func (s *Store) bear(bootHash uint64) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a leaf id: %w", err)
 	}
+	shard := s.cfg.Shard
+	if shard == 0 {
+		shard = ShardID(binary.LittleEndian.Uint64(leaf[:]))
+	}
 	now := s.cfg.Now()
 	s.super = superblock{
 		magic: superMagicMemory, layout: superLayout, oldest: superLayout, leaf: leaf, epoch: nextEpoch(0, now),
-		bootHash: bootHash, shard: s.cfg.Shard, born: now.UnixNano(), log: 1, name: s.cfg.LeafName,
+		bootHash: bootHash, shard: shard, born: now.UnixNano(), log: 1, name: s.cfg.LeafName,
 	}
 	if err := clearMemory(s.cfg.MemoryDir); err != nil {
 		return err

@@ -27,7 +27,7 @@ type Config struct {
 	Budget   int64 // bytes of tmpfs to use; 0: what the file system gives
 	WhenFull WhenFull
 
-	Shard ShardID // written into every block; fixed when the leaf is born
+	Shard ShardID // written into every block, fixed when the leaf is born; 0: its own
 
 	Now      func() time.Time       // nil: time.Now
 	BootID   func() (string, error) // nil: DefaultBootID

@@ -114,6 +114,16 @@ func (r *Ref) placedLocked(e *extent) {
 // and its arrival; of a block, that of its newest row.
 func (r *Ref) age() int64 { return min(r.Meta.MaxTime, r.Meta.Arrival) }
 
+// horizon is the time up to which a table is incomplete once the block is gone:
+// that of its newest row. Rows that claim to be from far in the future say
+// nothing about the others, so of those it is their arrival.
+func (r *Ref) horizon() int64 {
+	if r.kind.class() == classFuture {
+		return r.Meta.Arrival
+	}
+	return r.Meta.MaxTime
+}
+
 // A View is the blocks of a table at one edit. It never changes.
 type View struct {
 	Seq    uint64 // the last edit it shows
