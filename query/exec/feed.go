@@ -33,7 +33,6 @@ type inputPlan struct {
 	plain   bool
 	filter  int
 	values  bool // some aggregate wants the values, not only whether they are null
-	hashed  bool // some aggregate takes their hashes
 	timed   bool // some aggregate takes the times of the rows
 }
 
@@ -71,15 +70,11 @@ func weighs(kind query.AggKind) bool {
 }
 
 func (in *inputPlan) wants(kind query.AggKind) {
-	switch kind {
-	case query.AggCount, query.AggHits:
+	if kind == query.AggCount || kind == query.AggHits {
 		return
-	case query.AggUniq:
-		in.hashed = true
-	case query.AggFirst, query.AggLast:
-		in.timed = true
 	}
 	in.values = true
+	in.timed = in.timed || kind == query.AggFirst || kind == query.AggLast
 }
 
 func (f *feedPlan) inputOf(arg *query.Bound, filter int) int {

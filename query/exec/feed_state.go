@@ -12,20 +12,34 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 	switch s := state.(type) {
 	case *query.CountState:
 		feedCount(s, a, b, vec)
+	case *query.FirstLastState:
+		feedFirstLast(s, vec.rowValues())
 	case *query.SumState:
 		feedSum(s, vec)
 	case *query.VarState:
 		feedVar(s, vec)
 	case *query.PercentileState:
 		feedPercentile(s, vec)
+	default:
+		// The others only ask which values occur in a group.
+		if p := vec.asPairs(); p != nil {
+			feedOccurring(state, p.groups, &p.vec)
+		} else {
+			feedOccurring(state, vec.set.rowGroups(), vec.rowValues())
+		}
+	}
+}
+
+// feedOccurring feeds an aggregate for which it does not matter how often a value
+// occurs.
+func feedOccurring(state query.State, groups []uint32, vec *vector) {
+	switch s := state.(type) {
 	case *query.MinMaxState:
-		feedMinMax(s, vec)
-	case *query.FirstLastState:
-		feedFirstLast(s, vec)
+		feedMinMax(s, groups, vec)
 	case *query.UniqState:
-		s.AddHashes(vec.set.rowGroups(), vec.allHashes())
+		s.AddHashes(groups, vec.allHashes())
 	case *query.UniqExactState:
-		feedUniqExact(s, vec)
+		feedUniqExact(s, groups, vec)
 	default:
 		panic(fmt.Sprintf("BUG: no feed for %T", state))
 	}
@@ -128,11 +142,41 @@ func (vec *vector) byRuns() (*groupRuns, *heavyRows) {
 }
 
 func feedSum(s *query.SumState, vec *vector) {
-	if vec.isInts() {
-		feedSumInts(s, vec)
-	} else {
+	switch {
+	case vec.fedByPairs(func(groups []uint32, vec *vector, weights []uint64) {
+		if vec.isInts() {
+			s.AddInts(groups, vec.ints, weights)
+		} else {
+			s.AddFloats(groups, vec.floats, weights)
+		}
+	}):
+	case vec.isInts():
+		feedSumInts(s, vec.rowValues())
+	default:
 		feedSumFloats(s, vec.asFloats())
 	}
+}
+
+// fedByPairs feeds numbers of a dictionary by pairs of group and value, weighed
+// with their rows, and then the rows that weigh more; false if there are no pairs.
+func (vec *vector) fedByPairs(add func(groups []uint32, vec *vector, weights []uint64)) bool {
+	h := vec.set.heavyOf()
+	if h != nil && h.whole || !vec.isInts() && vec.typ != storage.TypeFloat64 {
+		return false
+	}
+	p := vec.asPairs()
+	if p == nil {
+		return false
+	}
+	add(p.groups, &p.vec, p.rows)
+	if h != nil && len(h.at) > 0 {
+		v := vec.set.sel.view
+		codes := gather(v.u16.take(len(h.at)), at(vec.set, v.u16.take, vec.codes), h.at)
+		heavy := v.newVector(vec.set, vec.typ, len(codes))
+		expandTable(&heavy, vec.table, codes)
+		add(h.groups, &heavy, h.weights)
+	}
+	return true
 }
 
 func feedSumInts(s *query.SumState, vec *vector) {
@@ -192,7 +236,17 @@ func (vec *vector) floatRuns(r *groupRuns) []float64 {
 
 func feedVar(s *query.VarState, vec *vector) {
 	v := vec.set.sel.view
+	if vec.fedByPairs(func(groups []uint32, vec *vector, weights []uint64) {
+		if vec.isInts() {
+			s.AddInts(groups, vec.ints, weights)
+		} else {
+			s.AddFloats(groups, vec.floats, weights)
+		}
+	}) {
+		return
+	}
 	if vec.isInts() {
+		vec.rowValues()
 		feedWeighed(vec.set, func(groups []uint32, at []uint16, weights []uint64) {
 			s.AddInts(groups, pick(v.i64.take, vec.ints, at), weights)
 		})
@@ -205,6 +259,11 @@ func feedVar(s *query.VarState, vec *vector) {
 }
 
 func feedPercentile(s *query.PercentileState, vec *vector) {
+	if vec.fedByPairs(func(groups []uint32, vec *vector, weights []uint64) {
+		s.Add(groups, vec.asFloats().floats, weights)
+	}) {
+		return
+	}
 	nums := vec.asFloats()
 	v := vec.set.sel.view
 	add := func(groups []uint32, at []uint16, weights []uint64) {
@@ -231,6 +290,7 @@ func (vec *vector) isInts() bool {
 // are left out, and so is what has no number at all.
 func (vec *vector) asFloats() *vector {
 	v := vec.set.sel.view
+	vec.rowValues()
 	if vec.typ == storage.TypeFloat64 {
 		return vec
 	}
@@ -258,8 +318,7 @@ func (vec *vector) asFloats() *vector {
 	return nums
 }
 
-func feedMinMax(s *query.MinMaxState, vec *vector) {
-	groups := vec.set.rowGroups()
+func feedMinMax(s *query.MinMaxState, groups []uint32, vec *vector) {
 	switch vec.typ {
 	case storage.TypeFloat64:
 		s.AddFloats(groups, vec.floats)
@@ -290,8 +349,7 @@ func feedFirstLast(s *query.FirstLastState, vec *vector) {
 	}
 }
 
-func feedUniqExact(s *query.UniqExactState, vec *vector) {
-	groups := vec.set.rowGroups()
+func feedUniqExact(s *query.UniqExactState, groups []uint32, vec *vector) {
 	switch vec.typ {
 	case storage.TypeFloat64:
 		s.AddFloats(groups, vec.floats)
@@ -311,7 +369,7 @@ func (vec *vector) allHashes() []uint64 {
 	if vec.hashes != nil {
 		return vec.hashes
 	}
-	vec.hashes = vec.set.sel.view.u64.take(vec.set.n)
+	vec.hashes = vec.set.sel.view.u64.take(vec.len())
 	for i := range vec.hashes {
 		switch vec.typ {
 		case storage.TypeFloat64:
@@ -325,4 +383,9 @@ func (vec *vector) allHashes() []uint64 {
 		}
 	}
 	return vec.hashes
+}
+
+// len is the number of values.
+func (vec *vector) len() int {
+	return max(len(vec.ints), len(vec.floats), len(vec.texts), len(vec.lists))
 }

@@ -31,6 +31,7 @@ type leaf struct {
 	columns []int // plan columns it reads
 	null    bool  // it passes where all its columns are null
 	spans   spanCache
+	members *members // IN of many constants; nil: none
 }
 
 // compileFilter returns the filter for rows where b is want; nil for no condition.
@@ -59,6 +60,7 @@ func compileFilter(b *query.Bound, want bool) *filter {
 	l := &leaf{expr: b, want: want, columns: columnsOf(nil, b)}
 	l.null = l.passes(&valueRow{})
 	l.compileSpans()
+	l.members = compileMembers(b)
 	return &filter{op: filterLeaf, leaf: l}
 }
 

@@ -263,8 +263,7 @@ func (l *leaf) restrictValues(v *blockView, c *storedColumn, sel bitmap) error {
 		if i%pollRows == 0 && v.expired() {
 			return errExpired
 		}
-		row.value = v.value(c, int(r))
-		if !l.passes(row) {
+		if !l.passesValue(row, v.value(c, int(r))) {
 			sel[r>>6] &^= 1 << (r & 63)
 		}
 	}
@@ -324,11 +323,9 @@ func (l *leaf) table(v *blockView, c *storedColumn) (codeTable, error) {
 		case s.ok:
 			pass = s.has(c.EntryInts()[code])
 		case text:
-			row.value = storage.String(volatileString(c.EntryText(code)))
-			pass = l.passes(row)
+			pass = l.passesValue(row, storage.String(volatileString(c.EntryText(code))))
 		default:
-			row.value = v.entry(c, code)
-			pass = l.passes(row)
+			pass = l.passesValue(row, v.entry(c, code))
 		}
 		if pass {
 			t.passes[code] = 1

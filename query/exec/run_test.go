@@ -26,6 +26,8 @@ var (
 		"error = 'error 3'", "NOT error = 'error 3'", "error LIKE '%4' OR status = 503", "code > 500000000", "code IS NULL", "NOT code > 500000000",
 		"coalesce(code, 5) = 5", "service = host", "status > ms", "nosuch = 1", "nosuch IS NULL", "true", "false", "null", "1 = 1",
 		"status IN (404, 500)", "status NOT IN (404, 500)", "size IN (1, 2, 3)", "ms NOT IN (1, null)", "status % 2 = 0", "flag IS NULL",
+		longIn("host", "host-%03d", false), "NOT " + longIn("host", "host-%03d", true), longIn("user", "user-%06d", false),
+		"NOT " + longIn("user", "user-%06d", false), longIn("mixed", "%d", true), longIn("status", "2%02d", false), "NOT " + longIn("code", "%d", true),
 	}
 	testKeys = []string{
 		"service", "status", "host", "user", "ms", "ratio", "flag", "tags", "mixed", "number", "error", "code", "seen", "nosuch",
@@ -47,6 +49,22 @@ var (
 		"", "", "SINCE '2026-11-22T10:07:00Z'", "SINCE '2026-11-22T10:03:00Z' UNTIL '2026-11-22T10:21:00.25Z'", "LAST 5m", "UNTIL '2020-01-01T00:00:00Z'",
 	}
 )
+
+// longIn is an IN list that is long enough to be hashed.
+func longIn(column, format string, null bool) string {
+	var items []string
+	for i := range 40 {
+		item := fmt.Sprintf(format, i*3)
+		if strings.ContainsAny(item, "-") || column == "mixed" {
+			item = "'" + item + "'"
+		}
+		items = append(items, item)
+	}
+	if null {
+		items = append(items, "null")
+	}
+	return column + " IN (" + strings.Join(items, ", ") + ")"
+}
 
 // randomCondition makes a condition of depth at most 2.
 func randomCondition(r *rand.Rand) string {

@@ -21,6 +21,15 @@ type vector struct {
 
 	sortedInts   []int64 // in the order of the runs of set
 	sortedFloats []float64
+
+	// From a dictionary: the codes of all rows of the block, and the value of each
+	// code. The values of the rows are written out only if somebody wants them.
+	table    *vector
+	codes    []uint16
+	entries  int
+	expanded bool
+	paired   bool // pairs is known
+	pairs    *pairs
 }
 
 // vectors computes an input over the rows of a set: one vector for each stored
@@ -290,14 +299,21 @@ func (v *blockView) vectorOfCodes(in *inputPlan, set *rowSet, c *storedColumn, n
 	if err != nil {
 		return nil, err
 	}
-	vec := v.newVector(set, in.arg.Type, set.n)
-	expandTable(&vec, &table, at(set, v.u16.take, all))
-	if in.hashed {
-		hashes := table.hashTable(v, t.passes[:codes])
-		vec.hashes = mapTable(v.u64.take(set.n), hashes, at(set, v.u16.take, all))
-	}
-	vecs := []vector{vec}
+	vecs := []vector{{set: set, typ: in.arg.Type, table: &table, codes: all, entries: codes}}
 	return vecs, v.complete(in, vecs)
+}
+
+// rowValues makes sure that the values of the rows are there.
+func (vec *vector) rowValues() *vector {
+	if vec.table == nil || vec.expanded {
+		return vec
+	}
+	vec.expanded = true
+	v := vec.set.sel.view
+	full := v.newVector(vec.set, vec.typ, vec.set.n)
+	vec.ints, vec.floats, vec.texts, vec.lists = full.ints, full.floats, full.texts, full.lists
+	expandTable(vec, vec.table, at(vec.set, v.u16.take, vec.codes))
+	return vec
 }
 
 // expandTable writes the value of each code.
@@ -320,15 +336,4 @@ func mapTable[T any](dst, table []T, codes []uint16) []T {
 		dst[i] = table[c]
 	}
 	return dst
-}
-
-// hashTable returns the hashes of the values of a table by code.
-func (vec *vector) hashTable(v *blockView, there []uint8) []uint64 {
-	hashes := v.u64.takeClear(len(there))
-	for code, ok := range there {
-		if ok != 0 {
-			hashes[code] = query.HashValue(vec.value(code))
-		}
-	}
-	return hashes
 }
