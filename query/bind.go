@@ -34,6 +34,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		plan:    &Plan{Table: sel.Table, Raw: sel.Raw},
 		columns: make(map[string]int),
 		warned:  make(map[string]bool),
+		over:    make(map[*Bound]*Bound),
 	}
 	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
 		b.finishOutputs, b.finishOrder}
@@ -60,13 +61,15 @@ type binder struct {
 	having  *Bound
 	order   []boundOrder
 	limitBy []boundOrder
-	other   Pos // of WITH OTHER
+	over    map[*Bound]*Bound // what overGroups has made
+	other   Pos               // of WITH OTHER
 }
 
 // boundItem is one thing selected, a * already spread out.
 type boundItem struct {
 	name  string
 	expr  *Bound
+	agg   bool // expr depends on an aggregate
 	alias bool // name was written as an alias
 	pos   Pos
 }
@@ -112,7 +115,7 @@ func checkZone(zone string, pos Pos) error {
 
 // warn notes a warning once.
 func (b *binder) warn(text string) {
-	if !b.warned[text] {
+	if !b.warned[text] && len(b.plan.Warnings) < planWarningsMax {
 		b.warned[text] = true
 		b.plan.Warnings = append(b.plan.Warnings, text)
 	}
@@ -154,6 +157,9 @@ func (b *binder) column(name string, pos Pos) *Bound {
 }
 
 func (b *binder) warnUnknown(name string) {
+	if len(b.plan.Warnings) >= planWarningsMax {
+		return
+	}
 	text := "no row has `" + name + "`"
 	candidates := slices.AppendSeq(slices.Clone(b.schemaNames()), maps.Keys(b.aliases))
 	slices.Sort(candidates)
@@ -191,7 +197,7 @@ func (b *binder) bindItems() error {
 		if err != nil {
 			return err
 		}
-		bound := boundItem{name: item.Text, expr: e, pos: item.Pos}
+		bound := boundItem{name: item.Text, expr: e, agg: hasAgg(e), pos: item.Pos}
 		if item.Alias != "" {
 			bound.name, bound.alias = item.Alias, true
 			if _, ok := b.aliases[item.Alias]; !ok {
@@ -200,7 +206,14 @@ func (b *binder) bindItems() error {
 		}
 		b.items = append(b.items, bound)
 	}
+	if len(b.items) > outputsMax {
+		return errTooMany(b.sel.Pos, "columns are selected", len(b.items), outputsMax)
+	}
 	return nil
+}
+
+func errTooMany(pos Pos, what string, n, most int) *Error {
+	return errorAt(CodeBadRequest, pos, "%d %s, at most %d are possible", n, what, most)
 }
 
 // spreadStar puts all columns for *: time, then the others by name.
@@ -228,11 +241,17 @@ func (b *binder) position(e Expr, clause string) (item int, ok bool, err error) 
 
 // bindKeys binds GROUP BY.
 func (b *binder) bindKeys() error {
+	if n := len(b.sel.GroupBy); n > keysMax {
+		return errTooMany(b.sel.Pos, "keys are grouped by", n, keysMax)
+	}
 	if b.sel.GroupAll {
 		for _, item := range b.items {
-			if !hasAgg(item.expr) {
+			if !item.agg {
 				b.addKey(item.expr, item.name)
 			}
+		}
+		if n := len(b.plan.Keys); n > keysMax {
+			return errTooMany(b.sel.Pos, "keys are grouped by", n, keysMax)
 		}
 		b.plan.Grouped = true
 		return nil
@@ -284,6 +303,9 @@ func (b *binder) bindHaving() error {
 
 // bindOrder binds ORDER BY: aliases, positions, then columns.
 func (b *binder) bindOrder() error {
+	if n := len(b.sel.OrderBy); n > orderTermsMax {
+		return errTooMany(b.sel.Pos, "terms stand in ORDER BY", n, orderTermsMax)
+	}
 	for _, o := range b.sel.OrderBy {
 		term, err := b.outputRef(o.Expr, "ORDER BY")
 		if err != nil {
@@ -339,6 +361,9 @@ func (b *binder) bindLimit() error {
 			return errorAt(CodeBadRequest, c.Pos, "LIMIT 0 BY leaves no rows").withHint("write LIMIT 0 for none")
 		}
 		l.ByN = c.N
+		if n := len(c.Exprs); n > keysMax {
+			return errTooMany(c.Pos, "keys stand in LIMIT BY", n, keysMax)
+		}
 		for _, g := range c.Exprs {
 			term, err := b.outputRef(g.Expr, "LIMIT BY")
 			if err != nil {

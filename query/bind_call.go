@@ -17,7 +17,7 @@ func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 	if spec, ok := aggregateByName(e.Name); ok {
 		return b.aggregate(e, spec, sc)
 	}
-	if _, ok := LookupFunction(e.Name); !ok && !slices.Contains(callNames(), e.Name) {
+	if _, ok := LookupFunction(e.Name); !ok && !slices.Contains(boundNames(), e.Name) {
 		return nil, errUnknownFunction(e.Name, e.Pos)
 	}
 	switch {
@@ -125,10 +125,12 @@ func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
 	return errorAt(CodeBadRequest, pos, "%s takes %s%s, found %d", name, want, noun, got)
 }
 
+// boundNames are the functions that the binder itself knows.
+func boundNames() []string { return []string{"now", "time", "time_bucket", "date_trunc"} }
+
 // callNames are all names that a call may have.
 func callNames() []string {
-	names := append(FunctionNames(), "now", "time", "time_bucket", "date_trunc", "extract")
-	names = append(names, aggregateNames()...)
+	names := slices.Concat(FunctionNames(), boundNames(), aggregateNames())
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -246,6 +248,9 @@ func (b *binder) aggregate(e *Call, spec aggregateSpec, sc scope) (*Bound, error
 		return nil, err
 	}
 	n := &Bound{Op: OpAgg, Type: agg.Type, Index: b.addAgg(agg), Pos: e.Pos}
+	if len(b.plan.Aggs) > aggsMax {
+		return nil, errTooMany(e.Pos, "aggregates", len(b.plan.Aggs), aggsMax)
+	}
 	if spec.rate {
 		n = &Bound{Op: OpRate, Type: storage.TypeFloat64, Args: []*Bound{n}, Pos: e.Pos}
 	}

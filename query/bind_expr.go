@@ -111,6 +111,10 @@ func (b *binder) fold(n *Bound) *Bound {
 	}
 	var row foldRow
 	v := Coerce(n.Eval(&row), n.Type)
+	if len(v.Str) > textBytesMax {
+		v = storage.Value{}
+		row.Warn(WarnArgument)
+	}
 	for _, text := range row.warnings.Texts() {
 		b.warn(text)
 	}
@@ -130,11 +134,10 @@ func (b *binder) name(e *Name, sc scope) (*Bound, error) {
 			b.warn("`" + e.Name + "` in " + sc.place + " is taken for a column, not for the alias")
 		}
 	case sc.aliases == aliasesFirst && !sc.inAgg, !b.isColumn(e.Name):
-		bound := b.items[item].expr
-		if sc.inAgg && hasAgg(bound) {
+		if sc.inAgg && b.items[item].agg {
 			return nil, errNestedAggregate(e.Pos)
 		}
-		return bound, nil
+		return b.items[item].expr, nil
 	}
 	return b.column(e.Name, e.Pos), nil
 }

@@ -111,20 +111,20 @@ func (b *binder) makeNamesUnique() {
 	for _, out := range b.plan.Outputs {
 		taken[out.Name] = true
 	}
-	seen := make(map[string]bool)
+	next := make(map[string]int) // number to try next, of names seen
 	for i := range b.plan.Outputs {
 		out := &b.plan.Outputs[i]
-		if !seen[out.Name] {
-			seen[out.Name] = true
+		written := out.Name
+		if next[written] == 0 {
+			next[written] = 2
 			continue
 		}
-		for n := 2; ; n++ {
-			if name := out.Name + "_" + strconv.Itoa(n); !taken[name] {
-				out.Name = name
-				taken[name], seen[name] = true, true
-				break
-			}
+		for taken[out.Name] {
+			out.Name = written + "_" + strconv.Itoa(next[written])
+			next[written]++
 		}
+		taken[out.Name] = true
+		next[out.Name] = 2
 	}
 }
 
@@ -142,17 +142,23 @@ func (b *binder) outputOverGroups(e *Bound) (*Bound, error) {
 }
 
 // overGroups rewrites an expression over columns and aggregates into one over
-// keys and aggregates. Plans of rows keep theirs.
+// keys and aggregates. Plans of rows keep theirs. What aliases share stays
+// shared, so a plan is no larger than its text.
 func (b *binder) overGroups(e *Bound) (*Bound, error) {
-	if !b.plan.Grouped {
+	if !b.plan.Grouped || e.Op == OpKey || e.Op == OpAgg || e.Op == OpConst {
 		return e, nil
 	}
-	switch e.Op {
-	case OpKey, OpAgg:
-		return e, nil
-	case OpConst:
-		return e, nil
+	if made, ok := b.over[e]; ok {
+		return made, nil
 	}
+	made, err := b.makeOverGroups(e)
+	if err == nil {
+		b.over[e] = made
+	}
+	return made, err
+}
+
+func (b *binder) makeOverGroups(e *Bound) (*Bound, error) {
 	for i, k := range b.plan.Keys {
 		if sameBound(k.Expr, e) {
 			return &Bound{Op: OpKey, Type: k.Type, Index: i, Pos: e.Pos}, nil

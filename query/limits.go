@@ -16,6 +16,17 @@ const (
 	// monthsMax bounds a duration in months to what nanoseconds in int64 reach.
 	monthsMax = 292 * 12
 
+	// outputsMax bounds what is selected, and keysMax, orderTermsMax and aggsMax
+	// the other lists: finding equal expressions compares them pairwise.
+	outputsMax    = 20_000
+	keysMax       = 100
+	orderTermsMax = 1_000
+	aggsMax       = 5_000
+
+	// planWarningsMax bounds the warnings of one plan; for as many unknown names
+	// a near one is sought.
+	planWarningsMax = 50
+
 	// tableNameBytesMax is the longest name of a table.
 	tableNameBytesMax = 128
 
