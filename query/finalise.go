@@ -10,8 +10,7 @@ import (
 
 // Finalise makes the answer of a merged partial: output expressions, HAVING,
 // order, limits. Only what is shown, or needed to sort, is computed. The partial
-// stays as it is, but must not be finalised twice at the same time. A partial
-// that does not fit the plan is an error.
+// stays as it is. A partial that does not fit the plan is an error.
 func Finalise(plan *Plan, p *Partial, env FinalEnv) (*Result, error) {
 	if err := checkPartial(plan, p); err != nil {
 		return nil, err
@@ -117,6 +116,11 @@ func approximateColumns(plan *Plan, p *Partial) []string {
 	}
 	for _, i := range p.Approx {
 		if i >= 0 && i < len(approx) {
+			approx[i] = true
+		}
+	}
+	for i, s := range p.States {
+		if exact, ok := s.(*UniqExactState); ok && exact.Approx() {
 			approx[i] = true
 		}
 	}

@@ -244,6 +244,27 @@ func TestResultReport(t *testing.T) {
 	}
 }
 
+// An exact count that became an approximation is named, merged or not.
+func TestApproximationNotAskedFor(t *testing.T) {
+	plan := shopPlan(t, "SELECT count(), count(distinct service) AS services FROM t")
+	p := runPlan(plan, rowsFor(plan, shopRows))
+	for _, s := range p.States {
+		if s, ok := s.(*UniqExactState); ok {
+			s.approximate()
+		}
+	}
+	merged, err := Merge(plan, []*Partial{p})
+	if err != nil || len(merged.Approx) != 1 {
+		t.Errorf("approximations %v, %v", merged.Approx, err)
+	}
+	for _, p := range []*Partial{p, merged} {
+		res, err := Finalise(plan, p, FinalEnv{})
+		if err != nil || !slices.Equal(res.Approximate, []string{"services"}) || resultLines(res)[0] != "9 4" {
+			t.Errorf("%v approximate %q, %v", resultLines(res), res.Approximate, err)
+		}
+	}
+}
+
 // Sums that differ only in their last digits are equals to ORDER BY.
 func TestOrderBy12Digits(t *testing.T) {
 	plan := shopPlan(t, "SELECT service, sum(ms) AS s FROM t GROUP BY service ORDER BY s DESC")

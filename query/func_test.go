@@ -366,7 +366,7 @@ func TestMixedColumns(t *testing.T) {
 	f("f / 2", storage.Int(7), "3.5")
 	f("f / 2", storage.Float(7), "3.5")
 	f("typeof(f)", storage.Int(7), `"float64"`) // a block that has both stores floats only
-	f("m < 9", storage.Int(10), "true") // as text
+	f("m < 9", storage.Int(10), "true")         // as text
 	f("m = 10", storage.Int(10), "true")
 	f("m + 1", storage.Int(10), "11")
 	f("m + 1", storage.String("10"), "11")

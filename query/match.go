@@ -12,6 +12,7 @@ type Matcher struct {
 	kind    matchKind
 	literal []byte // every match contains it; nil: nothing is known
 	like    []likeToken
+	parts   [][]byte // between the %s of a pattern; the first and last may be empty
 	fold    bool
 	re      *regexp.Regexp
 }
@@ -24,6 +25,8 @@ const (
 	matchPrefix             // text begins with it
 	matchSuffix             // text ends with it
 	matchContains           // text contains it
+	matchParts              // text has parts in order, the first and last at its ends
+	matchFolded             // text contains parts[0], an ASCII text, in any case
 	matchLike               // like, by code point
 	matchRegex              // re, after the literal was found
 )
@@ -45,7 +48,15 @@ func (m *Matcher) Match(text []byte) bool {
 	if len(m.literal) > 0 && !bytes.Contains(text, m.literal) {
 		return false
 	}
-	if m.kind == matchLike {
+	switch m.kind {
+	case matchParts:
+		return matchInOrder(m.parts, text)
+	case matchFolded:
+		if isASCII(text) {
+			return containsFolded(text, m.parts[0])
+		}
+		return matchLikeTokens(m.like, text, true) // K, the Kelvin sign, folds to k
+	case matchLike:
 		return matchLikeTokens(m.like, text, m.fold)
 	}
 	return m.re.Match(text)

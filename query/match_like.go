@@ -1,6 +1,8 @@
 package query
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"unicode"
 	"unicode/utf8"
@@ -29,11 +31,14 @@ func CompileLike(pattern string, escape rune, fold bool) (*Matcher, error) {
 		return nil, err
 	}
 	m := &Matcher{kind: matchLike, like: tokens, fold: fold}
-	if fold {
-		return m, nil
+	m.parts = likeParts(tokens)
+	switch {
+	case !fold:
+		m.literal = longestLiteral(tokens)
+		m.kind = likeShape(m.parts)
+	case len(m.parts) == 3 && len(m.parts[0])+len(m.parts[2]) == 0 && isASCII(m.parts[1]):
+		m.kind, m.parts = matchFolded, m.parts[1:2]
 	}
-	m.literal = longestLiteral(tokens)
-	m.kind = likeShape(tokens)
 	return m, nil
 }
 
@@ -66,34 +71,102 @@ func likeTokens(pattern string, escape rune, fold bool) ([]likeToken, error) {
 	return tokens, nil
 }
 
-// likeShape names the quick test that decides a pattern with one literal.
-func likeShape(tokens []likeToken) matchKind {
-	n := len(tokens)
-	if n == 1 && tokens[0].kind == likeAny {
-		return matchAll
-	}
-	first, last := n > 0 && tokens[0].kind == likeAny, n > 0 && tokens[n-1].kind == likeAny
-	inner := tokens
-	if first {
-		inner = inner[1:]
-	}
-	if last {
-		inner = inner[:len(inner)-1]
-	}
-	for _, t := range inner {
-		if t.kind != likeRune || t.r == utf8.RuneError {
-			return matchLike
+// likeParts splits a pattern at its %s; nil if it has a _, or a U+FFFD, which
+// also stands for any byte that is not UTF-8.
+func likeParts(tokens []likeToken) [][]byte {
+	parts := [][]byte{nil}
+	for _, t := range tokens {
+		last := len(parts) - 1
+		switch {
+		case t.kind == likeAny:
+			parts = append(parts, nil)
+		case t.kind == likeOne || t.r == utf8.RuneError:
+			return nil
+		default:
+			parts[last] = utf8.AppendRune(parts[last], t.r)
 		}
 	}
+	return parts
+}
+
+// likeShape names the quick test that decides a pattern of these parts.
+func likeShape(parts [][]byte) matchKind {
+	n := len(parts)
 	switch {
-	case first && last:
-		return matchContains
-	case first:
+	case n == 0:
+		return matchLike
+	case n == 1:
+		return matchEqual
+	case n == 2 && len(parts[0])+len(parts[1]) == 0:
+		return matchAll
+	case n == 2 && len(parts[0]) == 0:
 		return matchSuffix
-	case last:
+	case n == 2 && len(parts[1]) == 0:
 		return matchPrefix
+	case n == 3 && len(parts[0])+len(parts[2]) == 0:
+		return matchContains
 	}
-	return matchEqual
+	return matchParts
+}
+
+// matchInOrder: the first part at the begin, the last at the end, the others in
+// order between, each as early as it can be.
+func matchInOrder(parts [][]byte, text []byte) bool {
+	first, last := parts[0], parts[len(parts)-1]
+	if len(text) < len(first)+len(last) || !bytes.HasPrefix(text, first) || !bytes.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		at := bytes.Index(text, part)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return true
+}
+
+func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// containsFolded tells whether ASCII text contains lower, an ASCII text in lower
+// case, in any case.
+func containsFolded(text, lower []byte) bool {
+	first := lower[0]
+	for i := 0; i+len(lower) <= len(text); i++ {
+		if lowerASCII(text[i]) == first && equalFolded(text[i+1:i+len(lower)], lower[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalFolded(text, lower []byte) bool {
+	for i, c := range text {
+		if lowerASCII(c) != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerASCII(c byte) byte {
+	if c-'A' <= 'Z'-'A' {
+		c |= 0x20
+	}
+	return c
 }
 
 // longestLiteral returns the longest run of code points between wildcards. A

@@ -38,6 +38,14 @@ func TestLike(t *testing.T) {
 	f(`100\%`, "1000", false, false)
 	f(`\a`, "a", false, true)
 	f("%É%", "xéx", true, true)
+	f("ab%ab", "ab", false, false)
+	f("%ab%ab%", "xabx", false, false)
+	f("ab%ab", "abab", false, true)
+	f("a%b%c", "axbxc", false, true)
+	f("a%bb%c", "abxbc", false, false)
+	f("%Key%", "monKEY", true, true)
+	f("%Key%", "mon\u212aey", true, true) // the Kelvin sign folds to k
+	f("%Key%", "monke", true, false)
 	f("straße", "STRASSE", true, false) // simple mapping only
 	f("σ", "Σ", true, true)
 	f("a%", "ABC", false, false)
@@ -82,8 +90,8 @@ func likeAsRegexp(pattern string, fold bool) *regexp.Regexp {
 }
 
 func TestLikeAgainstRegexp(t *testing.T) {
-	piece := rapid.SampledFrom([]string{"a", "b", "A", "%", "_", `\%`, `\_`, `\\`, "é", "É", "\n", "."})
-	char := rapid.SampledFrom([]string{"a", "b", "A", "%", "_", `\`, "é", "É", "\n", "."})
+	piece := rapid.SampledFrom([]string{"a", "b", "k", "A", "%", "%", "_", `\%`, `\_`, `\\`, "é", "É", "\n", "."})
+	char := rapid.SampledFrom([]string{"a", "b", "A", "K", "\u212a", "%", "_", `\`, "é", "É", "\n", "."})
 	rapid.Check(t, func(t *rapid.T) {
 		pattern := strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(t, "pattern"), "")
 		text := strings.Join(rapid.SliceOfN(char, 0, 10).Draw(t, "text"), "")
@@ -174,6 +182,8 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	m, err := CompileLike("%orders%", '\\', false)
 	f("contains", m, err)
+	m, err = CompileLike("%GET%orders%by%", '\\', false)
+	f("parts", m, err)
 	m, err = CompileLike("%orders_1%by%", '\\', false)
 	f("like", m, err)
 	m, err = CompileLike("%ORDERS%", '\\', true)
