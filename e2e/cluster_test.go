@@ -235,3 +235,35 @@ func TestRetryCountsOnce(t *testing.T) {
 	send(agg, "through the first aggregator")
 	_ = os.Remove(shm)
 }
+
+// TestClusterKey: a leaf with the cluster's key joins, a stranger without it,
+// or with another, does not.
+func TestClusterKey(t *testing.T) {
+	dir := t.TempDir()
+	keyFile := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	right, wrong := keyFile("right", "0123456789abcdef0123456789abcdef\n"), keyFile("wrong", "another key of some length")
+	agg := start(t, "aggregator", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "agg"), "--name", "agg-1", "--cluster-key-file", right)
+	leaf := func(name string, more ...string) *process {
+		return start(t, append([]string{"leaf", "--listen", "127.0.0.1:0", "--join", agg.http[len("http://"):], "--name", name,
+			"--data", filepath.Join(dir, name), "--memory-dir", shmDir(t), "--memory", "64MiB"}, more...)...)
+	}
+	leaf("stranger")
+	leaf("impostor", "--cluster-key-file", wrong)
+	// Those that come later have joined: the two above have had their chance.
+	leaf("friend", "--cluster-key-file", right)
+	leaf("late", "--cluster-key-file", right)
+	until(t, 20*time.Second, "the friends are up", func() bool {
+		s := states(t, agg)
+		return s["friend"] == "up" && s["late"] == "up"
+	})
+	agg.ingest("t", []byte(`{"a":1}`))
+	if s := states(t, agg); len(s) != 2 {
+		t.Errorf("the aggregator knows %v, want friend and late alone", s)
+	}
+}

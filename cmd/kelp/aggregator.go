@@ -45,7 +45,12 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
 		ports.http.Addr(), ports.rpc.Addr(), node.members.Addr(), node.name)
-	err = web.untilDone(c.ctx)
+	done := make(chan error, 1)
+	go func() { done <- web.untilDone(c.ctx) }()
+	select {
+	case err = <-done:
+	case err = <-node.failed:
+	}
 	node.members.SetState(cluster.StateRestarting)
 	web.stop()
 	return errors.Join(err, node.close())
@@ -55,8 +60,10 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 type aggregatorNode struct {
 	name    string
 	log     *slog.Logger
+	key     []byte
 	agg     *aggregator.Aggregator
 	members *cluster.Members
+	failed  chan error // a reason to end: gets one value at most
 	leaves  map[string]*remoteLeaf
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -70,12 +77,16 @@ type remoteLeaf struct {
 }
 
 func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggregatorNode, err error) {
-	node = &aggregatorNode{name: cmd.nameOr("aggregator", ports.http), log: log, leaves: make(map[string]*remoteLeaf)}
+	node = &aggregatorNode{name: cmd.nameOr("aggregator", ports.http), log: log,
+		leaves: make(map[string]*remoteLeaf), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, node.close())
 		}
 	}()
+	if node.key, err = cmd.key(); err != nil {
+		return node, err
+	}
 	node.agg, err = aggregator.New(aggregator.Config{
 		Name: node.name, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, node.name),
 		Now: time.Now, Log: log, Seed: rand.Uint64(),
@@ -86,7 +97,7 @@ func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggr
 	node.members, err = cluster.Join(cluster.Config{
 		Name: node.name, Role: cluster.RoleAggregator, Host: cmd.Host, Version: buildVersion(),
 		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
-		Seeds: cmd.Join, Log: log,
+		Seeds: cmd.Join, SecretKey: node.key, Log: log,
 	})
 	if err != nil {
 		return node, err
@@ -108,6 +119,10 @@ func (n *aggregatorNode) follow(ctx context.Context, changed <-chan struct{}) {
 				n.meet(m)
 			}
 		}
+		if err := n.members.Err(); err != nil {
+			n.failed <- err
+			return
+		}
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -122,7 +137,7 @@ func (n *aggregatorNode) follow(ctx context.Context, changed <-chan struct{}) {
 func (n *aggregatorNode) meet(m cluster.Member) {
 	known := n.leaves[m.Name]
 	if m.Alive && m.State != cluster.StateJoining && (known == nil || known.addr != m.RPCAddr || known.epoch != m.Epoch) {
-		client, err := wire.Dial(m.RPCAddr, wire.ClientConfig{Log: n.log})
+		client, err := wire.Dial(m.RPCAddr, wire.ClientConfig{Log: n.log, Key: n.key})
 		if err != nil {
 			n.log.Warn("cannot reach a leaf", "leaf", m.Name, "address", m.RPCAddr, "error", err)
 			return

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/kelpdb/kelp/aggregator"
@@ -22,6 +24,27 @@ type memberFlags struct {
 	Gossip string   `help:"Address for gossip (default: HTTP port + 2000)."`
 	Name   string   `help:"Name in the cluster (default: by role and port)."`
 	Host   string   `help:"The machine it runs on, as a domain of failure."`
+
+	ClusterKeyFile string `help:"File with the cluster's secret: gossip is encrypted with it, and calls without it are refused." type:"existingfile"`
+}
+
+// clusterKeyBytesMin is the shortest secret taken: 128 bits.
+const clusterKeyBytesMin = 16
+
+// key reads the cluster's secret; nil where there is none.
+func (f *memberFlags) key() ([]byte, error) {
+	if f.ClusterKeyFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(f.ClusterKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the cluster key: %w", err)
+	}
+	key := bytes.TrimSpace(text)
+	if len(key) < clusterKeyBytesMin {
+		return nil, usageError{fmt.Errorf("the cluster key in %s has %d bytes; at least %d are needed", f.ClusterKeyFile, len(key), clusterKeyBytesMin)}
+	}
+	return key, nil
 }
 
 // leafCmd is one leaf of a cluster.
@@ -104,7 +127,9 @@ func (cmd *leafCmd) Run(c *console) error {
 		case <-free.C:
 			s := node.store.Status()
 			node.members.SetFree(uint64(max(0, s.Budget-s.Used)))
-			continue
+			if err = node.members.Err(); err == nil {
+				continue
+			}
 		case err = <-done:
 		}
 		break
@@ -131,12 +156,16 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 			err = errors.Join(err, node.close())
 		}
 	}()
+	key, err := cmd.key()
+	if err != nil {
+		return node, err
+	}
 	l, store, err := cmd.openLeaf(node.name, int64(cmd.Memory), node.pool, log)
 	if err != nil {
 		return node, err
 	}
 	node.store = store
-	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log}, l); err != nil {
+	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: key}, l); err != nil {
 		return node, err
 	}
 	node.served = make(chan error, 1)
@@ -145,7 +174,7 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 		Name: node.name, Role: cluster.RoleLeaf, Host: cmd.Host, Version: buildVersion(),
 		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
 		LeafID: store.LeafID(), Shard: uint64(store.Shard()), Born: store.Born().UnixNano(),
-		Seeds: cmd.Join, Log: log,
+		Seeds: cmd.Join, SecretKey: key, Log: log,
 	})
 	return node, err
 }
