@@ -16,6 +16,11 @@ GOEXPERIMENT := $(shell GOEXPERIMENT=simd go list simd/archsimd >/dev/null 2>&1 
 endif
 export GOEXPERIMENT
 
+# The same settings for builds, checks and tests, so that each dependency is
+# compiled once; only the race detector needs cgo.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+
 # The race detector needs a C compiler. KELP_TEST_STRICT=1 demands everything.
 RACE := $(if $(shell command -v gcc || command -v clang),-race,$(if $(KELP_TEST_STRICT),-race))
 
@@ -29,7 +34,7 @@ PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
 ## build: bin/kelp, static
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kelp ./cmd/kelp
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kelp ./cmd/kelp
 
 ## run: build, start kelp with 4 leaves and the demo shop, ask one question, keep serving (LISTEN=, DATA=)
 run: build
@@ -57,14 +62,15 @@ check-lint:
 check-tidy:
 	@go test -count=1 .
 
-# A build with and without the SIMD kernels, and one for developers' laptops.
+# Builds with and without the SIMD kernels, and for a developer's laptop, whose
+# memory and files are not Linux's.
 check-builds:
-	@CGO_ENABLED=0 go build ./...
-	@CGO_ENABLED=0 GOEXPERIMENT= go build ./...
-	@CGO_ENABLED=0 GOEXPERIMENT= GOOS=darwin GOARCH=arm64 go build ./...
+	@go build ./...
+	@GOEXPERIMENT= go build ./...
+	@GOEXPERIMENT= GOOS=darwin GOARCH=arm64 go build ./...
 
 test-unit:
-	@go test $(RACE) $(PKGS)
+	@$(if $(RACE),CGO_ENABLED=1) go test $(RACE) $(PKGS)
 
 # The plain twins of the SIMD kernels are what other machines run.
 test-plain:

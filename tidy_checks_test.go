@@ -21,7 +21,7 @@ const (
 
 	// testLinesMax is the cap of functions in tests, whose lists of cases are
 	// better read in one piece.
-	testLinesMax = 2 * functionLinesMax
+	testLinesMax = 160
 )
 
 type fileCheck struct {
