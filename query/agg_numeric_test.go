@@ -178,6 +178,33 @@ func TestVarianceOfIntegers(t *testing.T) {
 	}
 }
 
+func BenchmarkStates(b *testing.B) {
+	const n = 4096
+	rng := rand.New(rand.NewPCG(5, 6))
+	groups, ints, floats, weights := make([]uint32, n), make([]int64, n), make([]float64, n), make([]uint64, n)
+	for i := range groups {
+		groups[i], ints[i], floats[i], weights[i] = uint32(rng.IntN(20)), rng.Int64N(1000), rng.Float64(), uint64(1+rng.IntN(3))
+	}
+	f := func(name string, s State, add func()) {
+		b.Run(name, func(b *testing.B) {
+			s.Grow(20)
+			for b.Loop() {
+				add()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
+		})
+	}
+	count, sum, variance := &CountState{}, &SumState{Kind: AggSum, Type: storage.TypeInt64}, &VarState{Kind: AggVariance}
+	f("count", count, func() { count.Add(groups, nil) })
+	f("count-weighed", count, func() { count.Add(groups, weights) })
+	f("sum-ints", sum, func() { sum.AddInts(groups, ints, nil) })
+	f("sum-ints-weighed", sum, func() { sum.AddInts(groups, ints, weights) })
+	f("sum-floats", sum, func() { sum.AddFloats(groups, floats, nil) })
+	f("variance-floats", variance, func() { variance.AddFloats(groups, floats, nil) })
+	largest := &MinMaxState{Kind: AggMax, cells: cells{Type: storage.TypeInt64}}
+	f("max-ints", largest, func() { largest.AddInts(groups, ints) })
+}
+
 // The rank of a percentile is that of the decimal fraction as written.
 func TestShare(t *testing.T) {
 	f := func(p float64, total, want uint64) {
