@@ -19,9 +19,32 @@ func (s *Store) maintain() {
 			s.checkpoint(s.cfg.checkpointPast)
 		case <-tick.C:
 			s.retain()
+			s.trim()
 			s.mergeStale()
 			s.expireKeys()
 		}
+	}
+}
+
+// trim brings the memory in use back under the budget, which may be smaller than
+// that of the last process.
+func (s *Store) trim() {
+	if s.cfg.Budget == 0 {
+		return
+	}
+	over := func() int64 {
+		taken, _, _ := s.alloc.stats()
+		return taken - s.mergeLimit()
+	}
+	if over() <= 0 {
+		return
+	}
+	s.alloc.shrink()
+	if n := over() - s.pending.Load(); n > 0 && s.cfg.WhenFull == WhenFullEvict {
+		if _, err := s.evict(n); err != nil {
+			s.cfg.Log.Warn("the budget is exceeded and nothing can be evicted", "bytes", n, "error", err)
+		}
+		s.alloc.shrink()
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 var errNoSpace = errors.New("no space left in memory")
 
 // A segment is one mapped file of blocks. Its file is as long as its address
-// space, but holds pages only below taken.
+// space, but holds pages only below taken, and there not in holes. Holes begin
+// and end on a grid of fullAlign bytes, whatever the size of a page.
 type segment struct {
 	no    uint32
 	small bool // holds blocks of less than fullBlockBytes
@@ -29,6 +30,7 @@ type segment struct {
 	taken  int64
 	used   int64       // bytes of extents handed out
 	free   []byteRange // ascending, never touching each other, all below taken
+	holes  []byteRange // the same, without pages: never read, and taken before use
 	closed bool        // nothing more is written here: the file was cut short
 }
 

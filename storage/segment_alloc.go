@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -39,7 +40,18 @@ func (a *allocator) alloc(length, limit int64) (*extent, error) {
 	defer a.mu.Unlock()
 	for _, s := range a.order {
 		if s.small == small && !s.closed {
-			if off, ok := s.takeFree(s.rounded(length)); ok {
+			if off, ok := takeRange(&s.free, s.rounded(length)); ok {
+				return a.handOut(s, off, length), nil
+			}
+		}
+	}
+	for _, s := range a.order {
+		if s.small == small && !s.closed {
+			off, ok, err := a.fillLocked(s, s.rounded(length), limit)
+			if err != nil && !errors.Is(err, errNoSpace) {
+				return nil, err
+			}
+			if ok {
 				return a.handOut(s, off, length), nil
 			}
 		}
@@ -75,20 +87,42 @@ func (a *allocator) handOut(s *segment, off, length int64) *extent {
 	return &extent{seg: s, off: off, length: length}
 }
 
-// takeFree cuts size bytes out of the first free range that has them.
-func (s *segment) takeFree(size int64) (off int64, ok bool) {
-	for i, r := range s.free {
+// takeRange cuts size bytes out of the first range that has them.
+func takeRange(ranges *[]byteRange, size int64) (off int64, ok bool) {
+	for i, r := range *ranges {
 		if r.end-r.off < size {
 			continue
 		}
 		if r.end-r.off == size {
-			s.free = slices.Delete(s.free, i, i+1)
+			*ranges = slices.Delete(*ranges, i, i+1)
 		} else {
-			s.free[i].off += size
+			(*ranges)[i].off += size
 		}
 		return r.off, true
 	}
 	return 0, false
+}
+
+// fillLocked gives pages to a hole, or the beginning of one, and cuts size bytes
+// out of it.
+func (a *allocator) fillLocked(s *segment, size, limit int64) (off int64, ok bool, err error) {
+	whole := roundUp(size, fullAlign)
+	if a.taken+whole > limit {
+		return 0, false, errNoSpace
+	}
+	off, ok = takeRange(&s.holes, whole)
+	if !ok {
+		return 0, false, nil
+	}
+	if err := takeSpace(s.file, off, whole); err != nil {
+		addRange(&s.holes, byteRange{off, off + whole})
+		return 0, false, err
+	}
+	a.taken += whole
+	if whole > size {
+		addRange(&s.free, byteRange{off + size, off + whole})
+	}
+	return off, true, nil
 }
 
 // growLocked takes pages behind the end of what the segment has, so that size
@@ -101,7 +135,7 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 	if start+size > int64(len(s.data)) {
 		return 0, false, nil
 	}
-	need := start + size - s.taken
+	need := roundUp(start+size-s.taken, fullAlign)
 	step := min(roundUp(need, segmentStep), int64(len(s.data))-s.taken)
 	for _, want := range []int64{step, need} {
 		if a.taken+want > limit {
@@ -109,10 +143,10 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 			continue
 		}
 		if err = takeSpace(s.file, s.taken, want); err == nil {
-			s.addFree(byteRange{s.taken, s.taken + want})
+			addRange(&s.free, byteRange{s.taken, s.taken + want})
 			s.taken += want
 			a.taken += want
-			off, ok = s.takeFree(size)
+			off, ok = takeRange(&s.free, size)
 			return off, ok, nil
 		}
 		if !errors.Is(err, errNoSpace) {
@@ -150,7 +184,7 @@ func (a *allocator) release(e *extent) {
 	if e.seg.used < 0 {
 		panic("BUG: extent released twice")
 	}
-	e.seg.addFree(byteRange{e.off, e.off + size})
+	addRange(&e.seg.free, byteRange{e.off, e.off + size})
 	close(a.freed)
 	a.freed = make(chan struct{})
 }
@@ -162,37 +196,27 @@ func (a *allocator) waitFreed() <-chan struct{} {
 	return a.freed
 }
 
-// addFree puts a range among the free ones and joins it with its neighbours.
-func (s *segment) addFree(r byteRange) {
-	i, _ := slices.BinarySearchFunc(s.free, r.off, func(f byteRange, off int64) int {
-		switch {
-		case f.off < off:
-			return -1
-		case f.off > off:
-			return 1
-		}
-		return 0
-	})
-	if i > 0 && s.free[i-1].end > r.off || i < len(s.free) && s.free[i].off < r.end {
+// addRange puts a range among others and joins it with its neighbours.
+func addRange(ranges *[]byteRange, r byteRange) {
+	list := *ranges
+	i, _ := slices.BinarySearchFunc(list, r.off, func(f byteRange, off int64) int { return cmp.Compare(f.off, off) })
+	if i > 0 && list[i-1].end > r.off || i < len(list) && list[i].off < r.end {
 		panic("BUG: a free range is freed")
 	}
-	if i > 0 && s.free[i-1].end == r.off {
-		s.free[i-1].end = r.end
-		if i < len(s.free) && s.free[i].off == r.end {
-			s.free[i-1].end = s.free[i].end
-			s.free = slices.Delete(s.free, i, i+1)
-		}
-		return
+	if i < len(list) && list[i].off == r.end {
+		r.end = list[i].end
+		list = slices.Delete(list, i, i+1)
 	}
-	if i < len(s.free) && s.free[i].off == r.end {
-		s.free[i].off = r.off
-		return
+	if i > 0 && list[i-1].end == r.off {
+		list[i-1].end = r.end
+	} else {
+		list = slices.Insert(list, i, r)
 	}
-	s.free = slices.Insert(s.free, i, r)
+	*ranges = list
 }
 
-// shrink returns memory that no block uses to tmpfs: whole segments, and the
-// free ends of the others. It returns the bytes given back.
+// shrink returns memory that no block uses to tmpfs, as whole segments or as
+// holes. It returns the bytes given back.
 func (a *allocator) shrink() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -204,19 +228,35 @@ func (a *allocator) shrink() int64 {
 			_ = a.removeLocked(s)
 			continue
 		}
-		if n := len(s.free); n > 0 && s.free[n-1].end == s.taken {
-			off := roundUp(s.free[n-1].off, fullAlign)
-			if off >= s.taken || giveSpace(s.file, off, s.taken-off) != nil {
-				continue
-			}
-			a.taken -= s.taken - off
-			s.taken = off
-			if s.free[n-1].end = off; s.free[n-1].off == off {
-				s.free = s.free[:n-1]
-			}
-		}
+		a.punchLocked(s)
 	}
 	return before - a.taken
+}
+
+// punchLocked turns what is free of a segment into holes, and forgets those at
+// its end.
+func (a *allocator) punchLocked(s *segment) {
+	var free []byteRange
+	for _, r := range s.free {
+		hole := byteRange{roundUp(r.off, fullAlign), r.end &^ (fullAlign - 1)}
+		if s.closed || hole.off >= hole.end || giveSpace(s.file, hole.off, hole.end-hole.off) != nil {
+			free = append(free, r)
+			continue
+		}
+		a.taken -= hole.end - hole.off
+		addRange(&s.holes, hole)
+		if r.off < hole.off {
+			free = append(free, byteRange{r.off, hole.off})
+		}
+		if hole.end < r.end {
+			free = append(free, byteRange{hole.end, r.end})
+		}
+	}
+	s.free = free
+	if n := len(s.holes); n > 0 && s.holes[n-1].end == s.taken {
+		s.taken = s.holes[n-1].off
+		s.holes = s.holes[:n-1]
+	}
 }
 
 // removeLocked unlinks an empty segment.
@@ -228,6 +268,9 @@ func (a *allocator) removeLocked(s *segment) error {
 		return fmt.Errorf("cannot remove an empty segment: %w", err)
 	}
 	a.taken -= s.taken
+	for _, hole := range s.holes {
+		a.taken += hole.end - hole.off
+	}
 	delete(a.segments, s.no)
 	a.order = slices.DeleteFunc(a.order, func(o *segment) bool { return o == s })
 	return s.close()
@@ -292,16 +335,21 @@ func (a *allocator) restoreSegment(s *segment, places []byteRange, length int64)
 		s.used += end - p.off
 		at = end
 	}
-	s.taken = at
-	a.taken += at
+	s.taken = roundUp(at, fullAlign)
+	if s.taken > at {
+		s.free = append(s.free, byteRange{at, s.taken})
+	}
+	a.taken += s.taken
 	a.live += s.used
-	if length < at {
+	if length < s.taken {
 		// The end was cut off. What is written there again would need pages that
 		// nobody has taken; the blocks in front of the cut are still good.
 		s.closed = true
 		return nil
 	}
-	return giveSpace(s.file, at, int64(len(s.data))-at)
+	// Which of the free ranges have pages is not known any more: now none has.
+	a.punchLocked(s)
+	return giveSpace(s.file, s.taken, int64(len(s.data))-s.taken)
 }
 
 // stats returns the bytes taken from tmpfs, those in use, and the segments.
