@@ -60,7 +60,7 @@ func TestAllocator(t *testing.T) {
 			data := e.bytes()
 			data[0], data[len(data)-1] = mark, mark
 			extents = append(extents, held{e, mark})
-		case n < 97 || step%50 != 0:
+		case n < 96:
 			if len(extents) == 0 {
 				continue
 			}
@@ -72,7 +72,7 @@ func TestAllocator(t *testing.T) {
 			a.release(extents[i].e)
 			extents[i] = extents[len(extents)-1]
 			extents = extents[:len(extents)-1]
-		case n < 99:
+		case n < 98 || step%40 != 0:
 			a.shrink()
 		default: // a restart
 			live := map[uint32][]byteRange{}
