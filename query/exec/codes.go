@@ -54,6 +54,22 @@ func countCodesOf[T uint8 | uint16](counts []uint32, codes []T, sel bitmap) {
 	}
 }
 
+// countMostCodes is countCodesOf where most rows are selected: all rows are
+// counted, and those that are not selected are taken off again.
+func countMostCodes[T uint8 | uint16](s *scratch, counts []uint32, codes []T, sel bitmap) {
+	countCodes(s, counts, codes)
+	for i, w := range sel {
+		base := i << 6
+		for left := ^w; left != 0; left &= left - 1 {
+			row := base + bits.TrailingZeros64(left)
+			if row >= len(codes) {
+				break
+			}
+			counts[codes[row]]--
+		}
+	}
+}
+
 // mapCodes writes table[code] of every row.
 func mapCodes[T uint8 | uint16](dst []uint32, codes []T, table []uint32) {
 	dst = dst[:len(codes)]

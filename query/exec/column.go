@@ -174,7 +174,7 @@ func (v *blockView) load16(c *storedColumn) ([]uint16, error) {
 		v.touch(c)
 		if c.codes8 != nil {
 			c.codes16 = v.u16.take(v.rows)
-			scaleCodes(c.codes16, c.codes8, 1)
+			scaleBytes(c.codes16, c.codes8, 1)
 		} else {
 			c.codes16 = c.codes.Unpack16(v.u16.take(v.rows))
 		}

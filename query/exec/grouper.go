@@ -176,13 +176,18 @@ func (k *blockKey) load(v *blockView, g *grouper, at int) error {
 func (g *grouper) assignCodes(s *selection, keys []blockKey, size int) {
 	s.combine(keys)
 	s.counts = s.view.u32.takeClear(size)
+	most := s.n > s.view.rows/2
 	switch {
 	case s.codes8 != nil && s.all():
 		countCodes(s.view.scratch, s.counts, s.codes8)
+	case s.codes8 != nil && most:
+		countMostCodes(s.view.scratch, s.counts, s.codes8, s.bits)
 	case s.codes8 != nil:
 		countCodesOf(s.counts, s.codes8, s.bits)
 	case s.codes16 != nil && s.all():
 		countCodes(s.view.scratch, s.counts, s.codes16)
+	case s.codes16 != nil && most:
+		countMostCodes(s.view.scratch, s.counts, s.codes16, s.bits)
 	case s.codes16 != nil:
 		countCodesOf(s.counts, s.codes16, s.bits)
 	default:
@@ -284,9 +289,9 @@ func (s *selection) combine(keys []blockKey) {
 		}
 		switch {
 		case keys[k].codes8 != nil && first:
-			scaleCodes(dst, keys[k].codes8, stride)
+			scaleBytes(dst, keys[k].codes8, stride)
 		case keys[k].codes8 != nil:
-			addCodes(dst, keys[k].codes8, stride)
+			addBytes(dst, keys[k].codes8, stride)
 		case keys[k].codes16 != nil && first:
 			scaleCodes(dst, keys[k].codes16, stride)
 		case keys[k].codes16 != nil:

@@ -148,6 +148,10 @@ func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, er
 		return constantKey(table, keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type)), nil
 	case len(plan.columns) > 1:
 		return g.keyOfRows(v, plan, table, rows())
+	case plan.TimeBucket:
+		if value, ok := plan.evenBucket(v); ok {
+			return constantKey(table, value), nil
+		}
 	}
 	stored := v.column(plan.columns[0])
 	switch {
@@ -159,8 +163,22 @@ func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, er
 	return keyOfCodes(v, plan, table, stored[0])
 }
 
+// evenBucket returns the bucket that all times of the block lie in, for buckets
+// of uneven width: months, days with a zone.
+func (k *keyPlan) evenBucket(v *blockView) (storage.Value, bool) {
+	h := v.block.Header()
+	first := keyValue(k.Expr.Eval(&valueRow{value: storage.Time(h.MinTime)}), k.Type)
+	last := keyValue(k.Expr.Eval(&valueRow{value: storage.Time(h.MaxTime)}), k.Type)
+	return first, query.Order(first, last) == 0
+}
+
 // path says how a key is computed over a block.
 func (k *keyPlan) path(v *blockView) leafPath {
+	if k.TimeBucket && k.Width == 0 && len(k.columns) == 1 {
+		if _, ok := k.evenBucket(v); ok {
+			return pathConstant
+		}
+	}
 	switch {
 	case k.TimeBucket && k.Width > 0:
 		h := v.block.Header()

@@ -30,6 +30,11 @@ const (
 	// counted in an array of the block: 16-bit numbers, 256 KiB of counts.
 	localGroupsMax = 1 << 16
 
+	// scratchKeep is how many bytes, and scratchTexts how many buffers for texts, a
+	// worker keeps between queries: enough for a query of two dozen columns.
+	scratchKeep  = 24 << 20
+	scratchTexts = 4
+
 	// weighGroups is how many groups are weighed after every block; weighBlocks
 	// is how many blocks more of them wait at most. Weighing takes some
 	// nanoseconds a group.

@@ -17,3 +17,11 @@ func maskInts(dst []uint64, values []int64, lo int64, span uint64) {
 func maskFloats(dst []uint64, values []float64, lo int64, span uint64) {
 	maskFloatsPlain(dst, values, lo, span)
 }
+
+func spread4(dst []uint8, packed []byte, groups int) { spread4Plain(dst, packed, groups) }
+
+func spread2(dst []uint8, packed []byte, groups int) { spread2Plain(dst, packed, groups) }
+
+func scaleBytes(dst []uint16, codes []uint8, stride uint16) { scaleCodes(dst, codes, stride) }
+
+func addBytes(dst []uint16, codes []uint8, stride uint16) { addCodes(dst, codes, stride) }

@@ -78,3 +78,59 @@ func maskFloats(dst []uint64, values []float64, lo int64, span uint64) {
 	}
 	maskFloatsPlain(dst[whole:], values[whole<<6:], lo, span)
 }
+
+// spread4 writes groups times 8 codes of 4 bits as bytes.
+func spread4(dst []uint8, packed []byte, groups int) {
+	done := 0
+	if archsimd.X86.AVX512() {
+		low := archsimd.BroadcastUint16x32(0x0f0f)
+		for ; done+8 <= groups; done += 8 {
+			v := archsimd.LoadUint8x32Slice(packed[done*4 : done*4+32]).ExtendToUint16()
+			v = v.Or(v.ShiftAllLeft(4)).And(low)
+			v.AsUint8x64().StoreSlice(dst[done*8 : done*8+64])
+		}
+	}
+	spread4Plain(dst[done*8:], packed[done*4:], groups-done)
+}
+
+// spread2 writes groups times 8 codes of 2 bits as bytes.
+func spread2(dst []uint8, packed []byte, groups int) {
+	done := 0
+	if archsimd.X86.AVX512() {
+		nibbles, pairs := archsimd.BroadcastUint32x16(0x000f_000f), archsimd.BroadcastUint32x16(0x0303_0303)
+		for ; done+8 <= groups; done += 8 {
+			v := archsimd.LoadUint8x16Slice(packed[done*2 : done*2+16]).ExtendToUint32()
+			v = v.Or(v.ShiftAllLeft(12)).And(nibbles)
+			v = v.Or(v.ShiftAllLeft(6)).And(pairs)
+			v.AsUint8x64().StoreSlice(dst[done*8 : done*8+64])
+		}
+	}
+	spread2Plain(dst[done*8:], packed[done*2:], groups-done)
+}
+
+// scaleBytes writes code*stride of every row.
+func scaleBytes(dst []uint16, codes []uint8, stride uint16) {
+	done := 0
+	if archsimd.X86.AVX512() {
+		by := archsimd.BroadcastUint16x32(stride)
+		for ; done+32 <= len(codes); done += 32 {
+			v := archsimd.LoadUint8x32Slice(codes[done : done+32]).ExtendToUint16()
+			v.Mul(by).StoreSlice(dst[done : done+32])
+		}
+	}
+	scaleCodes(dst[done:], codes[done:], stride)
+}
+
+// addBytes adds code*stride to every row.
+func addBytes(dst []uint16, codes []uint8, stride uint16) {
+	done := 0
+	if archsimd.X86.AVX512() {
+		by := archsimd.BroadcastUint16x32(stride)
+		for ; done+32 <= len(codes); done += 32 {
+			v := archsimd.LoadUint8x32Slice(codes[done : done+32]).ExtendToUint16()
+			sum := archsimd.LoadUint16x32Slice(dst[done : done+32]).Add(v.Mul(by))
+			sum.StoreSlice(dst[done : done+32])
+		}
+	}
+	addCodes(dst[done:], codes[done:], stride)
+}

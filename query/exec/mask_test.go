@@ -219,3 +219,23 @@ func TestUnpackBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestScaleBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(33, 34))
+	for _, rows := range maskSizes {
+		codes, base := make([]uint8, rows), make([]uint16, rows)
+		for i := range codes {
+			codes[i], base[i] = uint8(r.Uint32()), uint16(r.Uint32())
+		}
+		for _, stride := range []uint16{0, 1, 7, 255, 256, 1000} {
+			scaled, added := make([]uint16, rows), append([]uint16(nil), base...)
+			scaleBytes(scaled, codes, stride)
+			addBytes(added, codes, stride)
+			for i, c := range codes {
+				if want := uint16(c) * stride; scaled[i] != want || added[i] != base[i]+want {
+					t.Fatalf("%d rows: row %d is %d and %d, want %d more", rows, i, scaled[i], added[i], want)
+				}
+			}
+		}
+	}
+}

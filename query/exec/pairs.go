@@ -43,7 +43,7 @@ func (vec *vector) findPairs() *pairs {
 	stride := uint16(vec.entries)
 	switch {
 	case sel.codes8 != nil:
-		addCodes(combined, at(vec.set, v.u8.take, sel.codes8), stride)
+		addBytes(combined, at(vec.set, v.u8.take, sel.codes8), stride)
 	case sel.codes16 != nil:
 		addCodes(combined, at(vec.set, v.u16.take, sel.codes16), stride)
 	}

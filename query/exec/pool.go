@@ -73,6 +73,7 @@ func (p *Pool) work() {
 		if more {
 			p.again(j, spent > int64(shortMax))
 		} else {
+			s.trim()
 			j.done()
 		}
 	}

@@ -92,7 +92,7 @@ func (c *rowCollector) add(v *blockView, sel bitmap, dirty *bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	cells := make([][]storage.Value, len(c.outputs))
+	cells := make([]*query.Vec, len(c.outputs))
 	for i := range c.outputs {
 		var err error
 		if cells[i], err = c.output(v, i, sel, rows); err != nil {
@@ -101,9 +101,11 @@ func (c *rowCollector) add(v *blockView, sel bitmap, dirty *bool) error {
 	}
 	*dirty = true
 	for i, column := range cells {
-		for _, x := range column {
-			c.text += len(x.Str)
-			c.part.Rows[i].Append(x)
+		for k := range rows {
+			c.part.Rows[i].AppendFrom(column, k)
+		}
+		for _, text := range column.Strs {
+			c.text += len(text)
 		}
 	}
 	c.learn()
@@ -111,7 +113,7 @@ func (c *rowCollector) add(v *blockView, sel bitmap, dirty *bool) error {
 }
 
 // output evaluates one output for the rows; the values own their memory.
-func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) ([]storage.Value, error) {
+func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*query.Vec, error) {
 	for _, col := range c.outputs[i] {
 		for _, s := range v.column(col) {
 			if err := v.load(s, sel); err != nil {
@@ -120,14 +122,14 @@ func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) ([
 		}
 	}
 	out := &c.plan.Outputs[i]
-	cells := make([]storage.Value, len(rows))
+	cells := query.NewVec(out.Type)
 	row := &blockRow{view: v}
 	for k, r := range rows {
 		if k%pollRows == 0 && v.expired() {
 			return nil, errExpired
 		}
 		row.row = int(r)
-		cells[k] = owned(keyValue(out.Expr.Eval(row), out.Type))
+		cells.Append(owned(keyValue(out.Expr.Eval(row), out.Type)))
 	}
 	return cells, nil
 }

@@ -1,21 +1,24 @@
 package exec
 
-import "github.com/kelpdb/kelp/storage"
+import (
+	"unsafe"
+
+	"github.com/kelpdb/kelp/storage"
+)
 
 // A scratch is the memory of one worker, used again for every block. What is
 // taken from it is valid until the next reset, which is the next block.
 type scratch struct {
-	u8     arrays[uint8]
-	u16    arrays[uint16]
-	u32    arrays[uint32]
-	u64    arrays[uint64]
-	i64    arrays[int64]
-	f64    arrays[float64]
-	values arrays[storage.Value]
-	texts  []*storage.TextBuf
-	lists  []*storage.ListBuf
-	usedT  int
-	usedL  int
+	u8    arrays[uint8]
+	u16   arrays[uint16]
+	u32   arrays[uint32]
+	u64   arrays[uint64]
+	i64   arrays[int64]
+	f64   arrays[float64]
+	texts []*storage.TextBuf
+	lists []*storage.ListBuf
+	usedT int
+	usedL int
 }
 
 // arrays hands out slices of one type and takes them all back at once.
@@ -66,6 +69,24 @@ func (s *scratch) bitmap(rows int) bitmap { return bitmap(s.u64.takeClear(words(
 // reset takes everything back.
 func (s *scratch) reset() {
 	s.u8.used, s.u16.used, s.u32.used, s.u64.used = 0, 0, 0, 0
-	s.i64.used, s.f64.used, s.values.used = 0, 0, 0
+	s.i64.used, s.f64.used = 0, 0
 	s.usedT, s.usedL = 0, 0
+}
+
+// trim gives memory back that only an unusual query has needed.
+func (s *scratch) trim() {
+	held := held(&s.u8) + held(&s.u16) + held(&s.u32) + held(&s.u64) + held(&s.i64) + held(&s.f64)
+	if held > scratchKeep || len(s.texts) > scratchTexts || len(s.lists) > scratchTexts {
+		*s = scratch{}
+	}
+}
+
+// held is the bytes of all slices.
+func held[T uint8 | uint16 | uint32 | uint64 | int64 | float64](a *arrays[T]) int {
+	n := 0
+	for _, s := range a.list {
+		n += cap(s)
+	}
+	var one T
+	return n * int(unsafe.Sizeof(one))
 }

@@ -13,7 +13,7 @@ func unpackBytes(dst []uint8, c storage.Codes) []uint8 {
 	var spread func(dst []uint8, packed []byte, groups int)
 	switch c.Width {
 	case 1:
-		spread = spread1
+		spread = spread1Plain
 	case 2:
 		spread = spread2
 	case 4:
@@ -29,7 +29,7 @@ func unpackBytes(dst []uint8, c storage.Codes) []uint8 {
 	return dst[:c.Rows]
 }
 
-func spread4(dst []uint8, packed []byte, groups int) {
+func spread4Plain(dst []uint8, packed []byte, groups int) {
 	packed = packed[:groups*4]
 	for len(packed) >= 4 && len(dst) >= 8 {
 		w := uint64(binary.LittleEndian.Uint32(packed))
@@ -41,7 +41,7 @@ func spread4(dst []uint8, packed []byte, groups int) {
 	}
 }
 
-func spread2(dst []uint8, packed []byte, groups int) {
+func spread2Plain(dst []uint8, packed []byte, groups int) {
 	packed = packed[:groups*2]
 	for len(packed) >= 2 && len(dst) >= 8 {
 		w := uint64(binary.LittleEndian.Uint16(packed))
@@ -53,7 +53,7 @@ func spread2(dst []uint8, packed []byte, groups int) {
 	}
 }
 
-func spread1(dst []uint8, packed []byte, groups int) {
+func spread1Plain(dst []uint8, packed []byte, groups int) {
 	packed = packed[:groups]
 	for _, b := range packed {
 		if len(dst) < 8 {
