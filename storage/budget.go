@@ -26,6 +26,14 @@ func (s *Store) mergeLimit() int64 {
 
 // reserve returns memory for a block of a table and makes room for it if it must.
 func (s *Store) reserve(table string, length int64) (*extent, error) {
+	e, err := s.alloc.alloc(length, s.appendLimit())
+	if !errors.Is(err, errNoSpace) {
+		return e, err
+	}
+	// One caller at a time makes room: if each that finds none evicted a share of
+	// the budget, a crowd of them would empty the store.
+	s.room <- struct{}{}
+	defer func() { <-s.room }()
 	var patience *time.Timer
 	for {
 		e, err := s.alloc.alloc(length, s.appendLimit())

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -273,5 +276,52 @@ func TestHorizon(t *testing.T) {
 		if tab.Rows() != 0 || tab.Horizon() != at {
 			t.Errorf("table %s: %d rows, horizon %v, not %v", name, tab.Rows(), time.Unix(0, tab.Horizon()).UTC(), time.Unix(0, at).UTC())
 		}
+	}
+}
+
+// TestBudgetCrowd lets many callers meet full memory at once: together they evict
+// about what they need, not each a share of the budget.
+func TestBudgetCrowd(t *testing.T) {
+	cfg := testConfig(t, testShm(t))
+	cfg.Budget = 48 << 20
+	s := testOpen(t, cfg)
+	for s.Status().Evicted == 0 {
+		testAppend(t, s, Append{Table: "t", Batch: noisyBatch(0, rollRows, 1), Arrival: 1})
+	}
+	for {
+		if _, err := s.alloc.alloc(64<<10, s.appendLimit()); err != nil {
+			break // not even a small block fits
+		}
+	}
+	before := s.Status().Rows
+	const callers, length = 64, 64 << 10
+	extents := make(chan *extent, callers)
+	var wg sync.WaitGroup
+	var asking atomic.Int32
+	s.commitMu.Lock() // nobody evicts before all have asked
+	for range callers {
+		wg.Go(func() {
+			asking.Add(1)
+			e, err := s.reserve("t", length)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			extents <- e
+		})
+	}
+	waitFor(t, "all callers ask", func() bool { return asking.Load() == callers })
+	for range 1_000 {
+		runtime.Gosched()
+	}
+	s.commitMu.Unlock()
+	wg.Wait()
+	close(extents)
+	for e := range extents {
+		s.alloc.release(e)
+	}
+	// The callers need 4 MiB of 48.
+	if after := s.Status().Rows; after < before*3/4 {
+		t.Fatalf("%d rows became %d", before, after)
 	}
 }

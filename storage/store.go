@@ -116,10 +116,11 @@ type Store struct {
 	queues   queues
 
 	merges     merges
-	logBytes   atomic.Int64 // pages of the memory log
-	logDamaged bool         // the log could not be read to its end at Open
-	keyBytes   atomic.Int64 // of the keys of all tables
-	evicted    atomic.Int64 // blocks gone for want of memory since Open
+	room       chan struct{} // of capacity 1: held by who makes room in memory
+	logBytes   atomic.Int64  // pages of the memory log
+	logDamaged bool          // the log could not be read to its end at Open
+	keyBytes   atomic.Int64  // of the keys of all tables
+	evicted    atomic.Int64  // blocks gone for want of memory since Open
 
 	pinned  atomic.Int64 // views not released
 	pending atomic.Int64 // bytes dropped that views still hold
