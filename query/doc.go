@@ -5,24 +5,24 @@
 //
 // One query's way:
 //
-//	text ──Parse──> Statement ──Bind──> Plan ──(exec)──> Partial ──Merge──> Partial ──Finalise──> Result
-//	lex.go          ast*.go     bind*.go        plan.go           merge*.go          finalise*.go
-//	parse*.go                   bound.go        partial.go
+//		text ──Parse──> Statement ──Bind──> Plan ──(exec)──> Partial ──Merge──> Partial ──Finalise──> Result
+//		lex.go          ast*.go     bind*.go        plan.go           merge*.go          finalise*.go
+//		parse*.go                   bound.go        partial.go
 //
-//   - Parse reads one text into a tree of which every node has its place. It
-//     knows the whole grammar, also of what the binder then refuses as not there
-//     yet. Print writes a tree so that it parses to the same again.
-//   - Bind resolves a *Select against a Schema, the types of a table's columns
-//     over the whole cluster. Query.Plan does both, so that every node makes the
-//     identical Plan of the same Query.
-//   - A Plan has its expressions as Bound trees: columns, keys and aggregates by
-//     number, every node with its static type, constants folded. In a plan of
-//     groups, keys and arguments of aggregates are over columns; outputs, HAVING
-//     and order are over keys and aggregates.
-//   - An aggregate's State holds all groups, in columns. exec feeds the concrete
-//     types; Merge folds states of the same Agg; Columns and DecodeState are
-//     their form on the wire, where nothing is trusted.
-//   - Finalise orders, cuts and names; only what is shown is computed.
+//	  - Parse reads one text into a tree of which every node has its place. It
+//	    knows the whole grammar, also of what the binder then refuses as not there
+//	    yet. Print writes a tree so that it parses to the same again.
+//	  - Bind resolves a *Select against a Schema, the types of a table's columns
+//	    over the whole cluster. Query.Plan does both, so that every node makes the
+//	    identical Plan of the same Query.
+//	  - A Plan has its expressions as Bound trees: columns, keys and aggregates by
+//	    number, every node with its static type, constants folded. In a plan of
+//	    groups, keys and arguments of aggregates are over columns; outputs, HAVING
+//	    and order are over keys and aggregates.
+//	  - An aggregate's State holds all groups, in columns. exec feeds the concrete
+//	    types; Merge folds states of the same Agg; Columns and DecodeState are
+//	    their form on the wire, where nothing is trusted.
+//	  - Finalise orders, cuts and names; only what is shown is computed.
 //
 // Values. A column gives its values in the types they are stored in; ClusterType
 // is the one type it is compared, grouped, ordered and returned as. Contexts,

@@ -19,7 +19,7 @@ func (g *diffGen) chance(percent int) bool { return g.r.IntN(100) < percent }
 // number is an expression that is a number, or text that may be one.
 func (g *diffGen) number(depth int) string {
 	if depth <= 0 || g.chance(40) {
-		return g.one("status", "ms", "f", "big", "rare", "mix", "odd", "nosuch", "2", "-1", "0", "0.5", "1e3", "100", "status", "ms")
+		return g.one("status", "ms", "f", "big", "rare", "mix", "odd", "nosuch", "seq", "2", "-1", "0", "0.5", "1e3", "100", "status", "ms")
 	}
 	x, y := g.number(depth-1), g.number(depth-1)
 	switch g.r.IntN(14) {
@@ -51,7 +51,7 @@ func (g *diffGen) number(depth int) string {
 
 func (g *diffGen) text(depth int) string {
 	if depth <= 0 || g.chance(40) {
-		return g.one("service", "path", "mix", "odd", "nosuch", "'api'", "'x'", "''", "'10'")
+		return g.one("service", "path", "mix", "odd", "nosuch", "id", "line", "same", "'api'", "'x'", "''", "'10'")
 	}
 	x, y := g.text(depth-1), g.text(depth-1)
 	switch g.r.IntN(13) {
@@ -107,7 +107,16 @@ func (g *diffGen) cond(depth int) string {
 		return g.one("("+x+" AND "+y+")", "("+x+" OR "+y+")", "NOT ("+x+")", "("+x+" AND "+y+")")
 	}
 	op := g.one("=", "!=", "<", "<=", ">", ">=", "=", ">=")
-	switch g.r.IntN(17) {
+	switch g.r.IntN(21) {
+	case 17:
+		return fmt.Sprintf("seq %s %s", op, g.one("1025000", "1000000", "'1040000'", "1.5e6", "999999"))
+	case 18:
+		return fmt.Sprintf("id %s %s", op, g.one("'00'", "'0000000000000001'", "'8'", "'ffff'", "10"))
+	case 19:
+		return fmt.Sprintf("line %s%s %s", g.one("", "NOT "), g.one("LIKE", "ILIKE"), g.one("'%timeout'", "'GET%ms'", "'%7%took _ ms%'", "'%item/42%'", "'get%'"))
+	case 20:
+		return g.one(g.longIn("seq", 1_000_000, 1), g.longIn("status", 190, 1), g.longIn("path", 0, 0), "same = 'only'", "same LIKE 'on%'", "same IS NULL",
+			"line ~ 'took [0-9] ms'", "line ~* 'GET.*TIMEOUT'", "id ~ '^0+[1-9]'")
 	case 0, 1:
 		return fmt.Sprintf("status %s %s", op, g.one("200", "500", "'404'", "200.5", "'abc'", "null", "-1", "status"))
 	case 2:
@@ -144,6 +153,26 @@ func (g *diffGen) cond(depth int) string {
 	return fmt.Sprintf("%s %s", g.number(depth), g.one("IS NULL", "IS NOT NULL"))
 }
 
+// longIn is an IN list that is worth a table: of numbers from first on, or of paths.
+func (g *diffGen) longIn(column string, first, step int) string {
+	var items []string
+	for i := range 20 + g.r.IntN(300) {
+		if step == 0 {
+			items = append(items, fmt.Sprintf("'/api/%d'", i))
+			continue
+		}
+		items = append(items, fmt.Sprint(first+i*g.one2(1, 7)))
+	}
+	return fmt.Sprintf("%s %sIN (%s)", column, g.one("", "NOT "), strings.Join(items, ", "))
+}
+
+func (g *diffGen) one2(a, b int) int {
+	if g.chance(50) {
+		return a
+	}
+	return b
+}
+
 func (g *diffGen) any(depth int) string {
 	switch g.r.IntN(6) {
 	case 0, 1:
@@ -158,7 +187,7 @@ func (g *diffGen) any(depth int) string {
 
 // key is a GROUP BY expression.
 func (g *diffGen) key() string {
-	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "service", "status",
+	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
 		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
 		"date_trunc('day', seen)", "split_part(path, '/', 2)", g.number(1), g.text(1))
 }
@@ -171,7 +200,7 @@ func (g *diffGen) bucket() string {
 func (g *diffGen) exact() string {
 	a := g.one("count()", "count(*)", "hits()", "count(rare)", "count(mix)", "sum(status)", "sum(ms)", "sum(big)", "sum(ok)", "sum(mix)", "sum(odd)", "sum(rare)",
 		"avg(ms)", "avg(status)", "avg(ok)", "min(ms)", "max(ms)", "min(f)", "max(f)", "min(service)", "max(mix)", "min(ok)", "max(seen)", "max(big)",
-		"first(service)", "last(ms)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
+		"first(service)", "last(ms)", "sum(seq)", "min(seq)", "max(id)", "count(distinct id)", "count(distinct seq)", "any(line)", "min(line)", "max(same)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
 		"uniq_exact(tags)", "count(distinct mix)", "count(distinct f)", "count_if(status >= 500)", "count_if("+g.cond(1)+")", "rate()", "rate(status)",
 		"sum("+g.number(1)+")", "min("+g.text(1)+")", "max("+g.number(1)+")", "count("+g.text(1)+")", "count(1)", "count(null)", "first(time)", "max(length(tags))")
 	if g.chance(20) {
@@ -182,7 +211,7 @@ func (g *diffGen) exact() string {
 
 func (g *diffGen) approximate() string {
 	return g.one("p50(ms)", "p99(ms)", "p99_9(status)", "percentile(ms, 0.25)", "percentile(ms, 0)", "percentile(ms, 1)", "median(mix)", "p90(rare)", "p95(f)",
-		"uniq(service)", "uniq(path)", "uniq(ms)", "uniq(tags)", "stddev(ms)", "variance(status)", "stddev(rare)", "variance(mix)", "p90(ms) FILTER (WHERE "+g.cond(1)+")")
+		"uniq(service)", "uniq(path)", "uniq(ms)", "uniq(tags)", "uniq(id)", "uniq(seq)", "p99(seq)", "stddev(seq)", "stddev(ms)", "variance(status)", "stddev(rare)", "variance(mix)", "p90(ms) FILTER (WHERE "+g.cond(1)+")")
 }
 
 func (g *diffGen) timeRange() string {

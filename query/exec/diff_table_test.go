@@ -122,12 +122,16 @@ func (d *diffTable) query(sql string, now int64) *query.Query {
 	return &query.Query{SQL: sql, Now: now, Schema: d.schema, DataFrom: d.from, DataTo: d.to}
 }
 
-// answer asks every leaf, merges in a random grouping and finishes.
+// answer asks every leaf, merges what comes over the wire in a random grouping
+// and finishes.
 func (d *diffTable) answer(r *rand.Rand, pool *Pool, plan *query.Plan, now int64) (*query.Result, error) {
 	var parts []*query.Partial
 	for _, units := range d.leaves {
 		p, _, err := pool.run(context.Background(), plan, units, Limits{})
 		if err != nil {
+			return nil, err
+		}
+		if err := overTheWire(plan, p); err != nil {
 			return nil, err
 		}
 		parts = append(parts, p)
@@ -142,6 +146,17 @@ func (d *diffTable) answer(r *rand.Rand, pool *Pool, plan *query.Plan, now int64
 		parts = append([]*query.Partial{merged}, parts[n:]...)
 	}
 	return query.Finalise(plan, parts[0], query.FinalEnv{Now: now, From: d.from, To: d.to + 1})
+}
+
+// overTheWire replaces the states by what another node makes of their columns.
+func overTheWire(plan *query.Plan, p *query.Partial) error {
+	for i, state := range p.States {
+		var err error
+		if p.States[i], err = query.DecodeState(&plan.Aggs[i], state.Columns()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // differs asks both and says how the answers differ, "" if they do not. refused

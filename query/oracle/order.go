@@ -119,9 +119,13 @@ func (o *oracle) sortValue(t term, l *sortable) storage.Value {
 // sort orders lines; lines of Other come after all that are equal in the terms
 // that lead with time buckets.
 func (o *oracle) sort(lines []sortable, terms []term) {
-	for i := range lines {
-		for _, t := range terms {
-			lines[i].terms = append(lines[i].terms, o.sortValue(t, &lines[i]))
+	for known := -1; known < len(o.floats); { // again if a sum turned out to pass int64
+		known = len(o.floats)
+		for i := range lines {
+			lines[i].terms = nil
+			for _, t := range terms {
+				lines[i].terms = append(lines[i].terms, o.sortValue(t, &lines[i]))
+			}
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b sortable) int {
