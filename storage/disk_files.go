@@ -68,7 +68,7 @@ func diskClass(length int64) int {
 func (d *disk) fileFor(length int64) (*diskFile, error) {
 	class := diskClass(length)
 	f := d.current[class]
-	if f != nil && !f.bad && f.size < diskFileBytes {
+	if f != nil && !f.bad && f.size < d.store.cfg.diskFileBytes {
 		return f, nil
 	}
 	no := d.nextNo

@@ -16,8 +16,8 @@ import (
 type powerLoss struct {
 	mu     sync.Mutex
 	synced map[uint64][]byte // by inode
-	syncs  int
-	take   func(syncs int) // called after every sync, under mu
+	syncs  int // two of every sync: before and after
+	take   func(syncs int)
 }
 
 func (p *powerLoss) sync(f *os.File) error {
@@ -31,11 +31,11 @@ func (p *powerLoss) sync(f *os.File) error {
 	if _, err := f.ReadAt(data, 0); err != nil && err != io.EOF {
 		return err
 	}
+	p.syncs++
+	p.take(p.syncs) // the power goes just before
 	p.synced[st.Sys().(*syscall.Stat_t).Ino] = data
 	p.syncs++
-	if p.take != nil {
-		p.take(p.syncs)
-	}
+	p.take(p.syncs) // or just after
 	return nil
 }
 
@@ -66,15 +66,15 @@ func (p *powerLoss) image(t *testing.T, from, to string) {
 	}
 }
 
-// TestDiskPowerLoss takes an image of what a power loss would leave after every
-// sync of a run with appends, merges and a drop of old blocks. From each image a
+// TestDiskPowerLoss takes an image of what a power loss would leave before and
+// after every sync of a run with appends, merges and a drop of old blocks. From each image a
 // prefix of the history is recovered, at the end of a batch, each row once.
 func TestDiskPowerLoss(t *testing.T) {
 	cfg := testDiskConfig(t)
 	images := filepath.Join(filepath.Dir(cfg.DataDir), "images")
 	p := &powerLoss{synced: map[uint64][]byte{}}
 	p.take = func(n int) { p.image(t, cfg.DataDir, filepath.Join(images, fmt.Sprint(n))) }
-	cfg.syncFile, cfg.flushEvery = p.sync, time.Millisecond
+	cfg.syncFile, cfg.flushEvery, cfg.diskFileBytes = p.sync, time.Millisecond, 20_000
 	s := testOpen(t, cfg)
 	now := time.Now().UnixNano()
 	const batch = 3
@@ -101,8 +101,10 @@ func TestDiskPowerLoss(t *testing.T) {
 		}
 	}
 	testSync(t, s)
+	unlinked := int(s.disk.nextNo) - 1 - len(s.disk.files)
 	testClose(t, s)
-	if p.syncs < 10 {
+	t.Logf("%d syncs, %d files unlinked", p.syncs, unlinked)
+	if p.syncs < 10 || unlinked < 2 {
 		t.Fatalf("%d syncs: the test shows nothing", p.syncs)
 	}
 	least := 0

@@ -39,6 +39,7 @@ type Config struct {
 	checkpointPast int64                // when a checkpoint is due
 	lagWait        time.Duration        // how long receipts wait for the disk
 	flushEvery     time.Duration        // the pause before a flush
+	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
 }
 
@@ -63,6 +64,9 @@ func (c *Config) fill() error {
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery
+	}
+	if c.diskFileBytes == 0 {
+		c.diskFileBytes = diskFileBytes
 	}
 	if c.syncFile == nil {
 		c.syncFile = syncData
