@@ -16,7 +16,7 @@ import (
 type powerLoss struct {
 	mu     sync.Mutex
 	synced map[uint64][]byte // by inode
-	syncs  int // two of every sync: before and after
+	syncs  int               // two of every sync: before and after
 	take   func(syncs int)
 }
 
