@@ -43,9 +43,11 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 	if err != nil {
 		return nil, err
 	}
-	report := query.LeafReport{Leaf: l.cfg.Name, Shard: uint64(l.cfg.Store.Shard())}
+	store := l.cfg.Store
+	// Seq is read before the view is taken: what is read holds all up to it.
+	report := query.LeafReport{Leaf: l.cfg.Name, Shard: uint64(store.Shard()), Epoch: store.Epoch(), Seq: store.Seq()}
 	var refs []*storage.Ref
-	table, known := l.cfg.Store.Table(plan.Table)
+	table, known := store.Table(plan.Table)
 	if known {
 		view := table.Pin()
 		defer view.Release()

@@ -143,3 +143,24 @@ func count(t *testing.T, l *Leaf) int64 {
 	}
 	return p.States[0].Value(0).Int
 }
+
+// TestReportNamesItsEdits: an answer says of which memory it is, and that it
+// holds every edit up to the last one before it began.
+func TestReportNamesItsEdits(t *testing.T) {
+	l, _ := newLeaf(t)
+	for range 2 {
+		if err := appendRows(context.Background(), l, 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"t", "none"} {
+			p, err := l.Run(context.Background(), &query.Query{SQL: "SELECT count() FROM " + table, Now: time.Now().UnixNano()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := p.Leaves[0]
+			if r.Epoch == 0 || r.Epoch != l.cfg.Store.Epoch() || r.Seq == 0 || r.Seq != l.cfg.Store.Seq() {
+				t.Errorf("table %s: epoch %d, edit %d; want %d, %d", table, r.Epoch, r.Seq, l.cfg.Store.Epoch(), l.cfg.Store.Seq())
+			}
+		}
+	}
+}

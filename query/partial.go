@@ -32,6 +32,8 @@ type LeafReport struct {
 	Reason  string // "": answered. Else why it is missing: timeout, down, restarting, loading, budget, unsupported
 	Unknown bool   // answered: it has no such table
 	Covered uint64 // rows in range, unweighted, in the blocks fully read
+	Epoch   uint64 // of the leaf's memory: another one than before says that the memory was made anew
+	Seq     uint64 // every edit of the leaf up to this one was seen
 	// Skipped is what the leaf has or owes in range but did not read, by reason
 	// (damaged, loading, lost, budget, timeout) and time.
 	Skipped []Skipped

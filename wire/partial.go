@@ -131,7 +131,7 @@ func decodePartial(src []byte, aggs int) (p *query.Partial, grouped bool, sectio
 	grouped = r.bool()
 	p.Groups = r.size(1 << 40)
 	sections = readSections(r)
-	if n := r.count(reportsMax, 6); n > 0 {
+	if n := r.count(reportsMax, 8); n > 0 {
 		p.Leaves = make([]query.LeafReport, n)
 		for i := range p.Leaves {
 			if p.Leaves[i] = readReport(r); r.err != nil {
@@ -168,6 +168,8 @@ func appendReport(dst []byte, l *query.LeafReport) []byte {
 	dst = appendText(dst, l.Reason)
 	dst = appendBool(dst, l.Unknown)
 	dst = binary.AppendUvarint(dst, l.Covered)
+	dst = binary.AppendUvarint(dst, l.Epoch)
+	dst = binary.AppendUvarint(dst, l.Seq)
 	dst = binary.AppendUvarint(dst, uint64(len(l.Skipped)))
 	for _, s := range l.Skipped {
 		dst = appendText(dst, s.Reason)
@@ -177,7 +179,10 @@ func appendReport(dst []byte, l *query.LeafReport) []byte {
 }
 
 func readReport(r *reader) query.LeafReport {
-	l := query.LeafReport{Leaf: r.text(), Shard: r.uvarint(), Reason: r.text(), Unknown: r.bool(), Covered: r.uvarint()}
+	l := query.LeafReport{
+		Leaf: r.text(), Shard: r.uvarint(), Reason: r.text(), Unknown: r.bool(), Covered: r.uvarint(),
+		Epoch: r.uvarint(), Seq: r.uvarint(),
+	}
 	for range r.count(skipsMax, 2) {
 		l.Skipped = append(l.Skipped, query.Skipped{Reason: r.text(), Hist: readCounts(r)})
 		if r.err != nil {

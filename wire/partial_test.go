@@ -71,7 +71,7 @@ func samplePartial(rnd *rand.Rand, plan *query.Plan, groups int) *query.Partial 
 	p := &query.Partial{
 		Groups: groups,
 		Leaves: []query.LeafReport{
-			{Leaf: "leaf-1", Shard: 1<<64 - 1, Covered: 1 << 40, Skipped: []query.Skipped{
+			{Leaf: "leaf-1", Shard: 1<<64 - 1, Covered: 1 << 40, Epoch: 1<<64 - 2, Seq: 1 << 33, Skipped: []query.Skipped{
 				{Reason: "damaged", Hist: []storage.TimeCount{{From: 60e9, Width: 60e9, Rows: 9}, {From: -7200e9, Width: 3600e9, Rows: 1}}},
 				{Reason: "lost"},
 			}},
