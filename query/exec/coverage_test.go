@@ -272,6 +272,24 @@ func TestFaultAfterChange(t *testing.T) {
 	}
 }
 
+// TestBug: a panic in a worker ends its query alone.
+func TestBug(t *testing.T) {
+	table := plainTable(t, 3, 100)
+	pool := NewPool(2)
+	defer pool.Close()
+	plan := table.plan(t, "SELECT count(n) FROM t")
+	broken := slices.Clone(table.units)
+	broken[1].open = func() (*storage.Block, error) { panic("BUG: for the test") }
+	_, _, err := pool.run(context.Background(), plan, broken, Limits{})
+	var bug *BugError
+	if !errors.As(err, &bug) || len(bug.Stack) == 0 {
+		t.Errorf("a panic gives %v", err)
+	}
+	if p, _, err := pool.run(context.Background(), plan, table.units, Limits{}); err != nil || countOf(p) != 300 {
+		t.Errorf("the next query gives %v", err)
+	}
+}
+
 func TestGroupLimit(t *testing.T) {
 	table := plainTable(t, 4, 1000)
 	pool := NewPool(1)

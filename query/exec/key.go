@@ -311,23 +311,36 @@ func (g *grouper) keyOfStored(v *blockView, plan *keyPlan, table *keyTable, stor
 // idsOf writes the ids of the rows in which the stored column has a value.
 func (g *grouper) idsOf(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn, rows []uint16, ids []uint32) error {
 	same := plan.plain && plan.Type == c.Type()
-	valid := c.valid
+	valid := func(r uint16) bool { return c.valid == nil || c.valid.has(int(r)) }
+	switch {
+	case same && c.shape == storage.ShapeInts:
+		for i, r := range rows {
+			if valid(r) {
+				ids[i] = table.idOfInt(c.ints[r])
+			}
+		}
+		return nil
+	case same && c.shape == storage.ShapeFloats:
+		for i, r := range rows {
+			if valid(r) {
+				ids[i] = table.idOfFloat(c.floats[r])
+			}
+		}
+		return nil
+	case same && c.shape == storage.ShapeText:
+		for i, r := range rows {
+			if valid(r) {
+				ids[i] = table.idOfText(c.text.At(int(r)))
+			}
+		}
+		return nil
+	}
 	row := &valueRow{warn: &v.warned}
 	for i, r := range rows {
-		if valid != nil && !valid.has(int(r)) {
-			continue
+		if i%pollRows == 0 && v.expired() {
+			return errExpired
 		}
-		switch {
-		case same && c.shape == storage.ShapeInts:
-			ids[i] = table.idOfInt(c.ints[r])
-		case same && c.shape == storage.ShapeFloats:
-			ids[i] = table.idOfFloat(c.floats[r])
-		case same && c.shape == storage.ShapeText:
-			ids[i] = table.idOfText(c.text.At(int(r)))
-		default:
-			if i%pollRows == 0 && v.expired() {
-				return errExpired
-			}
+		if valid(r) {
 			ids[i] = table.memo(c, int(r), func() uint32 {
 				row.value = v.value(c, int(r))
 				return table.id(keyValue(plan.Expr.Eval(row), plan.Type))

@@ -81,6 +81,7 @@ var testColumns = []struct {
 type testTable struct {
 	rows   []map[string]storage.Value
 	units  []unit
+	data   [][]byte // the bytes of each block
 	schema query.Schema
 }
 
@@ -136,6 +137,7 @@ func (table *testTable) add(t testing.TB, b *storage.Batch, richness storage.Ric
 		t.Fatal(err)
 	}
 	table.units = append(table.units, unit{meta: &meta, open: func() (*storage.Block, error) { return block, nil }})
+	table.data = append(table.data, data)
 	for _, c := range block.Columns() {
 		table.schema[c.Name()] = table.schema[c.Name()].With(c.Type())
 	}

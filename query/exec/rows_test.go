@@ -83,3 +83,24 @@ func TestTimeRangeEdges(t *testing.T) {
 		}
 	}
 }
+
+// TestUnevenBuckets: buckets of months, in blocks within one and across several.
+func TestUnevenBuckets(t *testing.T) {
+	r := rand.New(rand.NewPCG(61, 62))
+	table := &testTable{schema: map[string]storage.TypeSet{}}
+	const day = int64(86_400e9)
+	for i := range int64(8) {
+		b := storage.NewBatch()
+		for range 200 {
+			b.SetInt(b.Slot([]byte("n")), r.Int64N(5))
+			b.EndRow(baseTime + i*9*day + r.Int64N(1+(i%3)*20)*day)
+		}
+		table.add(t, b, storage.Rich)
+		table.rows = append(table.rows, readRows(t, table.units[i])...)
+	}
+	pool := NewPool(2)
+	defer pool.Close()
+	for _, key := range []string{"date_trunc('month', time)", "date_trunc('year', time)", "date_trunc('quarter', time)", "time(1mo)", "time(1w)", "time(1d)"} {
+		table.check(t, pool, "SELECT "+key+", n, count() FROM t GROUP BY 1, 2")
+	}
+}
