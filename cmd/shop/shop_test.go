@@ -14,9 +14,9 @@ func minutes(seed uint64) (before, after []Event) {
 	s := New(seed, start)
 	for at := start.Add(-5 * time.Minute); at.Before(start.Add(5 * time.Minute)); at = at.Add(100 * time.Millisecond) {
 		if at.Before(start) {
-			before = s.Between(before, at, at.Add(100*time.Millisecond), 500, 1)
+			before = s.Between(before, at, at.Add(100*time.Millisecond), 200, 1)
 		} else {
-			after = s.Between(after, at, at.Add(100*time.Millisecond), 500, 1)
+			after = s.Between(after, at, at.Add(100*time.Millisecond), 200, 1)
 		}
 	}
 	return before, after
