@@ -72,3 +72,13 @@ func FuzzBind(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkPlan parses and binds what a chart asks.
+func BenchmarkPlan(b *testing.B) {
+	const sql = "SELECT time(1m), service, count(), p99(ms) FROM t LAST 1h WHERE status >= 500 AND path LIKE '/api/%' GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10"
+	for b.Loop() {
+		if _, err := testQuery(sql).Plan(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
