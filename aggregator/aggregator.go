@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
@@ -35,8 +37,11 @@ type Aggregator struct {
 	nodes map[string]*node
 	rand  *rand.Rand
 
-	chunks  chan struct{} // a place for each decoded chunk in memory
+	chunks  *semaphore.Weighted // bytes of decoded chunks in memory
+	bodies  chan struct{}       // a place for each ingest call
+	asks    chan struct{}       // a place for each query that runs
 	queries queries
+	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics
 
 	ctx    context.Context
@@ -57,8 +62,9 @@ func New(cfg Config) (*Aggregator, error) {
 	a := &Aggregator{
 		cfg: cfg, book: b, file: f, nodes: make(map[string]*node),
 		rand:   rand.New(rand.NewPCG(cfg.Seed, 0x6b656c70)),
-		chunks: make(chan struct{}, chunksTotal),
-		ctx:    ctx, cancel: cancel,
+		chunks: semaphore.NewWeighted(chunkBytesTotal), bodies: make(chan struct{}, bodiesMax),
+		asks: make(chan struct{}, queriesMax), setting: make(map[lateSettings]bool),
+		ctx: ctx, cancel: cancel,
 	}
 	a.metrics = newMetrics(a)
 	for _, name := range b.names() {
@@ -118,6 +124,23 @@ type node struct {
 	ready   bool      // its first Update has been applied since it was attached
 	stop    context.CancelFunc
 	done    chan struct{}
+	// life ends when the leaf is taken for dead: calls to it need not wait for
+	// their deadlines.
+	life    context.Context
+	endLife context.CancelFunc
+}
+
+// Know registers a leaf that the membership tells of, reachable or not, so that
+// its absence is seen. id and born are those of its memory; born in ns.
+func (a *Aggregator) Know(name, address, id string, born int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := a.nodes[name]; n != nil {
+		n.address = address
+		return
+	}
+	a.nodes[name] = &node{name: name, address: address, state: StateDown}
+	a.book.know(name, id, born)
 }
 
 // Attach makes a leaf reachable under its name and begins to listen to its
@@ -133,6 +156,7 @@ func (a *Aggregator) Attach(name, address string, leaf wire.Leaf, local bool) {
 	}
 	n.address, n.leaf, n.local, n.state = address, leaf, local, StateJoining
 	n.ready, n.stop, n.done = false, stop, make(chan struct{})
+	n.life, n.endLife = context.WithCancel(ctx)
 	done := n.done
 	a.mu.Unlock()
 	a.work.Go(func() {
@@ -151,6 +175,9 @@ func (a *Aggregator) Detach(name string, state NodeState) {
 	}
 	stop, done := n.stop, n.done
 	n.leaf, n.stop, n.state, n.ready = nil, nil, state, false
+	if n.endLife != nil {
+		n.endLife()
+	}
 	a.mu.Unlock()
 	if stop != nil {
 		stop()
@@ -162,20 +189,34 @@ func (a *Aggregator) Detach(name string, state NodeState) {
 func (a *Aggregator) SetState(name string, state NodeState, free uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n := a.nodes[name]; n != nil {
-		n.state, n.free = state, free
+	n := a.nodes[name]
+	if n == nil {
+		return
 	}
+	if n.leaf != nil && state == StateDown && n.state != StateDown {
+		n.endLife()
+	}
+	if n.leaf != nil && state != StateDown && n.state == StateDown {
+		n.life, n.endLife = context.WithCancel(a.ctx)
+	}
+	n.state, n.free = state, free
 }
 
 // listen follows a leaf's promises until ctx ends, beginning anew with a full
 // update each time the stream breaks.
 func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
-	wait := 50 * time.Millisecond
+	wait := listenAgain
 	for {
 		err := leaf.Subscribe(ctx, a.cfg.Name, func(u *wire.Update) error {
-			wait = 50 * time.Millisecond
-			return a.hear(n, u)
+			err := a.hear(n, u)
+			if err == nil {
+				wait = listenAgain
+			}
+			return err
 		})
+		a.mu.Lock()
+		n.ready = false // its promise may move without us
+		a.mu.Unlock()
 		if ctx.Err() != nil {
 			return
 		}
@@ -197,14 +238,13 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 	}
 	now := a.cfg.Now()
 	if u.Full || len(u.Tables) > 0 {
-		a.book.apply(u, now.UnixNano())
+		a.book.apply(u)
 		if err := a.file.write(a.book, &bookRecord{Update: u, At: now.UnixNano()}); err != nil {
 			return err
 		}
 	}
 	for _, late := range a.book.late(u) {
-		// Its own goroutine: the leaf waits for us to confirm.
-		a.work.Go(func() { a.bringSettings(late) })
+		a.bringSettings(late)
 	}
 	a.mu.Lock()
 	n.heard = now
@@ -220,7 +260,7 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 type lateSettings struct {
 	leaf, table string
 	newest      storage.Settings
-}
+} // comparable: one that is on its way is not sent twice
 
 // late lists, for the tables of an update, the leaves that were away when the
 // settings changed, or have just got their first rows.
@@ -243,19 +283,29 @@ func (b *book) late(u *wire.Update) []lateSettings {
 	return list
 }
 
-// bringSettings gives a leaf a table's newest settings.
+// bringSettings gives a leaf that is up a table's newest settings, in a goroutine
+// of its own: a leaf waits while it is heard.
 func (a *Aggregator) bringSettings(late lateSettings) {
-	ctx, cancel := context.WithTimeout(a.ctx, timeoutDefault)
-	defer cancel()
-	for _, s := range a.seats() {
-		if s.name != late.leaf || s.leaf == nil {
-			continue
-		}
-		if err := s.leaf.Set(ctx, late.table, late.newest); err != nil {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.nodes[late.leaf]
+	if n == nil || n.leaf == nil || n.state == StateDown || a.setting[late] {
+		return
+	}
+	a.setting[late] = true
+	leaf := n.leaf
+	a.work.Go(func() {
+		ctx, cancel := context.WithTimeout(a.ctx, timeoutDefault)
+		defer cancel()
+		err := leaf.Set(ctx, late.table, late.newest)
+		a.mu.Lock()
+		delete(a.setting, late)
+		a.mu.Unlock()
+		if err != nil {
 			a.cfg.Log.Warn("a leaf does not take a table's settings; they are sent again with its next rows",
 				"leaf", late.leaf, "table", late.table, "error", err)
 		}
-	}
+	})
 }
 
 // seat is a node at one moment.
@@ -263,9 +313,11 @@ type seat struct {
 	name  string
 	leaf  wire.Leaf
 	state NodeState
+	ready bool // it has told its promise since it was attached
 	lease bool // its promise holds now
 	free  uint64
 	local bool
+	life  context.Context // ends when it is taken for dead; nil with leaf
 }
 
 // seats lists the known leaves by name.
@@ -276,7 +328,7 @@ func (a *Aggregator) seats() []seat {
 	list := make([]seat, 0, len(a.nodes))
 	for _, n := range a.nodes {
 		list = append(list, seat{
-			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local,
+			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, life: n.life,
 			lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
 		})
 	}
@@ -284,15 +336,19 @@ func (a *Aggregator) seats() []seat {
 	return list
 }
 
-// Ready tells whether every leaf of this process has told its promises, so that
-// answers are as complete as they can be.
+// Ready tells whether every leaf that is up has told its promises and there is
+// one at least, so that answers are as complete as they can be.
 func (a *Aggregator) Ready() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	ready := 0
 	for _, n := range a.nodes {
-		if n.local && !n.ready {
+		if n.leaf != nil && n.state != StateDown && !n.ready {
 			return false
 		}
+		if n.ready {
+			ready++
+		}
 	}
-	return true
+	return ready > 0
 }

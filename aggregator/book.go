@@ -19,6 +19,9 @@ import (
 type book struct {
 	mu     sync.Mutex
 	leaves map[string]*leafPage
+	// banned is the ids of leaves that were suspended and then forgotten: what
+	// they have may be stored elsewhere too, so they are not read if they return.
+	banned map[string]bool
 }
 
 // leafPage is the promise of one leaf.
@@ -28,6 +31,7 @@ type leafPage struct {
 	Born       int64
 	Epoch, Seq uint64
 	Suspended  bool
+	Heard      bool // an Update has been applied: what it promised is known
 	Tables     map[string]*tablePage
 	// Lost is rows that were promised and that the leaf came back without, by
 	// table; they stay expected until retention passes them or an operator
@@ -49,32 +53,56 @@ type tablePage struct {
 // bucket names a TimeCount.
 type bucket struct{ From, Width int64 }
 
-func newBook() *book { return &book{leaves: make(map[string]*leafPage)} }
+func newBook() *book {
+	return &book{leaves: make(map[string]*leafPage), banned: make(map[string]bool)}
+}
 
-// apply takes in an Update. Values are absolute, so a repeat does no harm.
-func (b *book) apply(u *wire.Update, now int64) {
+// pageLocked returns a leaf's page and makes one if there is none.
+func (b *book) pageLocked(leaf string) *leafPage {
+	page := b.leaves[leaf]
+	if page == nil {
+		page = &leafPage{Leaf: leaf, Tables: make(map[string]*tablePage), Lost: make(map[string][]storage.TimeCount)}
+		b.leaves[leaf] = page
+	}
+	return page
+}
+
+// know makes a page for a leaf that has not been heard yet.
+func (b *book) know(leaf, id string, born int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	page := b.leaves[u.Leaf]
-	if page == nil {
-		page = &leafPage{Leaf: u.Leaf, Tables: make(map[string]*tablePage), Lost: make(map[string][]storage.TimeCount)}
-		b.leaves[u.Leaf] = page
+	if page := b.pageLocked(leaf); !page.Heard {
+		page.ID, page.Born = id, born
+		page.Suspended = page.Suspended || b.banned[id]
 	}
+}
+
+// apply takes in an Update. Values are absolute, so a repeat does no harm.
+func (b *book) apply(u *wire.Update) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.pageLocked(u.Leaf)
 	if u.Full {
 		page.restart(u)
 	}
+	if page.ID != u.ID { // another leaf under the name
+		page.Suspended = false
+	}
+	page.Suspended = page.Suspended || b.banned[u.ID]
+	page.Heard = true
 	page.ID, page.Shard, page.Born, page.Epoch, page.Seq = u.ID, u.Shard, u.Born, u.Epoch, u.Seq
 	for i := range u.Tables {
-		page.applyTable(&u.Tables[i], now)
+		page.applyTable(&u.Tables[i])
 	}
 }
 
 // restart makes room for a full update. What had been promised and is neither
 // there any more nor explained is moved to Lost. A leaf whose edit log goes at
 // least as far as the book knew it, in the same memory, has lost nothing: every
-// row that went, went by an edit.
+// row that went, went by an edit. In a new memory a table's incarnation changes
+// only where its rows could not be brought back.
 func (p *leafPage) restart(u *wire.Update) {
-	intact := p.ID == "" || (u.ID == p.ID && u.Epoch == p.Epoch && u.Seq >= p.Seq)
+	intact := !p.Heard || (u.ID == p.ID && u.Epoch == p.Epoch && u.Seq >= p.Seq)
 	old := p.Tables
 	p.Tables = make(map[string]*tablePage, len(u.Tables))
 	if intact {
@@ -87,7 +115,7 @@ func (p *leafPage) restart(u *wire.Update) {
 	for name, was := range old {
 		is := now[name]
 		switch {
-		case is == nil || u.ID != p.ID:
+		case is == nil || u.ID != p.ID || (u.Epoch != p.Epoch && is.Incarnation != was.Incarnation):
 			p.Lost[name] = append(p.Lost[name], histogram(was.Buckets)...)
 		case is.Incarnation != was.Incarnation || is.Added >= was.Added:
 		default:
@@ -125,7 +153,7 @@ func missing(was *tablePage, is *wire.TableUpdate, count uint64) []storage.TimeC
 	return lost
 }
 
-func (p *leafPage) applyTable(t *wire.TableUpdate, now int64) {
+func (p *leafPage) applyTable(t *wire.TableUpdate) {
 	if t.Dropped {
 		delete(p.Tables, t.Table)
 		delete(p.Lost, t.Table)
@@ -135,6 +163,9 @@ func (p *leafPage) applyTable(t *wire.TableUpdate, now int64) {
 	if page == nil || page.Incarnation != t.Incarnation {
 		page = &tablePage{Incarnation: t.Incarnation, Buckets: make(map[bucket]uint64)}
 		p.Tables[t.Table] = page
+	}
+	if t.Full {
+		clear(page.Buckets)
 	}
 	page.Added, page.Horizon, page.Newest = t.Added, t.Horizon, t.Newest
 	page.Rows, page.Bytes, page.Settings = t.Rows, t.Bytes, t.Settings
@@ -149,24 +180,16 @@ func (p *leafPage) applyTable(t *wire.TableUpdate, now int64) {
 			page.Buckets[k] = c.Rows
 		}
 	}
-	if age := t.Settings.RetentionAge; age > 0 {
-		p.forgetLostBefore(t.Table, now-int64(age))
-	}
 }
 
-// forgetLostBefore drops lost rows that retention would have taken by now.
-func (p *leafPage) forgetLostBefore(table string, cut int64) {
-	kept := p.Lost[table][:0]
-	for _, c := range p.Lost[table] {
-		if c.Width == 0 || bucketEnd(c) > cut {
-			kept = append(kept, c)
-		}
+// unexpired keeps what the table's retention would not have taken by now.
+func (p *leafPage) unexpired(table string, list []storage.TimeCount, now int64) []storage.TimeCount {
+	t := p.Tables[table]
+	if t == nil || t.Settings.RetentionAge <= 0 {
+		return list
 	}
-	if len(kept) == 0 {
-		delete(p.Lost, table)
-		return
-	}
-	p.Lost[table] = kept
+	cut := now - int64(t.Settings.RetentionAge)
+	return slices.DeleteFunc(list, func(c storage.TimeCount) bool { return c.Width > 0 && bucketEnd(c) <= cut })
 }
 
 // histogram lists buckets by time.
@@ -204,27 +227,28 @@ func bucketEnd(c storage.TimeCount) int64 {
 	return c.From + c.Width
 }
 
-// promised is what the book expects of a leaf for a table in a range.
-func (b *book) promised(leaf, table string, r query.Range) []storage.TimeCount {
+// promised is what the book expects of a leaf for a table in a range at a time,
+// in ns.
+func (b *book) promised(leaf, table string, r query.Range, now int64) []storage.TimeCount {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	page := b.leaves[leaf]
 	if page == nil || page.Tables[table] == nil {
 		return nil
 	}
-	kept, _ := touching(histogram(page.Tables[table].Buckets), r)
+	kept, _ := touching(page.unexpired(table, histogram(page.Tables[table].Buckets), now), r)
 	return kept
 }
 
-// lost is what a leaf came back without, for a table in a range.
-func (b *book) lost(leaf, table string, r query.Range) []storage.TimeCount {
+// lost is what a leaf came back without, for a table in a range at a time, in ns.
+func (b *book) lost(leaf, table string, r query.Range, now int64) []storage.TimeCount {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	page := b.leaves[leaf]
 	if page == nil {
 		return nil
 	}
-	kept, _ := touching(page.Lost[table], r)
+	kept, _ := touching(page.unexpired(table, slices.Clone(page.Lost[table]), now), r)
 	return kept
 }
 
@@ -236,6 +260,7 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 	schema = make(query.Schema)
 	from, to = math.MaxInt64, math.MinInt64
 	for _, page := range b.leaves {
+		known = known || len(page.Lost[table]) > 0
 		t := page.Tables[table]
 		if t == nil {
 			continue
@@ -255,29 +280,34 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 	return schema, from, to, known
 }
 
-// addTypes teaches the book types that a leaf reported outside its updates.
-func (b *book) addTypes(leaf, table string, schema query.Schema) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	page := b.leaves[leaf]
-	if page == nil || page.Tables[table] == nil {
-		return
-	}
-	merged := maps.Clone(page.Tables[table].Schema)
-	if merged == nil {
-		merged = make(query.Schema)
-	}
-	for name, types := range schema {
-		merged[name] |= types
-	}
-	page.Tables[table].Schema = merged
-}
-
 // forget takes a leaf and all it promised out of the book.
 func (b *book) forget(leaf string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if page := b.leaves[leaf]; page != nil && page.Suspended && page.ID != "" {
+		b.banned[page.ID] = true
+	}
 	delete(b.leaves, leaf)
+}
+
+// word is where a leaf's edit log stood when it was last heard; heard is false
+// where nothing is known of what it holds.
+func (b *book) word(leaf string) (epoch, seq uint64, heard bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if page := b.leaves[leaf]; page != nil && page.Heard {
+		return page.Epoch, page.Seq, true
+	}
+	return 0, 0, false
+}
+
+// forgetTable takes what leaves lost of a table out of the book.
+func (b *book) forgetTable(table string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, page := range b.leaves {
+		delete(page.Lost, table)
+	}
 }
 
 // change alters what the book says of a leaf, if it knows it.

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/kelpdb/kelp/storage"
@@ -30,10 +32,12 @@ import (
 // bookRecord is one record of the journal; exactly one field is set.
 type bookRecord struct {
 	Snapshot   []savedPage  `json:",omitempty"`
+	Banned     []string     `json:",omitempty"` // with a Snapshot
 	Update     *wire.Update `json:",omitempty"`
 	Suspend    string       `json:",omitempty"` // a leaf that takes no batches any more
 	Forget     string       `json:",omitempty"` // a leaf that is not expected any more
 	ForgetLost string       `json:",omitempty"` // a leaf whose lost rows are not
+	DropTable  string       `json:",omitempty"` // a table whose lost rows are not
 	At         int64        // ns since 1970
 }
 
@@ -121,14 +125,19 @@ func readBookRecord(r io.Reader) (*bookRecord, error) {
 func (b *book) replay(rec *bookRecord) {
 	switch {
 	case rec.Update != nil:
-		b.apply(rec.Update, rec.At)
+		b.apply(rec.Update)
 	case rec.Suspend != "":
 		b.change(rec.Suspend, func(p *leafPage) { p.Suspended = true })
 	case rec.ForgetLost != "":
 		b.change(rec.ForgetLost, func(p *leafPage) { clear(p.Lost) })
+	case rec.DropTable != "":
+		b.forgetTable(rec.DropTable)
 	case rec.Forget != "":
 		b.forget(rec.Forget)
 	default:
+		for _, id := range rec.Banned {
+			b.banned[id] = true
+		}
 		for i := range rec.Snapshot {
 			p := &rec.Snapshot[i]
 			page := p.leafPage
@@ -149,9 +158,13 @@ func (b *book) replay(rec *bookRecord) {
 func (b *book) save() *bookRecord {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	rec := &bookRecord{Snapshot: []savedPage{}}
+	rec := &bookRecord{Snapshot: []savedPage{}, Banned: slices.Sorted(maps.Keys(b.banned))}
 	for _, page := range b.leaves {
 		s := savedPage{leafPage: *page, Promises: make(map[string][]storage.TimeCount)}
+		s.Lost = make(map[string][]storage.TimeCount, len(page.Lost)) // the page's own goes on changing
+		for name, list := range page.Lost {
+			s.Lost[name] = slices.Clone(list)
+		}
 		s.Tables = make(map[string]*tablePage, len(page.Tables))
 		for name, t := range page.Tables {
 			copied := *t
@@ -180,8 +193,8 @@ func (f *bookFile) write(b *book, rec *bookRecord) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.failed != nil {
-		return f.failed
+	if f.failed != nil { // a disk that was full may have room again
+		return f.rewriteLocked(b)
 	}
 	n, err := f.file.Write(appendBookRecord(nil, rec))
 	f.size += int64(n)
@@ -223,19 +236,23 @@ func (f *bookFile) rewriteLocked(b *book) error {
 	if f.file != nil {
 		f.file.Close()
 	}
-	f.file, f.size, f.snapshot, f.dirty = next, int64(len(bytes)), int64(len(bytes)), false
+	f.file, f.size, f.snapshot, f.dirty, f.failed = next, int64(len(bytes)), int64(len(bytes)), false, nil
 	return nil
 }
 
-// sync brings what was written to the disk.
+// sync brings what was written to the disk. Records may be written meanwhile.
 func (f *bookFile) sync() error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.file == nil || !f.dirty || f.failed != nil {
-		return f.failed
-	}
+	file, dirty := f.file, f.dirty
 	f.dirty = false
-	if err := f.file.Sync(); err != nil {
+	f.mu.Unlock()
+	if file == nil || !dirty {
+		return nil
+	}
+	err := file.Sync()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil && f.file == file { // else a rewrite has replaced and synced it
 		f.failed = fmt.Errorf("cannot sync the promises of the leaves to %q: %w", f.path, err)
 	}
 	return f.failed

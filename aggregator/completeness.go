@@ -41,17 +41,21 @@ type RatioRange struct {
 	Ratio float64   `json:"ratio"`
 }
 
-// completeness weighs what was covered against what was to be expected.
-func completeness(plan *query.Plan, p *query.Partial) Completeness {
+// completeness weighs what was covered against what was to be expected. heard
+// tells whether a leaf has ever said what it holds: one that is missing and has
+// not makes the ratio 0, since nothing is known of what it would add.
+func completeness(plan *query.Plan, p *query.Partial, heard func(leaf string) bool) Completeness {
 	c := Completeness{Exact: true, Leaves: LeavesAsked{Missing: []LeafMissing{}}}
 	type miss struct{ leaf, reason string }
 	seen := make(map[miss]bool)
+	known := true
 	for _, report := range p.Leaves {
 		c.Leaves.Total++
 		if report.Reason == "" {
 			c.Leaves.Answered++
 		} else {
 			seen[miss{report.Leaf, report.Reason}] = true
+			known = known && heard(report.Leaf)
 		}
 		c.RowsCovered += report.Covered
 		for _, s := range report.Skipped {
@@ -74,7 +78,9 @@ func completeness(plan *query.Plan, p *query.Partial) Completeness {
 		a, b := c.Leaves.Missing[i], c.Leaves.Missing[j]
 		return a.Leaf < b.Leaf || a.Leaf == b.Leaf && a.Reason < b.Reason
 	})
-	c.Ratio = ratio(c.RowsCovered, c.RowsExpected, c.Leaves.Answered == c.Leaves.Total)
+	if known {
+		c.Ratio = ratio(c.RowsCovered, c.RowsExpected, c.Leaves.Answered == c.Leaves.Total)
+	}
 	return c
 }
 
@@ -115,7 +121,7 @@ func (a *Aggregator) byTime(plan *query.Plan, p *query.Partial) []RatioRange {
 			}
 		}
 	}
-	from, to = max(from, plan.Range.From), min(to, plan.Range.To)
+	from, to = max(from, plan.Range.From, -byTimeReach), min(to, plan.Range.To, byTimeReach)
 	if from >= to {
 		return nil
 	}
@@ -139,6 +145,10 @@ func (a *Aggregator) byTime(plan *query.Plan, p *query.Partial) []RatioRange {
 	}
 	return ranges
 }
+
+// byTimeReach bounds the times that by_time speaks of to 73 years around 1970,
+// in ns, so that widths do not pass int64.
+const byTimeReach = math.MaxInt64 / 4
 
 // bucketWidth is the width of the answer's time buckets if it has some and they
 // are few, else one that cuts the range into byTimeBucketsMax at most.
@@ -170,13 +180,13 @@ func spread(cells []float64, list []storage.TimeCount, start, width int64) {
 		if b.Width == 0 {
 			continue
 		}
-		first := max(0, (b.From-start)/width)
+		first := max(0, (max(b.From, start)-start)/width)
 		for i := first; i < int64(len(cells)); i++ {
 			lo, hi := start+i*width, start+(i+1)*width
 			if lo >= bucketEnd(b) {
 				break
 			}
-			part := min(hi, bucketEnd(b)) - max(lo, b.From)
+			part := min(hi, bucketEnd(b)) - max(lo, b.From) // within one cell: no overflow
 			if part > 0 {
 				cells[i] += float64(b.Rows) * float64(part) / float64(b.Width)
 			}

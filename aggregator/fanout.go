@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/query"
-	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
 )
 
@@ -23,25 +22,63 @@ const (
 
 // reply is what came of asking one leaf.
 type reply struct {
-	seat    seat
-	partial *query.Partial
-	err     error
+	seat       seat
+	epoch, seq uint64 // where its edit log stood, as heard before it was asked
+	heard      bool
+	partial    *query.Partial
+	err        error
 }
 
 // Run asks every leaf that may hold rows and merges what comes back in time.
 // A leaf that does not answer is in the Partial's Leaves with its reason and
-// with what it had promised for the range.
+// with what it had promised for the range. Calls that are late end on their own
+// once ctx has ended; nothing waits for them.
 func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, error) {
 	plan, err := q.Plan()
 	if err != nil {
 		return nil, err
 	}
 	seats := a.seats()
-	replies := make(chan reply, len(seats)) // every sender finds room, so none leaks
-	waiting := make(map[string]seat)
-	var parts []*query.Partial
+	if len(seats) == 0 {
+		return nil, errNoLeaf
+	}
 	askCtx, cancel := leafContext(ctx)
 	defer cancel()
+	replies := make(chan reply, len(seats)) // every sender finds room, so none leaks
+	waiting := make(map[string]seat)
+	parts := a.ask(askCtx, q, plan, seats, func(s seat, call func() reply) {
+		waiting[s.name] = s
+		go func() { replies <- call() }()
+	})
+	for len(waiting) > 0 {
+		select {
+		case r := <-replies:
+			delete(waiting, r.seat.name)
+			p, err := a.heed(plan, r)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, p)
+		case <-askCtx.Done():
+			for _, s := range drain(replies, waiting, func(r reply) {
+				if p, err := a.heed(plan, r); err == nil {
+					parts = append(parts, p)
+				}
+			}) {
+				parts = append(parts, a.absent(plan, s, reasonTimeout))
+			}
+			clear(waiting)
+		}
+	}
+	if ctx.Err() == context.Canceled {
+		return nil, ctx.Err()
+	}
+	return query.Merge(plan, parts)
+}
+
+// ask starts a call to each leaf that may hold rows, and returns the parts of
+// those that need not or can not be asked.
+func (a *Aggregator) ask(ctx context.Context, q *query.Query, plan *query.Plan, seats []seat, start func(seat, func() reply)) (parts []*query.Partial) {
 	suspended := a.book.suspended()
 	for _, s := range seats {
 		switch {
@@ -54,37 +91,20 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 		case s.lease && !s.local && a.owesNothing(s.name, plan):
 			parts = append(parts, a.skippedLeaf(plan, s))
 		default:
-			waiting[s.name] = s
-			go func() {
-				p, err := s.leaf.Run(askCtx, q)
-				replies <- reply{s, p, err}
-			}()
+			epoch, seq, heard := a.book.word(s.name)
+			start(s, func() (r reply) {
+				r = reply{seat: s, epoch: epoch, seq: seq, heard: heard}
+				defer func() {
+					if p := recover(); p != nil { // a fault of one leaf is not the process's end
+						r.partial, r.err = nil, fmt.Errorf("BUG: %v", p)
+					}
+				}()
+				r.partial, r.err = s.leaf.Run(ctx, q)
+				return r
+			})
 		}
 	}
-	for len(waiting) > 0 {
-		select {
-		case r := <-replies:
-			delete(waiting, r.seat.name)
-			p, err := a.heed(plan, r)
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, p)
-		case <-askCtx.Done():
-			if ctx.Err() == context.Canceled {
-				return nil, ctx.Err()
-			}
-			for _, s := range drain(replies, waiting, func(r reply) {
-				if p, err := a.heed(plan, r); err == nil {
-					parts = append(parts, p)
-				}
-			}) {
-				parts = append(parts, a.absent(plan, s, reasonTimeout))
-			}
-			clear(waiting)
-		}
-	}
-	return query.Merge(plan, parts)
+	return parts
 }
 
 // drain takes the replies that are there already and returns the seats that
@@ -114,8 +134,10 @@ func leafContext(ctx context.Context) (context.Context, context.CancelFunc) {
 // heed turns one leaf's reply into a Partial. Only an error that condemns the
 // query as a whole comes back as one.
 func (a *Aggregator) heed(plan *query.Plan, r reply) (*query.Partial, error) {
+	odd := false
 	if r.err == nil {
 		r.err = checkReply(plan, r)
+		odd = r.err != nil && !errors.Is(r.err, errBehind)
 	}
 	if r.err == nil {
 		a.addLost(plan, r)
@@ -129,11 +151,13 @@ func (a *Aggregator) heed(plan *query.Plan, r reply) (*query.Partial, error) {
 	if errors.As(r.err, &bad) {
 		return nil, bad
 	}
-	reason := reasonDown
+	reason := reasonOf(r.seat)
 	switch {
-	case errors.Is(r.err, context.DeadlineExceeded):
+	case errors.Is(r.err, context.DeadlineExceeded), errors.Is(r.err, context.Canceled):
 		reason = reasonTimeout
-	case coded == nil:
+	case errors.Is(r.err, errBehind):
+		reason = reasonRestarting
+	case odd, coded == nil:
 		reason = reasonUnsupported // it answered, but not this plan
 	case coded.Code == wire.CodeLoading:
 		reason = reasonLoading
@@ -154,8 +178,16 @@ func checkReply(plan *query.Plan, r reply) error {
 	if len(r.partial.Leaves) != 1 || r.partial.Leaves[0].Leaf != r.seat.name {
 		return fmt.Errorf("leaf %s answers in the name of %d others", r.seat.name, len(r.partial.Leaves))
 	}
+	report := &r.partial.Leaves[0]
+	if r.heard && (report.Epoch != r.epoch || report.Seq < r.seq) {
+		return errBehind
+	}
 	return nil
 }
+
+// errBehind says that a leaf came back with another memory or with less than it
+// had promised, and has not said yet what it has: its answer cannot be weighed.
+var errBehind = errors.New("the leaf is behind what it promised")
 
 // staleError says that a leaf has a type the plan does not know of.
 type staleError struct {
@@ -176,28 +208,30 @@ func reasonOf(s seat) string {
 // absent is the Partial of a leaf that can not be read: nothing but its promise.
 func (a *Aggregator) absent(plan *query.Plan, s seat, reason string) *query.Partial {
 	p := query.NewPartial(plan)
-	hist := a.book.promised(s.name, plan.Table, plan.Range)
+	now := a.cfg.Now().UnixNano()
+	hist := a.book.promised(s.name, plan.Table, plan.Range, now)
 	report := query.LeafReport{Leaf: s.name, Reason: reason}
 	if len(hist) > 0 {
 		report.Skipped = append(report.Skipped, query.Skipped{Reason: reason, Hist: hist})
 	}
-	if lost := a.book.lost(s.name, plan.Table, plan.Range); len(lost) > 0 {
+	if lost := a.book.lost(s.name, plan.Table, plan.Range, now); len(lost) > 0 {
 		report.Skipped = append(report.Skipped, query.Skipped{Reason: reasonLost, Hist: lost})
 	}
+	p.Newest, p.Horizon = a.book.edges(s.name, plan.Table)
 	p.Leaves = []query.LeafReport{report}
 	return p
 }
 
 // owesNothing tells whether a leaf has promised that it has no row in the range.
 func (a *Aggregator) owesNothing(leaf string, plan *query.Plan) bool {
-	return len(a.book.promised(leaf, plan.Table, plan.Range)) == 0 && a.book.hasTable(leaf, plan.Table)
+	return len(a.book.promised(leaf, plan.Table, plan.Range, a.cfg.Now().UnixNano())) == 0 && a.book.hasTable(leaf, plan.Table)
 }
 
 // skippedLeaf is the Partial of a leaf that need not be asked.
 func (a *Aggregator) skippedLeaf(plan *query.Plan, s seat) *query.Partial {
 	p := query.NewPartial(plan)
 	report := query.LeafReport{Leaf: s.name}
-	if lost := a.book.lost(s.name, plan.Table, plan.Range); len(lost) > 0 {
+	if lost := a.book.lost(s.name, plan.Table, plan.Range, a.cfg.Now().UnixNano()); len(lost) > 0 {
 		report.Skipped = []query.Skipped{{Reason: reasonLost, Hist: lost}}
 	}
 	p.Leaves = []query.LeafReport{report}
@@ -207,11 +241,8 @@ func (a *Aggregator) skippedLeaf(plan *query.Plan, s seat) *query.Partial {
 
 // addLost adds to a leaf's report what it came back without.
 func (a *Aggregator) addLost(plan *query.Plan, r reply) {
-	for i := range r.partial.Leaves {
-		report := &r.partial.Leaves[i]
-		var lost []storage.TimeCount
-		if lost = a.book.lost(report.Leaf, plan.Table, plan.Range); len(lost) > 0 {
-			report.Skipped = append(report.Skipped, query.Skipped{Reason: reasonLost, Hist: lost})
-		}
+	report := &r.partial.Leaves[0]
+	if lost := a.book.lost(report.Leaf, plan.Table, plan.Range, a.cfg.Now().UnixNano()); len(lost) > 0 {
+		report.Skipped = append(report.Skipped, query.Skipped{Reason: reasonLost, Hist: lost})
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/kelpdb/kelp/ingest"
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
@@ -23,8 +27,10 @@ type faultLeaf struct {
 	asked   chan struct{} // closed by nobody; gets a value per Run
 	appends func(*wire.Append) (*wire.Appended, error)
 	holds   bool
-	set     chan storage.Settings // gets what Set is called with
-	version uint64                // of the settings it begins with
+
+	appendCtx func(context.Context) error // instead of appends
+	set       chan storage.Settings       // gets what Set is called with
+	version   uint64                      // of the settings it begins with
 }
 
 func (l *faultLeaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) {
@@ -44,14 +50,17 @@ func (l *faultLeaf) Run(ctx context.Context, q *query.Query) (*query.Partial, er
 	}
 	p := query.NewPartial(plan)
 	p.States[0].(*query.CountState).N[0] = l.rows
-	p.Leaves = []query.LeafReport{{Leaf: l.name, Covered: l.rows}}
+	p.Leaves = []query.LeafReport{{Leaf: l.name, Covered: l.rows, Epoch: 1, Seq: 1}}
 	if l.lie != nil {
 		l.lie(p)
 	}
 	return p, nil
 }
 
-func (l *faultLeaf) Append(_ context.Context, a *wire.Append) (*wire.Appended, error) {
+func (l *faultLeaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, error) {
+	if l.appendCtx != nil {
+		return nil, l.appendCtx(ctx)
+	}
 	return l.appends(a)
 }
 func (l *faultLeaf) Holds(context.Context, string, string) (bool, error) { return l.holds, nil }
@@ -96,7 +105,7 @@ func newTest(t *testing.T, leaves ...*faultLeaf) *Aggregator {
 		a.Attach(l.name, "", l, true)
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for !a.Ready() {
+	for len(leaves) > 0 && !a.Ready() {
 		if time.Now().After(deadline) {
 			t.Fatal("the leaves' promises were not heard")
 		}
@@ -145,6 +154,9 @@ func TestFanOutFaults(t *testing.T) {
 	f("an error of its own", "unsupported", func(l *faultLeaf) { l.fail = errors.New("odd") })
 	f("lies about its states", "unsupported", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.States = nil } })
 	f("lies about its groups", "unsupported", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Groups = 7 } })
+	f("came back with another memory", "restarting", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Leaves[0].Epoch = 2 } })
+	f("came back with less than it promised", "restarting", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Leaves[0].Seq = 0 } })
+	f("panics", "unsupported", func(l *faultLeaf) { l.lie = func(*query.Partial) { panic("BUG: a test") } })
 	f("speaks for another leaf", "unsupported", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Leaves[0].Leaf = "leaf-1" } })
 }
 
@@ -229,4 +241,113 @@ func TestSuspended(t *testing.T) {
 	if c := ask(t, a, 1000).Completeness; c.RowsExpected != 10 {
 		t.Errorf("after forget: %+v", c)
 	}
+}
+
+// TestNothingKnown: an answer never claims to be whole when a leaf that might
+// hold rows was never heard, and there is none at all without leaves.
+func TestNothingKnown(t *testing.T) {
+	a := newTest(t)
+	status := func(err error) int {
+		if err == nil {
+			return 200
+		}
+		return asAPIError(err).Status
+	}
+	_, err := a.Select(context.Background(), Ask{SQL: "SELECT count() FROM t"})
+	if status(err) != 503 {
+		t.Errorf("no leaf is known: %v, want 503", err)
+	}
+	a.Know("leaf-9", "", "id-9", 1)
+	if _, err = a.Select(context.Background(), Ask{SQL: "SELECT count() FROM t"}); status(err) != 503 {
+		t.Errorf("the only leaf is down: %v, want 503", err)
+	}
+	a = newTest(t, &faultLeaf{name: "leaf-1", rows: 10})
+	a.Know("leaf-9", "", "id-9", 1)
+	if c := ask(t, a, 1000).Completeness; c.Ratio != 0 || len(c.Leaves.Missing) != 1 || c.Leaves.Missing[0].Leaf != "leaf-9" {
+		t.Errorf("a leaf known by name alone is down: %+v, want ratio 0", c)
+	}
+	if n := len(a.book.candidates()); n != 2 {
+		t.Errorf("%d leaves may be homes, want the one that is down too", n)
+	}
+	a = newTest(t, &faultLeaf{name: "leaf-1", rows: 10, slow: true})
+	if _, err = a.Select(context.Background(), Ask{SQL: "SELECT count() FROM t", TimeoutMs: 50}); status(err) != 504 {
+		t.Errorf("the only leaf is late: %v, want 504", err)
+	}
+}
+
+// TestByTimeOfAllTime: rows of the year 1700 and of 2200 do not upset by_time.
+func TestByTimeOfAllTime(t *testing.T) {
+	a := newTest(t, &faultLeaf{name: "leaf-1", rows: 10})
+	u := update("leaf-2", true, 1, 1, 3)
+	u.Tables[0].Buckets = []storage.TimeCount{{From: minTime, Width: 36_500 * 86_400 * second, Rows: 1}, {From: maxTime - 5, Width: second, Rows: 1}, bucketOf(100, 1)}
+	a.book.apply(u)
+	a.Know("leaf-2", "", "id-leaf-2", 1)
+	c := ask(t, a, 1000).Completeness
+	if c.Ratio >= 1 || len(c.ByTime) == 0 || len(c.ByTime) > 4*byTimeBucketsMax {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestSlowBodies: bodies that trickle in hold up no other ingest call.
+func TestSlowBodies(t *testing.T) {
+	ok := func(a *wire.Append) (*wire.Appended, error) { return &wire.Appended{Receipt: a.Receipt}, nil }
+	a := newTest(t, &faultLeaf{name: "leaf-1", rows: 1, appends: ok})
+	a.SetState("leaf-1", StateUp, 1<<30)
+	var slow []*io.PipeWriter
+	var calls sync.WaitGroup
+	for range 100 {
+		r, w := io.Pipe()
+		slow = append(slow, w)
+		calls.Go(func() {
+			_, _ = a.Ingest(context.Background(), "t", "", r, ingest.Options{Now: time.Now}) // ends with the pipe
+		})
+		if _, err := w.Write([]byte(`{"a":`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	r, err := a.Ingest(ctx, "t", "", strings.NewReader(`{"a":1}`), ingest.Options{Now: time.Now})
+	if err != nil || r.Accepted != 1 {
+		t.Errorf("beside 100 slow bodies: %+v %v", r, err)
+	}
+	for _, w := range slow {
+		w.Close()
+	}
+	calls.Wait()
+}
+
+// TestDeadLeafFreesAppends: an append that a leaf does not answer ends when the
+// membership takes the leaf for dead, with its fate unknown.
+func TestDeadLeafFreesAppends(t *testing.T) {
+	block := make(chan struct{})
+	entered := make(chan struct{})
+	l := &faultLeaf{name: "leaf-1", rows: 1}
+	l.appendCtx = func(ctx context.Context) error {
+		close(entered)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-block:
+			return nil
+		}
+	}
+	a := newTest(t, l)
+	done := make(chan error, 1)
+	go func() {
+		_, err := a.place(context.Background(), &wire.Append{Table: "t"})
+		done <- err
+	}()
+	<-entered
+	a.SetState("leaf-1", StateDown, 0)
+	select {
+	case err := <-done:
+		var coded *wire.Error
+		if !errors.As(err, &coded) || coded.Code != wire.CodeFateUnknown {
+			t.Errorf("%v, want fate unknown", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the append still waits for a dead leaf")
+	}
+	close(block)
 }

@@ -43,6 +43,7 @@ func (b *book) candidates() []candidate {
 // within keyLife: the first, and each that was first before all better ranked
 // ones were born.
 func homes(table, key string, all []candidate, now time.Time) []candidate {
+	all = settled(all, now)
 	nodes := make([]cluster.Node, len(all))
 	for i, c := range all {
 		nodes[i] = cluster.Node{ID: c.id, Weight: 1}
@@ -63,6 +64,21 @@ func homes(table, key string, all []candidate, now time.Time) []candidate {
 	return kept
 }
 
+// settled leaves out the leaves that were born a moment ago, unless all were:
+// an aggregator may not have heard of them yet.
+func settled(all []candidate, now time.Time) []candidate {
+	var old []candidate
+	for _, c := range all {
+		if c.born <= now.Add(-bornGrace).UnixNano() {
+			old = append(old, c)
+		}
+	}
+	if len(old) == 0 {
+		return all
+	}
+	return old
+}
+
 // home finds the leaf a keyed batch belongs to.
 func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) {
 	kept := homes(table, key, a.book.candidates(), a.cfg.Now())
@@ -75,7 +91,7 @@ func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) 
 	}
 	for _, c := range kept[1:] {
 		s := byName[c.name]
-		if s.leaf == nil {
+		if s.leaf == nil || !s.ready {
 			return seat{}, &silentHome{c.name}
 		}
 		held, err := s.leaf.Holds(ctx, table, key)
@@ -87,7 +103,7 @@ func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) 
 		}
 	}
 	s := byName[kept[0].name]
-	if s.leaf == nil {
+	if s.leaf == nil || !s.ready { // not before it has said what it holds
 		return seat{}, &silentHome{kept[0].name}
 	}
 	return s, nil
@@ -110,7 +126,7 @@ func (a *Aggregator) pick(tried map[string]bool) (seat, error) {
 	var open []seat
 	var frees []uint64
 	for _, s := range a.seats() {
-		if s.leaf != nil && s.state == StateUp && !tried[s.name] && !suspended[s.name] {
+		if s.leaf != nil && s.ready && s.state == StateUp && !tried[s.name] && !suspended[s.name] {
 			open = append(open, s)
 			frees = append(frees, s.free)
 		}
@@ -133,7 +149,7 @@ func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appende
 		if err != nil {
 			return nil, err
 		}
-		return s.leaf.Append(ctx, req)
+		return appendTo(ctx, s, req)
 	}
 	tried := make(map[string]bool)
 	var last error
@@ -145,12 +161,26 @@ func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appende
 			}
 			return nil, err
 		}
-		res, err := s.leaf.Append(ctx, req)
+		res, err := appendTo(ctx, s, req)
 		if !safeElsewhere(err) {
 			return res, err
 		}
 		tried[s.name], last = true, err
 	}
+}
+
+// appendTo hands a chunk to a leaf, and gives up at once when the leaf is taken
+// for dead.
+func appendTo(ctx context.Context, s seat, req *wire.Append) (*wire.Appended, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	res, err := s.leaf.Append(ctx, req)
+	var coded *wire.Error
+	if err != nil && s.life.Err() != nil && !errors.As(err, &coded) {
+		err = &wire.Error{Code: wire.CodeFateUnknown, Message: "leaf " + s.name + " went down while it stored the rows"}
+	}
+	return res, err
 }
 
 // safeElsewhere tells whether a failed Append has certainly stored nothing, so

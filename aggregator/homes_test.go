@@ -16,7 +16,7 @@ func TestHomes(t *testing.T) {
 		{"d", "id-d", born(20 * time.Minute)}, {"e", "id-e", born(time.Minute)},
 	}
 	asked := 0
-	for i := range 2000 {
+	for i := range 2000 { // placed when all that were born had settled
 		key := fmt.Sprint("key-", i)
 		later := homes("t", key, all, now)
 		asked += len(later) - 1
@@ -40,6 +40,12 @@ func TestHomes(t *testing.T) {
 	}
 	if asked > 2000*2 {
 		t.Errorf("%d leaves asked beside the home for 2,000 keys", asked)
+	}
+	young := append(all, candidate{"f", "id-f", born(time.Second)})
+	for i := range 200 {
+		if home := homes("t", fmt.Sprint("key-", i), young, now)[0]; home.name == "f" {
+			t.Fatal("a leaf that was born a second ago is a home beside older ones")
+		}
 	}
 	old := make([]candidate, len(all))
 	for i, c := range all {

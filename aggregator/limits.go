@@ -28,9 +28,28 @@ const (
 	// the next is decoded: enough to keep two cores busy with one client.
 	chunksInFlight = 2
 
-	// chunksTotal bounds the decoded chunks of all requests together, each of
-	// up to 32 MiB of body: the ingest path's memory.
-	chunksTotal = 16
+	// chunkBytesTotal bounds the decoded chunks of all calls that are on their
+	// way into leaves.
+	chunkBytesTotal = 512 << 20
+
+	// bodiesMax is how many ingest calls may be read at once; each holds up to one
+	// chunk that is not full yet, and a slow client holds it for long.
+	bodiesMax = 512
+
+	// queriesMax is how many queries run at once; more wait for their turn within
+	// their timeout. Each may take exec's budget of memory on every leaf.
+	queriesMax = 16
+
+	// listenAgain is the first wait before a broken stream of promises is asked
+	// for anew.
+	listenAgain = 50 * time.Millisecond
+
+	// bornGrace is how long a new leaf is not the home of a key while older ones
+	// are there: until every aggregator has heard of it.
+	bornGrace = 10 * time.Second
+
+	// warningsMax is how many different warnings a receipt names.
+	warningsMax = 100
 
 	// rebindsMax is how often a query is bound anew because a leaf had a type
 	// the plan lacked; types only ever come, at most six for a column.

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"math"
+	"net/http"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,6 +95,22 @@ type errUnknownTable struct{ table, near string }
 
 func (e *errUnknownTable) Error() string { return "there is no table " + e.table }
 
+// noAnswer is the error of a query that no leaf answered.
+func noAnswer(c Completeness) *apiError {
+	late, list := true, make([]string, len(c.Leaves.Missing))
+	for i, m := range c.Leaves.Missing {
+		late = late && m.Reason == reasonTimeout
+		list[i] = m.Leaf + " " + m.Reason
+	}
+	e := &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+		Message: "no leaf answered: " + strings.Join(list, ", "), Completeness: &c}
+	if late {
+		e.Status, e.Code, e.RetryAfter = http.StatusGatewayTimeout, "timeout", false
+		e.Hint = "raise timeout_ms, or narrow the time range"
+	}
+	return e
+}
+
 // errIncomplete is a strict query's refusal of an answer that is not whole.
 type errIncomplete struct {
 	why    string
@@ -105,11 +123,17 @@ func (e *errIncomplete) Error() string { return "the answer is not complete: " +
 func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
 	timeout := timeoutDefault
 	if ask.TimeoutMs > 0 {
-		timeout = min(time.Duration(ask.TimeoutMs)*time.Millisecond, timeoutMax)
+		timeout = time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
+	select {
+	case a.asks <- struct{}{}:
+		defer func() { <-a.asks }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	run := a.queries.begin(ask.SQL, a.cfg.Now(), cancel)
 	defer a.queries.end(run)
 	q, p, err := a.runBound(ctx, ask)
@@ -121,7 +145,13 @@ func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
 		return nil, err
 	}
 	ans := &Answer{ID: run.ID, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
-	ans.Completeness = completeness(plan, p)
+	ans.Completeness = completeness(plan, p, func(leaf string) bool {
+		_, _, heard := a.book.word(leaf)
+		return heard
+	})
+	if ans.Completeness.Leaves.Answered == 0 {
+		return nil, noAnswer(ans.Completeness)
+	}
 	if ans.Completeness.Ratio < 1 {
 		ans.Completeness.ByTime = a.byTime(plan, p)
 	}
@@ -163,22 +193,30 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask) (*query.Query, *quer
 		return nil, nil, err
 	}
 	now := a.cfg.Now().UnixNano()
+	learnt := make(query.Schema)
 	for try := 0; ; try++ {
 		schema, from, to, _ := a.book.schema(table)
+		for name, types := range learnt {
+			schema[name] |= types
+		}
 		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to}
 		p, err := a.Run(ctx, q)
 		var stale *staleError
-		if !errors.As(err, &stale) || try >= rebindsMax {
+		if !errors.As(err, &stale) {
 			return q, p, err
 		}
-		if err := a.learn(ctx, stale.leaf, table); err != nil {
+		if try >= rebindsMax {
+			return nil, nil, &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+				Message: "the columns of " + table + " change faster than a query can be bound"}
+		}
+		if err := a.learn(ctx, stale.leaf, table, learnt); err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
 // learn asks a leaf for the types of a table's columns.
-func (a *Aggregator) learn(ctx context.Context, leaf, table string) error {
+func (a *Aggregator) learn(ctx context.Context, leaf, table string, into query.Schema) error {
 	for _, s := range a.seats() {
 		if s.name != leaf || s.leaf == nil {
 			continue
@@ -187,15 +225,13 @@ func (a *Aggregator) learn(ctx context.Context, leaf, table string) error {
 		if err != nil {
 			return err
 		}
-		schema := make(query.Schema)
 		for _, c := range d.Columns {
 			for t, rows := range c.Rows {
 				if rows > 0 {
-					schema[c.Name] |= 1 << t
+					into[c.Name] |= 1 << t
 				}
 			}
 		}
-		a.book.addTypes(leaf, table, schema)
 		return nil
 	}
 	return &wire.Error{Code: wire.CodeUnreachable, Message: "leaf " + leaf + " went away"}

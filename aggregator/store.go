@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ type RowError struct {
 	Error string `json:"error"`
 }
 
+// errBusy says that too many bodies are being read.
+var errBusy = &wire.Error{Code: wire.CodeFull,
+	Message: fmt.Sprintf("%d ingest calls are being read, which is the most at once; nothing of this one was stored", bodiesMax)}
+
 // bodyError says that a body could not be read on.
 type bodyError struct{ err error }
 
@@ -57,25 +62,31 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 	if err != nil {
 		return in.receipt, &bodyError{err}
 	}
+	select {
+	case a.bodies <- struct{}{}:
+		defer func() { <-a.bodies }()
+	default:
+		return in.receipt, errBusy
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	places := make(chan struct{}, chunksInFlight)
 	var stores sync.WaitGroup
 	for {
-		if err := take(ctx, places, a.chunks); err != nil {
-			in.fail(err)
-			break
-		}
 		chunk, err := dec.Next(ctx)
 		if err != nil {
-			release(places, a.chunks)
 			if !errors.Is(err, io.EOF) {
 				in.fail(&bodyError{err})
 			}
 			break
 		}
+		size := min(int64(chunk.Batch.Bytes()), chunkBytesTotal)
+		if err := a.take(ctx, places, size); err != nil {
+			in.fail(err)
+			break
+		}
 		stores.Go(func() {
-			defer release(places, a.chunks)
+			defer a.release(places, size)
 			defer dec.Recycle(chunk)
 			if err := a.storeChunk(ctx, in, table, key, chunk); err != nil {
 				in.fail(err)
@@ -87,31 +98,29 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 	return in.finish()
 }
 
-// take waits for a place in the request and one in the process.
-func take(ctx context.Context, places, total chan struct{}) error {
+// take waits for a place in the request and for room in the process.
+func (a *Aggregator) take(ctx context.Context, places chan struct{}, size int64) error {
 	select {
 	case places <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	select {
-	case total <- struct{}{}:
-		return nil
-	case <-ctx.Done():
+	if err := a.chunks.Acquire(ctx, size); err != nil {
 		<-places
-		return ctx.Err()
+		return err
 	}
+	return nil
 }
 
-func release(places, total chan struct{}) {
-	<-total
+func (a *Aggregator) release(places chan struct{}, size int64) {
+	a.chunks.Release(size)
 	<-places
 }
 
 func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key string, c *ingest.Chunk) error {
 	own := storage.Receipt{Accepted: c.Accepted, Rejected: c.Rejected, Errors: c.Errors, Warnings: c.Warnings}
 	if c.Batch.Rows() == 0 {
-		in.add(own, false)
+		in.add(own)
 		return nil
 	}
 	res, err := a.place(ctx, &wire.Append{
@@ -121,7 +130,8 @@ func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key stri
 	if err != nil {
 		return err
 	}
-	in.add(res.Receipt, res.Duplicate)
+	in.add(res.Receipt)
+	in.stored(res.Duplicate)
 	if !res.Duplicate {
 		a.metrics.rowsIn.WithLabelValues(table).Add(float64(own.Accepted))
 	}
@@ -136,28 +146,34 @@ func (in *intake) fail(err error) {
 	}
 }
 
-func (in *intake) add(r storage.Receipt, duplicate bool) {
+// stored counts a chunk with rows.
+func (in *intake) stored(duplicate bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.chunks++
 	if duplicate {
 		in.duplicates++
 	}
+}
+
+func (in *intake) add(r storage.Receipt) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.receipt.Accepted += uint64(r.Accepted)
 	in.receipt.Rejected += uint64(r.Rejected)
 	for _, e := range r.Errors {
 		in.receipt.Errors = append(in.receipt.Errors, RowError{e.Row, e.Error})
 	}
+	in.keepFirst()
 	for _, w := range r.Warnings {
-		if !slices.Contains(in.receipt.Warnings, w) {
+		if len(in.receipt.Warnings) < warningsMax && !slices.Contains(in.receipt.Warnings, w) {
 			in.receipt.Warnings = append(in.receipt.Warnings, w)
 		}
 	}
 }
 
-func (in *intake) finish() (Receipt, error) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+// keepFirst keeps the errors of the first rows: chunks may end in any order.
+func (in *intake) keepFirst() {
 	slices.SortFunc(in.receipt.Errors, func(a, b RowError) int {
 		if a.Row != b.Row {
 			return int(int64(a.Row) - int64(b.Row))
@@ -167,6 +183,11 @@ func (in *intake) finish() (Receipt, error) {
 	if len(in.receipt.Errors) > errorsMax {
 		in.receipt.Errors = in.receipt.Errors[:errorsMax]
 	}
+}
+
+func (in *intake) finish() (Receipt, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.receipt.Duplicate = in.chunks > 0 && in.duplicates == in.chunks
 	return in.receipt, in.err
 }
