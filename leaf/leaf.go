@@ -34,8 +34,17 @@ type Leaf struct {
 var _ wire.Leaf = (*Leaf)(nil)
 
 // New returns a leaf over an open store. The store is closed by its owner,
-// after the last call has returned.
-func New(cfg Config) *Leaf { return &Leaf{cfg: cfg} }
+// after the last call has returned. Unless the leaf is just being born, an
+// aggregator may know it from an earlier life and rely on what it heard then:
+// so for LeaseTime no row is acknowledged before one has come back.
+func New(cfg Config) *Leaf {
+	l := &Leaf{cfg: cfg}
+	now := cfg.Now()
+	if cfg.Store.Seq() > 0 || now.Sub(cfg.Store.Born()) >= LeaseTime {
+		l.subs.hold = now.Add(LeaseTime)
+	}
+	return l
+}
 
 // Run answers a query over the leaf's view of the table.
 func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) {

@@ -110,27 +110,133 @@ func TestPromiseBeforeReceipt(t *testing.T) {
 	}
 }
 
-// TestLeaseEnds: a subscriber that broke off holds receipts up until its lease
-// has ended, and no longer; one that comes back under its name ends the wait.
-func TestLeaseEnds(t *testing.T) {
-	l, now := newLeaf(t)
-	broken := errors.New("broken")
-	if err := l.Subscribe(context.Background(), "agg", func(*wire.Update) error { return broken }); !errors.Is(err, broken) {
+var errBroken = errors.New("broken")
+
+// confirmOnce subscribes, confirms the full update and breaks off at the next.
+func confirmOnce(t *testing.T, l *Leaf, name string) {
+	t.Helper()
+	confirmed := false
+	err := l.Subscribe(context.Background(), name, func(*wire.Update) error {
+		if confirmed {
+			return errBroken
+		}
+		confirmed = true
+		l.news.fire()
+		return nil
+	})
+	if !errors.Is(err, errBroken) {
 		t.Fatal(err)
 	}
+}
+
+// held checks that the receipt for a row is held up.
+func held(t *testing.T, l *Leaf, when string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	err := appendRows(ctx, l, 2)
-	cancel()
+	defer cancel()
+	err := appendRows(ctx, l, 1)
 	var coded *wire.Error
 	if !errors.As(err, &coded) || coded.Code != wire.CodeFateUnknown {
-		t.Fatalf("under the lease: %v, want %s", err, wire.CodeFateUnknown)
+		t.Fatalf("%s: %v, want %s", when, err, wire.CodeFateUnknown)
 	}
+}
+
+// goes checks that the receipt for a row comes.
+func goes(t *testing.T, l *Leaf, when string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), LeaseTime/2)
+	defer cancel()
+	if err := appendRows(ctx, l, 1); err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+}
+
+// TestLeaseEnds: a subscriber that broke off holds receipts up until its lease
+// has ended, and no longer; coming again without confirming renews nothing.
+func TestLeaseEnds(t *testing.T) {
+	l, now := newLeaf(t)
+	confirmOnce(t, l, "agg")
+	held(t, l, "under the lease")
+	refuse := func() {
+		t.Helper()
+		err := l.Subscribe(context.Background(), "agg", func(*wire.Update) error { return errBroken })
+		if !errors.Is(err, errBroken) {
+			t.Fatal(err)
+		}
+	}
+	now.Add(int64(LeaseTime) - 1)
+	refuse()
+	held(t, l, "come again under the lease")
+	now.Add(1)
+	goes(t, l, "after the lease")
+	refuse()
+	held(t, l, "come again after the lease, for the first time")
 	now.Add(int64(LeaseTime))
-	if err := appendRows(context.Background(), l, 2); err != nil {
-		t.Fatalf("after the lease: %v", err)
+	for range 3 {
+		goes(t, l, "come again and again")
+		refuse()
+		now.Add(int64(LeaseTime))
 	}
-	if n := count(t, l); n != 4 {
-		t.Errorf("%d rows, want 4", n)
+	if n := count(t, l); n != 7 {
+		t.Errorf("%d rows, want 7", n)
+	}
+}
+
+// TestNeverConfirms: who listens but never gets to confirm holds receipts up for
+// one lease, not for one at each attempt.
+func TestNeverConfirms(t *testing.T) {
+	l, now := newLeaf(t)
+	listening := func(check func()) {
+		ctx, stop := context.WithCancel(context.Background())
+		began, ended := make(chan struct{}), make(chan error, 1)
+		go func() {
+			ended <- l.Subscribe(ctx, "agg", func(*wire.Update) error {
+				close(began)
+				<-ctx.Done()
+				return errBroken
+			})
+		}()
+		<-began
+		check()
+		stop()
+		if err := <-ended; !errors.Is(err, errBroken) {
+			t.Fatal(err)
+		}
+	}
+	listening(func() { held(t, l, "the first attempt") })
+	now.Add(int64(LeaseTime) - 1)
+	listening(func() {
+		held(t, l, "the second attempt")
+		now.Add(1)
+		goes(t, l, "the second attempt, the lease over")
+	})
+	listening(func() { goes(t, l, "the third attempt") })
+	confirmOnce(t, l, "agg")
+	now.Add(int64(LeaseTime))
+	listening(func() { held(t, l, "after it confirmed") })
+}
+
+// TestHoldAfterStart: those who knew the leaf from its last life may rely on
+// what they heard then, so it waits for one to come back, at most a lease.
+func TestHoldAfterStart(t *testing.T) {
+	l, now := newLeaf(t)
+	goes(t, l, "a leaf that was just born")
+	again := New(l.cfg)
+	held(t, again, "just started")
+	now.Add(int64(LeaseTime) - 1)
+	held(t, again, "nobody came yet")
+	now.Add(1)
+	goes(t, again, "nobody came for the time of a lease")
+
+	again = New(l.cfg)
+	held(t, again, "started once more")
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- again.Subscribe(ctx, "agg", func(*wire.Update) error { return nil }) }()
+	goes(t, again, "one came back")
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
 	}
 }
 
