@@ -188,6 +188,23 @@ func (v *blockView) vectorOfColumn(in *inputPlan, set *rowSet, c *storedColumn) 
 		}
 		return []vector{{set: set, typ: storage.TypeFloat64, floats: at(set, v.f64.take, floats)}}, nil
 	}
+	if in.plain && c.shape == storage.ShapeText && in.arg.Type == storage.TypeString {
+		text, err := v.loadText(c, set.bits)
+		if err != nil {
+			return nil, err
+		}
+		vec := v.newVector(set, storage.TypeString, set.n)
+		if set.all() {
+			for row := range vec.texts {
+				vec.texts[row] = volatileString(text.At(row))
+			}
+		} else {
+			for i, r := range set.rows() {
+				vec.texts[i] = volatileString(text.At(int(r)))
+			}
+		}
+		return []vector{vec}, nil
+	}
 	if err := v.load(c, set.bits); err != nil {
 		return nil, err
 	}
