@@ -135,24 +135,34 @@ func (b *book) replay(rec *bookRecord) {
 	case rec.Forget != "":
 		b.forget(rec.Forget)
 	default:
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		for _, id := range rec.Banned {
 			b.banned[id] = true
 		}
 		for i := range rec.Snapshot {
-			p := &rec.Snapshot[i]
-			page := p.leafPage
-			for name, t := range page.Tables {
-				t.Buckets = make(map[bucket]uint64, len(p.Promises[name]))
-				for _, c := range p.Promises[name] {
-					t.Buckets[bucket{c.From, c.Width}] = c.Rows
-				}
-			}
-			if page.Lost == nil {
-				page.Lost = make(map[string][]storage.TimeCount)
-			}
-			b.leaves[page.Leaf] = &page
+			page := rec.Snapshot[i].page()
+			b.leaves[page.Leaf] = page
 		}
 	}
+}
+
+// page is the leafPage that was saved.
+func (p *savedPage) page() *leafPage {
+	page := p.leafPage
+	if page.Tables == nil {
+		page.Tables = make(map[string]*tablePage)
+	}
+	if page.Lost == nil {
+		page.Lost = make(map[string][]storage.TimeCount)
+	}
+	for name, t := range page.Tables {
+		t.Buckets = make(map[bucket]uint64, len(p.Promises[name]))
+		for _, c := range p.Promises[name] {
+			t.Buckets[bucket{c.From, c.Width}] = c.Rows
+		}
+	}
+	return &page
 }
 
 func (b *book) save() *bookRecord {

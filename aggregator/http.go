@@ -41,6 +41,7 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Delete("/tables/{table}", wrap(a.serveDrop))
 		r.Patch("/tables/{table}", wrap(a.serveSettings))
 		r.Get("/tables/{table}/values", wrap(a.serveValues))
+		r.Get("/cluster/promises", wrap(a.servePromises))
 		r.Get("/cluster", wrap(a.serveCluster(cfg.Members)))
 		r.Post("/cluster/{leaf}/suspend", wrap(a.serveSuspend))
 		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget))

@@ -259,11 +259,11 @@ func rangeRead(plan *query.Plan, p *query.Partial) (from, to int64) {
 	if from == minTime {
 		from = p.From
 	}
-	if to == maxTime {
+	switch {
+	case to == maxTime:
 		to = p.To
-		if p.To >= p.From && to < maxTime {
-			to++ // half-open
-		}
+	case plan.Closed:
+		to-- // as it was written
 	}
 	if from > to {
 		return 0, 0

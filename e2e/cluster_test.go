@@ -267,3 +267,36 @@ func TestClusterKey(t *testing.T) {
 		t.Errorf("the aggregator knows %v, want friend and late alone", s)
 	}
 }
+
+// TestStaleAggregator: an aggregator that was down while rows came in through
+// another, and comes back when their leaf is dead, learns from the other what
+// is missing: its ratio is not above the truth.
+func TestStaleAggregator(t *testing.T) {
+	agg, leaves := fleetOf(t, 2)
+	join := agg.http[len("http://"):]
+	other := start(t, "aggregator", "--listen", freeAddress(t), "--join", join, "--data", t.TempDir(), "--name", "agg-2")
+	waitUp(t, other, 2)
+	send := func(p *process, from, to int) {
+		t.Helper()
+		for b := from; b < to; b++ {
+			r, err := p.post(client(), "events", "", "application/x-ndjson", batchBody(b, time.Now()))
+			if err != nil || r.Status != http.StatusOK {
+				t.Fatalf("batch %d: %+v %v", b, r, err)
+			}
+		}
+	}
+	send(other, 0, 4)
+	other.kill()
+	send(agg, 4, 60)
+	leaves[0].kill()
+	other = other.again()
+	checkBoth := func() bool {
+		a, err := other.ask("SELECT count() FROM events", 5*time.Second)
+		return err == nil && a.Error == nil && a.Completeness.RowsExpected >= 60*batchRows && a.Completeness.Ratio < 1
+	}
+	until(t, 20*time.Second, "the aggregator that came back expects every acknowledged row", checkBoth)
+	a := other.query("SELECT count() FROM events")
+	if truth := float64(a.number(t)) / (60 * batchRows); a.Completeness.Ratio > truth {
+		t.Errorf("ratio %v, the truth is %v", a.Completeness.Ratio, truth)
+	}
+}

@@ -64,6 +64,7 @@ type aggregatorNode struct {
 	agg     *aggregator.Aggregator
 	members *cluster.Members
 	failed  chan error // a reason to end: gets one value at most
+	asked   time.Time  // when other aggregators were asked for promises
 	leaves  map[string]*remoteLeaf
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -119,6 +120,7 @@ func (n *aggregatorNode) follow(ctx context.Context, changed <-chan struct{}) {
 				n.meet(m)
 			}
 		}
+		n.learnFromPeers(ctx)
 		if err := n.members.Err(); err != nil {
 			n.failed <- err
 			return
