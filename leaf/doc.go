@@ -8,7 +8,10 @@
 // subscriber has confirmed an Update that holds it. So an aggregator that can
 // not reach the leaf still knows what is missing from its answer. The order is
 // commit, promise, acknowledge: a leaf that dies in between has rows that
-// nobody was promised, never a promise without rows.
+// nobody was promised, never a promise without rows. Nor is a row acknowledged
+// just after a start, before one of those who may know the leaf from its last
+// life has come back. Both waits end with a lease (limits.go): a subscriber that
+// never confirms holds nothing up for longer, however often it comes again.
 //
 // Goroutines. A Leaf starts none. Subscribe runs in its caller's goroutine and
 // ends with its ctx; Append and Run do too.

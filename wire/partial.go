@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -80,6 +79,13 @@ func vecSections(p *query.Partial, grouped bool) ([]section, [][]column) {
 
 // sendPartial sends a Partial: head, records, end.
 func sendPartial(out *sender, p *query.Partial, grouped bool) error {
+	for _, l := range p.Leaves {
+		for _, s := range l.Skipped {
+			if err := checkCounts(s.Hist); err != nil {
+				return fmt.Errorf("cannot send what leaf %q skipped: %w", l.Leaf, err)
+			}
+		}
+	}
 	sections, columns := vecSections(p, grouped)
 	err := out.send(kindPartial, func(dst []byte) []byte { return appendPartial(dst, p, grouped, sections) })
 	for i := range sections {
@@ -190,48 +196,6 @@ func readReport(r *reader) query.LeafReport {
 		}
 	}
 	return l
-}
-
-// appendCounts encodes buckets of time: the code of the width, the number of
-// the bucket, its rows.
-func appendCounts(dst []byte, hist []storage.TimeCount) []byte {
-	widths := storage.TimeWidths()
-	dst = binary.AppendUvarint(dst, uint64(len(hist)))
-	for _, c := range hist {
-		code := slices.Index(widths[:], c.Width)
-		if code < 0 || c.From%c.Width != 0 {
-			panic(fmt.Sprintf("BUG: a bucket of time from %d of width %d", c.From, c.Width))
-		}
-		dst = append(dst, byte(code))
-		dst = binary.AppendVarint(dst, c.From/c.Width)
-		dst = binary.AppendUvarint(dst, c.Rows)
-	}
-	return dst
-}
-
-// readCounts decodes buckets: whatever comes, their widths are ones there are.
-func readCounts(r *reader) []storage.TimeCount {
-	widths := storage.TimeWidths()
-	n := r.count(countsMax, 3)
-	if n == 0 {
-		return nil
-	}
-	hist := make([]storage.TimeCount, n)
-	for i := range hist {
-		code, at := r.byte(), r.varint()
-		if int(code) >= len(widths) {
-			r.fail()
-			return nil
-		}
-		width := widths[code]
-		from := at * width
-		if from/width != at {
-			r.fail()
-			return nil
-		}
-		hist[i] = storage.TimeCount{From: from, Width: width, Rows: r.uvarint()}
-	}
-	return hist
 }
 
 func appendTextList(dst []byte, all []string) []byte {

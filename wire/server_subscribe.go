@@ -58,6 +58,11 @@ type subscription struct {
 func (s *subscription) sink(ctx context.Context, u *Update) error {
 	timer := time.NewTimer(s.lease)
 	defer timer.Stop()
+	for i := range u.Tables {
+		if err := checkCounts(u.Tables[i].Buckets); err != nil {
+			return fmt.Errorf("cannot send the promise of table %q: %w", u.Tables[i].Table, err)
+		}
+	}
 	text := appendUpdate(nil, u)
 	if len(text) > updateBytesMax {
 		return fmt.Errorf("an update of %d bytes; at most %d: drop tables, or columns that nobody needs", len(text), updateBytesMax)
