@@ -74,5 +74,6 @@ type Row interface {
 
 // Pos is a place in the query text, both from 1, columns in code points.
 type Pos struct {
-	Line, Column int
+	Line   int `json:"line"`
+	Column int `json:"column"`
 }

@@ -34,9 +34,9 @@ type Bucket struct {
 	WidthMs int64
 }
 
-// FinalEnv is what the last step needs beside plan and partial. From and To is
-// the range that was read, half-open, in ns: where the plan's range is open, a
-// rate divides by it.
+// FinalEnv is what the last step needs beside plan and partial. Where the
+// plan's range is open, From and To are the times of the first and last row that
+// was read, in ns: a rate divides by what lies between.
 type FinalEnv struct {
 	Now      int64
 	From, To int64

@@ -145,7 +145,7 @@ func (d *diffTable) answer(r *rand.Rand, pool *Pool, plan *query.Plan, now int64
 		}
 		parts = append([]*query.Partial{merged}, parts[n:]...)
 	}
-	return query.Finalise(plan, parts[0], query.FinalEnv{Now: now, From: d.from, To: d.to + 1})
+	return query.Finalise(plan, parts[0], query.FinalEnv{Now: now, From: d.from, To: d.to})
 }
 
 // overTheWire replaces the states by what another node makes of their columns.

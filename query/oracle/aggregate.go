@@ -254,7 +254,7 @@ func (o *oracle) rate(e *query.Call, samples []sample, c ctx) storage.Value {
 		from = o.dataFrom
 	}
 	if to == math.MaxInt64 {
-		to = o.dataTo + 1
+		to = o.dataTo
 	} else if o.closed {
 		to--
 	}
