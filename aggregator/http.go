@@ -20,6 +20,10 @@ type HTTPConfig struct {
 	UI      http.Handler        // GET /
 	Members func() []MemberInfo // /v1/cluster; nil: the leaves alone
 	Hosts   []string            // names the server answers to beside loopback
+
+	// Forget removes a leaf from the membership for good; its error says that the
+	// leaf is alive and stays. nil: what this process can not reach is dead.
+	Forget func(name string) error
 }
 
 // Handler is the public API.
@@ -44,7 +48,7 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Get("/cluster/promises", wrap(a.servePromises))
 		r.Get("/cluster", wrap(a.serveCluster(cfg.Members)))
 		r.Post("/cluster/{leaf}/suspend", wrap(a.serveSuspend))
-		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget))
+		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget(cfg.Forget)))
 	})
 	if cfg.UI != nil {
 		r.Get("/*", cfg.UI.ServeHTTP)

@@ -94,36 +94,72 @@ func (a *Aggregator) serveSuspend(w http.ResponseWriter, r *http.Request) error 
 	return a.changeLeaf(w, name, "suspended", &bookRecord{Suspend: name})
 }
 
-// serveForget is POST /v1/cluster/{leaf}/forget: what the leaf had is not
-// expected any more.
-func (a *Aggregator) serveForget(w http.ResponseWriter, r *http.Request) error {
-	name := chi.URLParam(r, "leaf")
+// serveForget is POST /v1/cluster/{leaf}/forget: a leaf that is gone is not
+// expected any more, nor is anything it had; of one that is alive, the rows that
+// it came back without are not.
+func (a *Aggregator) serveForget(forget func(string) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		name := chi.URLParam(r, "leaf")
+		if !a.book.has(name) {
+			return unknownLeaf(name)
+		}
+		alive := a.reaches(name)
+		if forget != nil {
+			alive = forget(name) != nil
+		}
+		if alive {
+			return a.changeLeaf(w, name, "forgotten_lost_rows_of", &bookRecord{ForgetLost: name})
+		}
+		if err := a.Forget(name); err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"forgotten": name})
+		return nil
+	}
+}
+
+// reaches tells whether a leaf is attached.
+func (a *Aggregator) reaches(name string) bool {
 	a.mu.Lock()
-	n := a.nodes[name]
-	live := n != nil && n.leaf != nil
-	if n != nil && !live {
-		delete(a.nodes, name)
-	}
+	defer a.mu.Unlock()
+	return a.nodes[name] != nil && a.nodes[name].leaf != nil
+}
+
+// Forget drops all that is known of a leaf that is gone for good. One that is
+// not known is none.
+func (a *Aggregator) Forget(name string) error {
+	a.Detach(name, StateDown)
+	a.mu.Lock()
+	delete(a.nodes, name)
 	a.mu.Unlock()
-	if live {
-		return a.changeLeaf(w, name, "forgotten", &bookRecord{ForgetLost: name})
+	if !a.book.has(name) {
+		return nil
 	}
-	return a.changeLeaf(w, name, "forgotten", &bookRecord{Forget: name})
+	return a.note(&bookRecord{Forget: name})
 }
 
 // changeLeaf applies an operator's word about a leaf and keeps it.
 func (a *Aggregator) changeLeaf(w http.ResponseWriter, leaf, done string, rec *bookRecord) error {
 	if !a.book.has(leaf) {
-		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no leaf is called " + leaf,
-			Hint: "GET /v1/cluster lists them"}
+		return unknownLeaf(leaf)
 	}
-	rec.At = a.cfg.Now().UnixNano()
-	a.book.replay(rec)
-	if err := a.file.write(a.book, rec); err != nil {
+	if err := a.note(rec); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]any{done: leaf})
 	return nil
+}
+
+// note enters a record into the book, here and on disk.
+func (a *Aggregator) note(rec *bookRecord) error {
+	rec.At = a.cfg.Now().UnixNano()
+	a.book.replay(rec)
+	return a.file.write(a.book, rec)
+}
+
+func unknownLeaf(name string) *apiError {
+	return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no leaf is called " + name,
+		Hint: "GET /v1/cluster lists them"}
 }
 
 // MemberHandler is the HTTP port of a node that answers no queries: health,

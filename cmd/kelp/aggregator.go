@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -40,7 +41,7 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 		return err
 	}
 	handler.set(node.agg.Handler(aggregator.HTTPConfig{
-		UI: ui.Handler(), Members: func() []aggregator.MemberInfo { return memberList(node.members) },
+		UI: ui.Handler(), Members: func() []aggregator.MemberInfo { return memberList(node.members) }, Forget: node.forget,
 	}))
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
@@ -65,9 +66,12 @@ type aggregatorNode struct {
 	members *cluster.Members
 	failed  chan error // a reason to end: gets one value at most
 	asked   time.Time  // when other aggregators were asked for promises
-	leaves  map[string]*remoteLeaf
 	stop    context.CancelFunc
 	work    sync.WaitGroup
+
+	mu     sync.Mutex // held from a look at the membership to the end of what follows from it
+	leaves map[string]*remoteLeaf
+	met    map[string]bool // leaves that have been in the membership; as many as may ever be in it
 }
 
 // remoteLeaf is a leaf this aggregator has a connection to.
@@ -79,7 +83,7 @@ type remoteLeaf struct {
 
 func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggregatorNode, err error) {
 	node = &aggregatorNode{name: cmd.nameOr("aggregator", ports.http), log: log,
-		leaves: make(map[string]*remoteLeaf), failed: make(chan error, 1)}
+		leaves: make(map[string]*remoteLeaf), met: make(map[string]bool), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, node.close())
@@ -115,11 +119,7 @@ func (n *aggregatorNode) follow(ctx context.Context, changed <-chan struct{}) {
 	tick := time.NewTicker(time.Second) // a member's state can change by time alone
 	defer tick.Stop()
 	for {
-		for _, m := range n.members.Members() {
-			if m.Role == cluster.RoleLeaf {
-				n.meet(m)
-			}
-		}
+		n.meetAll()
 		n.learnFromPeers(ctx)
 		if err := n.members.Err(); err != nil {
 			n.failed <- err
@@ -134,11 +134,38 @@ func (n *aggregatorNode) follow(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// meet connects to a leaf that is new or came back, and notes the state of the
-// others.
-func (n *aggregatorNode) meet(m cluster.Member) {
+// meetAll looks at every leaf of the membership, and forgets those that were in
+// it and have been forgotten, here or on another aggregator.
+func (n *aggregatorNode) meetAll() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	away := maps.Clone(n.met)
+	for _, m := range n.members.Members() {
+		if m.Role == cluster.RoleLeaf {
+			n.met[m.Name] = true
+			delete(away, m.Name)
+			n.meetLocked(m)
+		}
+	}
+	for name := range away {
+		n.dropLocked(name)
+		if err := n.agg.Forget(name); err != nil {
+			n.log.Error("a leaf is forgotten, but not on disk", "leaf", name, "error", err)
+		}
+	}
+}
+
+// meetLocked connects to a leaf that is new or came back, lets go of one that is
+// dead, and notes the state of the others.
+func (n *aggregatorNode) meetLocked(m cluster.Member) {
+	// Also one that was dead before this process began: its absence must be seen.
+	n.agg.Know(m.Name, m.HTTPAddr, m.LeafID, m.Born)
+	state := nodeState(m.State)
 	known := n.leaves[m.Name]
-	if m.Alive && m.State != cluster.StateJoining && (known == nil || known.addr != m.RPCAddr || known.epoch != m.Epoch) {
+	switch {
+	case !m.Alive && state == aggregator.StateDown:
+		n.dropLocked(m.Name)
+	case m.Alive && m.State != cluster.StateJoining && (known == nil || known.addr != m.RPCAddr || known.epoch != m.Epoch):
 		client, err := wire.Dial(m.RPCAddr, wire.ClientConfig{Log: n.log, Key: n.key})
 		if err != nil {
 			n.log.Warn("cannot reach a leaf", "leaf", m.Name, "address", m.RPCAddr, "error", err)
@@ -150,7 +177,31 @@ func (n *aggregatorNode) meet(m cluster.Member) {
 		}
 		n.leaves[m.Name] = &remoteLeaf{m.RPCAddr, m.Epoch, client}
 	}
-	n.agg.SetState(m.Name, nodeState(m.State), m.Free)
+	n.agg.SetState(m.Name, state, m.Free)
+}
+
+// dropLocked ends the connection to a dead leaf, so that one that is back, be it
+// the same process, is connected to anew.
+func (n *aggregatorNode) dropLocked(name string) {
+	known := n.leaves[name]
+	if known == nil {
+		return
+	}
+	n.agg.Detach(name, aggregator.StateDown)
+	known.client.Close()
+	delete(n.leaves, name)
+}
+
+// forget removes a leaf that is away from the membership, here and on the
+// others; no error: it is in it no more. The error is that the leaf is alive.
+func (n *aggregatorNode) forget(name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.members.Forget(name); err != nil && !errors.Is(err, cluster.ErrUnknown) {
+		return err
+	}
+	n.dropLocked(name)
+	return nil
 }
 
 func nodeState(s cluster.State) aggregator.NodeState {
