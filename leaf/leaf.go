@@ -29,6 +29,8 @@ type Leaf struct {
 	cfg  Config
 	subs subscribers
 	news signal // an edit was committed
+
+	columns columnCounts
 }
 
 var _ wire.Leaf = (*Leaf)(nil)
@@ -97,6 +99,9 @@ func (l *Leaf) Explain(_ context.Context, q *query.Query) (json.RawMessage, erro
 
 // Append commits a chunk and returns when every subscriber knows of its rows.
 func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, error) {
+	if err := l.checkColumns(a.Table, a.Batch); err != nil {
+		return nil, err
+	}
 	res, err := l.cfg.Store.Append(ctx, storage.Append{
 		Table: a.Table, Batch: a.Batch, Key: a.Key, Chunk: a.Chunk,
 		Digest: a.Digest, Receipt: a.Receipt, Arrival: a.Arrival,

@@ -3,6 +3,11 @@ package leaf
 import "time"
 
 const (
+	// ColumnsPerTableMax is about how many columns a table may have on a leaf: its
+	// schema travels to every aggregator and is gone through by every query that
+	// is bound. Rows that would pass it are refused.
+	ColumnsPerTableMax = 20_000
+
 	// HeartbeatEvery is how often a subscriber hears of the leaf although
 	// nothing changed; it keeps the lease alive.
 	HeartbeatEvery = 500 * time.Millisecond

@@ -64,7 +64,9 @@ func (f *feed) next() *wire.Update {
 		if table, ok := store.Table(change.Table); ok && !change.Dropped {
 			t.Rows, t.Bytes = uint64(table.Rows()), uint64(table.Bytes())
 			t.Settings = table.Settings()
-			if schema := schemaOf(table); !maps.Equal(schema, f.schemas[change.Table]) {
+			schema := schemaOf(table)
+			f.leaf.columns.set(change.Table, len(schema))
+			if !maps.Equal(schema, f.schemas[change.Table]) {
 				t.Schema = schema
 				f.schemas[change.Table] = schema
 			}
