@@ -7,6 +7,13 @@ const (
 	// while the other is being stored.
 	ingestSenders = 2
 
+	// workingRoom is the part of what a leaf holds that it gets on top of it when
+	// memory is divided anew: a store keeps a sixteenth free for merges, and log and holes take some.
+	workingRoom = 4
+
+	// evenShareMin is the part of an even share that a leaf gets at least.
+	evenShareMin = 4
+
 	// errorsShownMax is how many rejected rows a receipt lists, like the server's.
 	errorsShownMax = 20
 

@@ -96,3 +96,40 @@ func held(dir string) int64 {
 	})
 	return sum
 }
+
+// heldBy is the bytes that each leaf's memory takes from before.
+func (f *storeFlags) heldBy(names []string) []int64 {
+	bytes := make([]int64, len(names))
+	for i, name := range names {
+		bytes[i] = held(filepath.Join(f.MemoryDir, name))
+	}
+	return bytes
+}
+
+// shareMemory divides memory evenly among leaves, but for those that hold more
+// than their part: they keep what they hold, with some room to work in, so that
+// a leaf more does not cost rows. If that leaves the others next to nothing, it
+// is divided evenly after all.
+func shareMemory(total int64, held []int64) []int64 {
+	budgets := make([]int64, len(held))
+	left, rest := total, int64(len(held))
+	even := total / rest
+	for again := true; again && rest > 0; {
+		again = false
+		for i, bytes := range held {
+			need := bytes + bytes/workingRoom
+			if budgets[i] == 0 && need > left/rest {
+				budgets[i], left, rest, again = need, left-need, rest-1, true
+				break
+			}
+		}
+	}
+	for i := range budgets {
+		if rest > 0 && left/rest < even/evenShareMin || left < 0 {
+			budgets[i] = even
+		} else if budgets[i] == 0 {
+			budgets[i] = left / rest
+		}
+	}
+	return budgets
+}

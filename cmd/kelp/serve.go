@@ -26,6 +26,9 @@ type serveCmd struct {
 	logFlags
 }
 
+// serveName is the aggregator of such a process.
+const serveName = "kelp"
+
 // leavesMax bounds the leaves of one process; more gain nothing.
 const leavesMax = 256
 
@@ -46,18 +49,22 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 	}
 	var handler lateHandler
 	web := startHTTP(ln, &handler, log)
-	node, err := cmd.start(log)
+	address := ln.Addr().String()
+	node, err := cmd.start(address, log)
 	if err != nil {
 		web.stop()
 		return err
 	}
-	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler()}))
 	if err := node.untilReady(c.ctx); err != nil {
 		web.stop()
 		return errors.Join(err, node.close())
 	}
-	cmd.greet(c.stderr, ln.Addr().String(), fromMachine, node)
-	fmt.Fprintf(c.stdout, "ready http=%s rpc=- gossip=- name=kelp\n", ln.Addr())
+	// Not before: a leaf that has not said what it holds would not be missed.
+	self := aggregator.MemberInfo{Name: serveName, Role: "aggregator", State: "up", Address: address, Version: buildVersion()}
+	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(),
+		Members: func() []aggregator.MemberInfo { return []aggregator.MemberInfo{self} }}))
+	cmd.greet(c.stderr, address, fromMachine, node)
+	fmt.Fprintf(c.stdout, "ready http=%s rpc=- gossip=- name=%s\n", address, serveName)
 	err = web.untilDone(c.ctx)
 	web.stop()
 	return errors.Join(err, node.close())
@@ -82,7 +89,7 @@ type serveNode struct {
 	agg    *aggregator.Aggregator
 }
 
-func (cmd *serveCmd) start(log *slog.Logger) (node *serveNode, err error) {
+func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, err error) {
 	node = &serveNode{pool: newPool()}
 	defer func() {
 		if err != nil {
@@ -90,20 +97,21 @@ func (cmd *serveCmd) start(log *slog.Logger) (node *serveNode, err error) {
 		}
 	}()
 	node.agg, err = aggregator.New(aggregator.Config{
-		Name: "kelp", Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
+		Name: serveName, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
 		Now: time.Now, Log: log, Seed: rand.Uint64(),
 	})
 	if err != nil {
 		return node, err
 	}
 	names := leafNames(&cmd.storeFlags, cmd.Leaves, log)
-	for _, name := range names {
-		l, store, err := cmd.openLeaf(name, int64(cmd.Memory)/int64(len(names)), node.pool, log)
+	budgets := shareMemory(int64(cmd.Memory), cmd.heldBy(names))
+	for i, name := range names {
+		l, store, err := cmd.openLeaf(name, budgets[i], node.pool, log)
 		if err != nil {
 			return node, err
 		}
 		node.stores = append(node.stores, store)
-		node.agg.Attach(name, cmd.Listen, l, true)
+		node.agg.Attach(name, address, l, true)
 	}
 	return node, nil
 }
