@@ -48,6 +48,7 @@ type tablePage struct {
 	Settings        storage.Settings
 	Rows, Bytes     uint64
 	Horizon, Newest int64
+	OldestKey       int64 // ns: no batch key it remembers is older; 0: it has none
 }
 
 // bucket names a TimeCount.
@@ -168,7 +169,7 @@ func (p *leafPage) applyTable(t *wire.TableUpdate) {
 		clear(page.Buckets)
 	}
 	page.Added, page.Horizon, page.Newest = t.Added, t.Horizon, t.Newest
-	page.Rows, page.Bytes, page.Settings = t.Rows, t.Bytes, t.Settings
+	page.Rows, page.Bytes, page.Settings, page.OldestKey = t.Rows, t.Bytes, t.Settings, t.OldestKey
 	if t.Schema != nil {
 		page.Schema = t.Schema
 	}

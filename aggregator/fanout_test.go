@@ -233,7 +233,7 @@ func TestSuspended(t *testing.T) {
 	if c := ask(t, a, 1000).Completeness; c.Ratio != 0.25 || c.RowsExpected != 40 {
 		t.Errorf("%+v", c)
 	}
-	if n := len(a.book.candidates()); n != 1 {
+	if n := len(a.book.candidates("t")); n != 1 {
 		t.Errorf("%d leaves may be homes, want 1", n)
 	}
 	a.Detach("leaf-2", StateDown)
@@ -266,7 +266,7 @@ func TestNothingKnown(t *testing.T) {
 	if c := ask(t, a, 1000).Completeness; c.Ratio != 0 || len(c.Leaves.Missing) != 1 || c.Leaves.Missing[0].Leaf != "leaf-9" {
 		t.Errorf("a leaf known by name alone is down: %+v, want ratio 0", c)
 	}
-	if n := len(a.book.candidates()); n != 2 {
+	if n := len(a.book.candidates("t")); n != 2 {
 		t.Errorf("%d leaves may be homes, want the one that is down too", n)
 	}
 	a = newTest(t, &faultLeaf{name: "leaf-1", rows: 10, slow: true})

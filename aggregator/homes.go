@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/kelpdb/kelp/cluster"
@@ -15,7 +16,8 @@ import (
 // With a key its home is the first leaf of a rendezvous of (table, key), so a
 // retry through any aggregator meets the leaf that may hold it. A leaf that
 // joins takes over the first place for some keys; for as long as keys live, the
-// leaves that had that place before it are asked whether they hold the key.
+// leaves that had that place before it are asked whether they hold the key. Those
+// whose oldest key came only after it had joined need not be asked.
 //
 // Without a key: of two leaves drawn at random the one with more free memory.
 
@@ -23,20 +25,35 @@ import (
 type candidate struct {
 	name string
 	id   string
-	born int64
+	born int64 // ns
+	// oldestKey is when the oldest key that it remembers for the table came, in
+	// ns: math.MinInt64 where that is not known, math.MaxInt64 where it has none.
+	oldestKey int64
 }
 
 // candidates lists the leaves that are registered and not suspended.
-func (b *book) candidates() []candidate {
+func (b *book) candidates(table string) []candidate {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []candidate
 	for _, page := range b.leaves {
 		if !page.Suspended {
-			list = append(list, candidate{page.Leaf, page.ID, page.Born})
+			list = append(list, candidate{page.Leaf, page.ID, page.Born, page.oldestKey(table)})
 		}
 	}
 	return list
+}
+
+// oldestKey is what candidate.oldestKey says.
+func (p *leafPage) oldestKey(table string) int64 {
+	switch t := p.Tables[table]; {
+	case !p.Heard:
+		return math.MinInt64
+	case t == nil || t.OldestKey == 0:
+		return math.MaxInt64
+	default:
+		return t.OldestKey
+	}
 }
 
 // homes ranks the leaves for a key and keeps those that may hold a batch placed
@@ -55,7 +72,10 @@ func homes(table, key string, all []candidate, now time.Time) []candidate {
 		if len(kept) > 0 && c.born >= firstBorn {
 			continue
 		}
-		kept = append(kept, c)
+		// It had the first place until the oldest of those ranked before it took it.
+		if len(kept) == 0 || c.oldestKey <= firstBorn+int64(bornGrace) {
+			kept = append(kept, c)
+		}
 		firstBorn = c.born
 		if firstBorn < now.Add(-keyLife).UnixNano() {
 			break
@@ -81,7 +101,7 @@ func settled(all []candidate, now time.Time) []candidate {
 
 // home finds the leaf a keyed batch belongs to.
 func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) {
-	kept := homes(table, key, a.book.candidates(), a.cfg.Now())
+	kept := homes(table, key, a.book.candidates(table), a.cfg.Now())
 	if len(kept) == 0 {
 		return seat{}, errNoLeaf
 	}

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -12,8 +13,8 @@ func TestHomes(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	born := func(ago time.Duration) int64 { return now.Add(-ago).UnixNano() }
 	all := []candidate{
-		{"a", "id-a", born(50 * time.Hour)}, {"b", "id-b", born(49 * time.Hour)}, {"c", "id-c", born(30 * time.Minute)},
-		{"d", "id-d", born(20 * time.Minute)}, {"e", "id-e", born(time.Minute)},
+		{"a", "id-a", born(50 * time.Hour), math.MinInt64}, {"b", "id-b", born(49 * time.Hour), math.MinInt64}, {"c", "id-c", born(30 * time.Minute), math.MinInt64},
+		{"d", "id-d", born(20 * time.Minute), math.MinInt64}, {"e", "id-e", born(time.Minute), math.MinInt64},
 	}
 	asked := 0
 	for i := range 2000 { // placed when all that were born had settled
@@ -41,7 +42,7 @@ func TestHomes(t *testing.T) {
 	if asked > 2000*2 {
 		t.Errorf("%d leaves asked beside the home for 2,000 keys", asked)
 	}
-	young := append(all, candidate{"f", "id-f", born(time.Second)})
+	young := append(all, candidate{"f", "id-f", born(time.Second), math.MinInt64})
 	for i := range 200 {
 		if home := homes("t", fmt.Sprint("key-", i), young, now)[0]; home.name == "f" {
 			t.Fatal("a leaf that was born a second ago is a home beside older ones")
@@ -49,9 +50,34 @@ func TestHomes(t *testing.T) {
 	}
 	old := make([]candidate, len(all))
 	for i, c := range all {
-		old[i] = candidate{c.name, c.id, born(30 * time.Hour)}
+		old[i] = candidate{c.name, c.id, born(30 * time.Hour), math.MinInt64}
 	}
 	if n := len(homes("t", "key", old, now)); n != 1 {
 		t.Errorf("%d candidates in a cluster that has not grown for longer than keys live, want 1", n)
+	}
+}
+
+// TestHomesOfLateKeys: leaves that joined one after another before the first
+// key came need not be asked for keys that fall to the younger.
+func TestHomesOfLateKeys(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	all := make([]candidate, 4)
+	for i := range all {
+		born := now.Add(time.Duration(i*2-600) * time.Second).UnixNano()
+		all[i] = candidate{fmt.Sprint(i), fmt.Sprint("id-", i), born, now.Add(-5 * time.Minute).UnixNano()}
+	}
+	all[1].oldestKey = math.MaxInt64
+	for i := range 500 {
+		if n := len(homes("t", fmt.Sprint("key-", i), all, now)); n != 1 {
+			t.Fatalf("%d leaves to be asked though every key came after all had joined", n)
+		}
+	}
+	all[0].oldestKey = all[0].born + int64(time.Second) // before the others
+	asked := 0
+	for i := range 500 {
+		asked += len(homes("t", fmt.Sprint("key-", i), all, now)) - 1
+	}
+	if asked == 0 {
+		t.Error("a leaf that has keys from before the others joined is never asked")
 	}
 }

@@ -61,7 +61,18 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		writeError(w, &apiError{Status: http.StatusMethodNotAllowed, Code: "bad_request",
 			Message: r.Method + " is not a method of " + r.URL.Path})
 	})
-	return r
+	return sameOrigin().Handler(r)
+}
+
+// sameOrigin refuses what a web page of another server would have a browser
+// send. Programs send no Origin, so nothing changes for them.
+func sameOrigin() *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, &apiError{Status: http.StatusForbidden, Code: "forbidden",
+			Message: "a web page of another server may not call this one", Hint: "call it from a program, or from its own page"})
+	}))
+	return p
 }
 
 // onlyHosts refuses requests that name a host we are not: a web page that had
@@ -90,7 +101,11 @@ func onlyHosts(hosts []string) func(http.Handler) http.Handler {
 }
 
 func (a *Aggregator) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if a.Ready() {
+	writeReady(w, a.Ready())
+}
+
+func writeReady(w http.ResponseWriter, ready bool) {
+	if ready {
 		writeText(w, http.StatusOK, "ready\n")
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sort"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,18 +28,29 @@ type MemberInfo struct {
 	DamagedBlocks uint64 `json:"damaged_blocks"`
 }
 
+// statusTimeout is how long /v1/cluster waits for the leaves' own figures: it
+// must answer while one is frozen.
+const statusTimeout = time.Second
+
 // serveCluster is GET /v1/cluster: what the membership says, with the leaves'
 // own figures.
+//
+// ?gossip=1 asks no leaf: whoever joins wants the addresses, and at once.
 func (a *Aggregator) serveCluster(members func() []MemberInfo) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		list := a.clusterList(r.Context(), members)
+		var stats []*wire.LeafStatus
+		if r.URL.Query().Get("gossip") != "1" {
+			ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
+			defer cancel()
+			stats, _ = onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (*wire.LeafStatus, error) { return l.Status(ctx) })
+		}
+		list := a.clusterList(members, stats)
 		writeJSON(w, http.StatusOK, map[string]any{"members": list})
 		return nil
 	}
 }
 
-func (a *Aggregator) clusterList(ctx context.Context, members func() []MemberInfo) []MemberInfo {
-	stats, _ := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (*wire.LeafStatus, error) { return l.Status(ctx) })
+func (a *Aggregator) clusterList(members func() []MemberInfo, stats []*wire.LeafStatus) []MemberInfo {
 	byName := make(map[string]MemberInfo)
 	if members != nil {
 		for _, m := range members() {
@@ -164,11 +176,11 @@ func unknownLeaf(name string) *apiError {
 
 // MemberHandler is the HTTP port of a node that answers no queries: health,
 // metrics and the members it knows.
-func MemberHandler(members func() []MemberInfo) http.Handler {
+func MemberHandler(members func() []MemberInfo, ready func() bool) http.Handler {
 	r := chi.NewRouter()
 	r.Use(onlyHosts(nil))
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
-	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ready\n") })
+	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeReady(w, ready()) })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,6 +30,13 @@ func readAsk(r *http.Request) (Ask, error) {
 			}
 			ask.TimeoutMs = n
 		}
+		if s := v.Get("min_completeness"); s != "" {
+			share, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				return ask, badRequest("min_completeness is not a number", "a share like 0.95")
+			}
+			ask.MinCompleteness = share
+		}
 	} else {
 		body, err := io.ReadAll(io.LimitReader(r.Body, queryBytesMax+1))
 		if err != nil {
@@ -51,11 +59,17 @@ func readAsk(r *http.Request) (Ask, error) {
 	if ask.TimeoutMs < 0 {
 		return ask, badRequest("timeout_ms is negative", "")
 	}
+	ask.TimeoutMs = min(ask.TimeoutMs, timeoutMax.Milliseconds())
+	if !(ask.MinCompleteness >= 0 && ask.MinCompleteness <= 1) {
+		return ask, badRequest("min_completeness is not a share from 0 to 1", "")
+	}
 	return ask, nil
 }
 
-// serveQuery is POST and GET /v1/query.
+// serveQuery is POST and GET /v1/query. Whatever comes of it carries an id.
 func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
+	id := rand.Text()
+	w.Header().Set("Kelp-Query-Id", id)
 	ask, err := readAsk(r)
 	if err != nil {
 		return err
@@ -66,11 +80,14 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 	}
 	ans, err := a.Answer(r.Context(), ask)
 	a.metrics.count(ans, err)
-	if ans != nil {
+	if ans != nil && ans.ID != "" {
 		w.Header().Set("Kelp-Query-Id", ans.ID)
 	}
 	if err != nil {
 		return err
+	}
+	if ans.ID == "" { // of a statement, which can not be cancelled
+		ans.ID = id
 	}
 	return format.write(w, r, ans)
 }

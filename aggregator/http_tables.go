@@ -94,11 +94,11 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	next, err := patchSettings(a.book.settings(table), body)
+	next, err := patchSettings(d.settings, body)
 	if err != nil {
 		return err
 	}
-	next.Version = uint64(a.cfg.Now().UnixNano())
+	next.Version = max(uint64(a.cfg.Now().UnixNano()), d.settings.Version+1)
 	_, asked := onLeaves(r.Context(), a, func(ctx context.Context, l wire.Leaf) (bool, error) {
 		return true, l.Set(ctx, table, next)
 	})

@@ -46,7 +46,7 @@ const (
 
 	// bornGrace is how long a new leaf is not the home of a key while older ones
 	// are there: until every aggregator has heard of it.
-	bornGrace = 10 * time.Second
+	bornGrace = 5 * time.Second
 
 	// warningsMax is how many different warnings a receipt names.
 	warningsMax = 100

@@ -5,6 +5,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,9 @@ type outFormat struct {
 	write func(w http.ResponseWriter, r *http.Request, ans *Answer) error
 }
 
-// formatOf chooses the answer's format by the Accept header: the first media
-// type in it that we know; JSON if it names none or anything.
+// formatOf chooses the answer's format by the Accept header: of the media types
+// in it that we know the one of the highest quality, of equals the first; JSON
+// if it names none or anything.
 func formatOf(accept string) (outFormat, error) {
 	asJSON := outFormat{"application/json", writeAnswerJSON}
 	formats := []outFormat{
@@ -25,26 +27,34 @@ func formatOf(accept string) (outFormat, error) {
 		{"application/x-ndjson", writeAnswerNDJSON},
 		{"text/csv", writeAnswerCSV},
 		{"application/vnd.apache.arrow.stream", writeAnswerArrow},
+		{"*/*", writeAnswerJSON}, {"application/*", writeAnswerJSON}, {"text/html", writeAnswerJSON},
 	}
-	known := strings.TrimSpace(accept) == ""
+	if strings.TrimSpace(accept) == "" {
+		return asJSON, nil
+	}
+	best, bestQuality := outFormat{}, 0.0
 	for _, part := range strings.Split(accept, ",") {
-		media, _, err := mime.ParseMediaType(part)
+		media, params, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue
 		}
-		for _, f := range formats {
-			if f.media == media {
-				return f, nil
+		quality := 1.0
+		if q, ok := params["q"]; ok {
+			if quality, err = strconv.ParseFloat(q, 64); err != nil {
+				continue
 			}
 		}
-		known = known || media == "*/*" || media == "application/*" || media == "text/html"
+		i := slices.IndexFunc(formats, func(f outFormat) bool { return f.media == media })
+		if i >= 0 && quality > bestQuality {
+			best, bestQuality = formats[i], quality
+		}
 	}
-	if !known {
+	if best.write == nil {
 		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
 			Message: fmt.Sprintf("cannot answer as %q", accept),
 			Hint:    "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
 	}
-	return asJSON, nil
+	return best, nil
 }
 
 // setSummary puts what stands behind an answer into headers or trailers.

@@ -30,11 +30,11 @@ func (b *book) tableList(now time.Time) []tableLine {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	type sum struct {
-		rows, bytes, recent   uint64
+		rows, bytes           uint64
+		recent                float64
 		newest, from, horizon int64
 	}
 	sums := make(map[string]*sum)
-	since := now.Add(-rateWindow).UnixNano()
 	for _, page := range b.leaves {
 		for name, t := range page.Tables {
 			s := sums[name]
@@ -45,9 +45,7 @@ func (b *book) tableList(now time.Time) []tableLine {
 			for k, rows := range t.Buckets {
 				s.rows += rows
 				s.from = min(s.from, k.From)
-				if k.From >= since && k.From <= now.UnixNano() {
-					s.recent += rows
-				}
+				s.recent += float64(rows) * recentShare(k, now.UnixNano())
 			}
 			s.bytes += t.Bytes
 			s.newest = max(s.newest, t.Newest)
@@ -57,12 +55,23 @@ func (b *book) tableList(now time.Time) []tableLine {
 	list := make([]tableLine, 0, len(sums))
 	for name, s := range sums {
 		list = append(list, tableLine{
-			Table: name, Rows: s.rows, Bytes: s.bytes, RowsPerS: float64(s.recent) / rateWindow.Seconds(),
+			Table: name, Rows: s.rows, Bytes: s.bytes, RowsPerS: s.recent / rateWindow.Seconds(),
 			Newest: timeOrNil(s.newest), From: timeOrNil(s.from), Horizon: timeOrNil(s.horizon),
 		})
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Table < list[j].Table })
 	return list
+}
+
+// recentShare is the part of a bucket's rows that lie in the rateWindow before
+// now, if they lie evenly in it, or in what has passed of it.
+func recentShare(k bucket, now int64) float64 {
+	end := min(bucketEnd(storage.TimeCount{From: k.From, Width: k.Width}), now)
+	overlap := end - max(k.From, now-int64(rateWindow))
+	if k.Width <= 0 || k.From >= now || overlap <= 0 {
+		return 0
+	}
+	return float64(overlap) / (float64(end) - float64(k.From))
 }
 
 // tableJSON is one table in detail.
@@ -78,6 +87,8 @@ type tableJSON struct {
 	Settings  settingsJSON `json:"settings"`
 	Columns   []columnJSON `json:"columns"`
 	Leaves    LeavesAsked  `json:"leaves"`
+
+	settings storage.Settings // the newest that a leaf that answered has
 }
 
 // columnJSON is one column of a table.
@@ -99,7 +110,9 @@ func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.C
 	for _, s := range a.seats() {
 		asked.Total++
 		if s.leaf == nil || s.state == StateDown {
+			mu.Lock() // the first calls may be back already
 			asked.Missing = append(asked.Missing, LeafMissing{s.name, reasonOf(s)})
+			mu.Unlock()
 			continue
 		}
 		calls.Go(func() {
@@ -148,7 +161,7 @@ func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, er
 		return nil, &errUnknownTable{table, a.nearTable(table)}
 	}
 	out.From, out.To, out.Horizon = timeOrNil(from), timeOrNil(to), timeOrNil(horizon)
-	out.Settings = settingsToJSON(settings)
+	out.settings, out.Settings = settings, settingsToJSON(settings)
 	for _, c := range columns {
 		out.Columns = append(out.Columns, columnToJSON(c, out.Rows))
 	}

@@ -63,7 +63,7 @@ func (f *feed) next() *wire.Update {
 		t := wire.TableUpdate{TableChange: change}
 		if table, ok := store.Table(change.Table); ok && !change.Dropped {
 			t.Rows, t.Bytes = uint64(table.Rows()), uint64(table.Bytes())
-			t.Settings = table.Settings()
+			t.Settings, t.OldestKey = table.Settings(), table.OldestKey()
 			schema := schemaOf(table)
 			f.leaf.columns.set(change.Table, len(schema))
 			if !maps.Equal(schema, f.schemas[change.Table]) {

@@ -175,6 +175,20 @@ func (k *keyTable) each(fn func(key string, c *chunkReceipt) error) error {
 	return nil
 }
 
+// oldestAt is when the oldest chunk kept was put, in ns; 0: none is kept.
+func (k *keyTable) oldestAt() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.head == len(k.oldest) {
+		return 0
+	}
+	return k.oldest[k.head].at
+}
+
+// OldestKey is when the oldest batch key that the table remembers came, in ns
+// since 1970; 0: it remembers none.
+func (t *Table) OldestKey() int64 { return t.keys.oldestAt() }
+
 // count is the number of chunks kept.
 func (k *keyTable) count() int {
 	k.mu.Lock()

@@ -79,6 +79,7 @@ type TableUpdate struct {
 	storage.TableChange
 	Schema      query.Schema // columns and types the leaf has rows of
 	Settings    storage.Settings
+	OldestKey   int64 // ns since 1970: when the oldest batch key it remembers came; 0: none
 	Rows, Bytes uint64
 }
 

@@ -56,6 +56,7 @@ func appendTableUpdate(dst []byte, t *TableUpdate) []byte {
 	dst = binary.AppendVarint(dst, t.Newest)
 	dst = appendSchema(dst, t.Schema)
 	dst = appendSettings(dst, &t.Settings)
+	dst = binary.AppendVarint(dst, t.OldestKey)
 	dst = binary.AppendUvarint(dst, t.Rows)
 	return binary.AppendUvarint(dst, t.Bytes)
 }
@@ -66,7 +67,7 @@ func readTableUpdate(r *reader) TableUpdate {
 			Table: r.text(), Incarnation: r.uvarint(), Dropped: r.bool(), Added: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
 			Buckets: readCounts(r), Horizon: r.varint(), Newest: r.varint(),
 		},
-		Schema: readSchema(r), Settings: readSettings(r), Rows: r.uvarint(), Bytes: r.uvarint(),
+		Schema: readSchema(r), Settings: readSettings(r), OldestKey: r.varint(), Rows: r.uvarint(), Bytes: r.uvarint(),
 	}
 }
 
