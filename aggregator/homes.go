@@ -84,19 +84,22 @@ func homes(table, key string, all []candidate, now time.Time) []candidate {
 	return kept
 }
 
-// settled leaves out the leaves that were born a moment ago, unless all were:
-// an aggregator may not have heard of them yet.
+// settled leaves out the leaves that were born a moment ago into a cluster that
+// was there: an aggregator may not have heard of them yet. Those that were born
+// together with the oldest are never left out, so a leaf comes in once and for
+// all, and no key moves back and forth.
 func settled(all []candidate, now time.Time) []candidate {
-	var old []candidate
+	first := int64(math.MaxInt64)
 	for _, c := range all {
-		if c.born <= now.Add(-bornGrace).UnixNano() {
-			old = append(old, c)
+		first = min(first, c.born)
+	}
+	var kept []candidate
+	for _, c := range all {
+		if c.born <= now.Add(-bornGrace).UnixNano() || c.born-first <= int64(bornGrace) {
+			kept = append(kept, c)
 		}
 	}
-	if len(old) == 0 {
-		return all
-	}
-	return old
+	return kept
 }
 
 // home finds the leaf a keyed batch belongs to.

@@ -81,3 +81,38 @@ func TestHomesOfLateKeys(t *testing.T) {
 		t.Error("a leaf that has keys from before the others joined is never asked")
 	}
 }
+
+// TestHomesAreSteady: in a cluster whose leaves were born moments apart, a key's
+// home of one moment is among its candidates at every later one.
+func TestHomesAreSteady(t *testing.T) {
+	start := time.Unix(1_000_000, 0)
+	var all []candidate
+	for i, after := range []time.Duration{0, 300 * time.Millisecond, 4 * time.Second, 6 * time.Second, 20 * time.Second} {
+		all = append(all, candidate{fmt.Sprint(i), fmt.Sprint("id-", i), start.Add(after).UnixNano(), math.MinInt64})
+	}
+	there := func(now time.Time) (list []candidate) {
+		for _, c := range all {
+			if c.born <= now.UnixNano() {
+				list = append(list, c)
+			}
+		}
+		return list
+	}
+	for k := range 300 {
+		key := fmt.Sprint("key-", k)
+		for placed := range 40 {
+			at := start.Add(time.Duration(placed) * time.Second)
+			home := homes("t", key, there(at), at)[0]
+			for later := placed; later < 60; later++ {
+				now := start.Add(time.Duration(later) * time.Second)
+				found := false
+				for _, c := range homes("t", key, there(now), now) {
+					found = found || c == home
+				}
+				if !found {
+					t.Fatalf("%s, placed on %s after %d s, is not looked for there after %d s", key, home.name, placed, later)
+				}
+			}
+		}
+	}
+}
