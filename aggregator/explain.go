@@ -26,7 +26,10 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 	if err != nil {
 		return nil, err
 	}
-	schema, from, to, _ := a.book.schema(table)
+	schema, from, to, known := a.book.schema(table)
+	if !known && a.Ready() {
+		return nil, &errUnknownTable{table, a.nearTable(table)}
+	}
 	q := &query.Query{SQL: ask.SQL, Now: a.cfg.Now().UnixNano(), Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to}
 	plan, err := q.Plan()
 	if err != nil {
