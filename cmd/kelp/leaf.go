@@ -114,7 +114,7 @@ func (cmd *leafCmd) Run(c *console) error {
 		web.stop()
 		return err
 	}
-	handler.set(memberHandler(node.members))
+	handler.set(node.handler())
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
 		ports.http.Addr(), ports.rpc.Addr(), node.members.Addr(), node.name)
@@ -209,7 +209,20 @@ func memberList(m *cluster.Members) []aggregator.MemberInfo {
 	return list
 }
 
-// memberHandler is a leaf's HTTP port: health and the members it knows.
-func memberHandler(m *cluster.Members) http.Handler {
-	return aggregator.MemberHandler(func() []aggregator.MemberInfo { return memberList(m) })
+// handler is the leaf's HTTP port: health and the members it knows, itself with
+// its own figures.
+func (n *leafNode) handler() http.Handler {
+	members := func() []aggregator.MemberInfo {
+		list := memberList(n.members)
+		status := n.store.Status()
+		for i := range list {
+			if m := &list[i]; m.Name == n.name {
+				m.Rows, m.MemoryUsed, m.MemoryBudget = uint64(status.Rows), uint64(status.Used), uint64(status.Budget)
+				m.DamagedBlocks = uint64(status.Damaged)
+			}
+		}
+		return list
+	}
+	ready := func() bool { return n.store.Status().Loading == 0 && n.members.Err() == nil }
+	return aggregator.MemberHandler(members, ready)
 }
