@@ -3,6 +3,7 @@ package leaf
 import (
 	"context"
 	"sort"
+	"strings"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -50,10 +51,17 @@ func distinctIn(t *storage.Table) map[string]uint64 {
 		if err != nil {
 			continue // damaged or loading; the others tell
 		}
-		for _, c := range block.Columns() {
-			if _, _, n, ok := c.Stats(); ok {
-				most[c.Name()] = max(most[c.Name()], uint64(n))
+		err = storage.Guard(func() error {
+			for _, c := range block.Columns() {
+				if _, _, n, ok := c.Stats(); ok {
+					name := strings.Clone(c.Name()) // it outlives the view
+					most[name] = max(most[name], uint64(n))
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			ref.SetDamaged(err)
 		}
 	}
 	return most

@@ -70,6 +70,9 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 		if errors.As(err, &stale) {
 			return nil, &wire.Error{Code: wire.CodeStaleSchema, Message: err.Error()}
 		}
+		if errors.Is(err, exec.ErrClosed) {
+			return nil, &wire.Error{Code: wire.CodeClosing, Message: err.Error()}
+		}
 		return nil, err
 	}
 	report.Unknown = !known
@@ -120,8 +123,9 @@ func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, erro
 // appendError gives a store's refusal the code that the other side acts on.
 func appendError(err error) error {
 	var full *storage.FullError
+	var lag *storage.DiskLagError
 	switch {
-	case errors.As(err, &full):
+	case errors.As(err, &full), errors.As(err, &lag), errors.Is(err, storage.ErrTables):
 		return &wire.Error{Code: wire.CodeFull, Message: err.Error()}
 	case errors.Is(err, storage.ErrKeyReused):
 		return &wire.Error{Code: wire.CodeKeyReused, Message: err.Error()}
@@ -150,9 +154,13 @@ func (l *Leaf) Drop(_ context.Context, table string) (bool, error) {
 	return err == nil, err
 }
 
-// Set stores newer settings of a table.
+// Set stores newer settings of a table. Without the table there is nothing to
+// do: they come again when it has rows.
 func (l *Leaf) Set(_ context.Context, table string, s storage.Settings) error {
 	err := l.cfg.Store.SetSettings(table, s)
+	if errors.Is(err, storage.ErrUnknownTable) {
+		return nil
+	}
 	l.news.fire()
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -268,5 +269,84 @@ func TestReportNamesItsEdits(t *testing.T) {
 				t.Errorf("table %s: epoch %d, edit %d; want %d, %d", table, r.Epoch, r.Seq, l.cfg.Store.Epoch(), l.cfg.Store.Seq())
 			}
 		}
+	}
+}
+
+// TestDescribeSurvivesFaults: a leaf whose memory was cut short under it lives,
+// and the block is set aside.
+func TestDescribeSurvivesFaults(t *testing.T) {
+	l, _ := newLeaf(t)
+	b := storage.NewBatch()
+	slot := b.Slot([]byte("a"))
+	for i := range 50_000 { // enough for a block with statistics
+		b.SetString(slot, []byte{'a' + byte(i%9)})
+		b.EndRow(time.Now().UnixNano())
+	}
+	if _, err := l.Append(context.Background(), &wire.Append{Table: "t", Batch: b, Arrival: 1}); err != nil {
+		t.Fatal(err)
+	}
+	describe := func() *wire.TableDetail {
+		t.Helper()
+		d, err := l.Describe(context.Background(), "t")
+		if err != nil || !d.Known {
+			t.Fatalf("%+v %v", d, err)
+		}
+		return d
+	}
+	if d := describe(); len(d.Columns) == 0 || d.Columns[0].Distinct != 9 {
+		t.Fatalf("columns %+v", d.Columns)
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/dev/shm/kelp-test-%d/leaf-*/*.seg", os.Getpid()))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files %v %v", files, err)
+	}
+	for _, file := range files {
+		if err := os.Truncate(file, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := describe(); d.Columns[0].Distinct != 0 {
+		t.Errorf("read from memory that is gone: %+v", d.Columns)
+	}
+	if n := l.cfg.Store.Status().Damaged; n != 1 {
+		t.Errorf("%d damaged blocks, want 1", n)
+	}
+}
+
+// TestErrorCodes: what the other side acts on.
+func TestErrorCodes(t *testing.T) {
+	f := func(err error, code, part string) {
+		t.Helper()
+		var coded *wire.Error
+		if !errors.As(err, &coded) || coded.Code != code || !strings.Contains(coded.Message, part) {
+			t.Errorf("%v became %#v, want %s", err, coded, code)
+		}
+	}
+	f(appendError(&storage.FullError{Table: "t"}), wire.CodeFull, `"t"`)
+	f(appendError(fmt.Errorf("x: %w", &storage.DiskLagError{Dir: "/d"})), wire.CodeFull, "/d")
+	f(appendError(fmt.Errorf("one more: %w", storage.ErrTables)), wire.CodeFull, "drop a table")
+	f(appendError(fmt.Errorf("x: %w", storage.ErrKeyReused)), wire.CodeKeyReused, "key")
+	f(appendError(storage.ErrClosed), wire.CodeClosing, "shutting down")
+	f(appendError(context.Canceled), wire.CodeFateUnknown, "in time")
+	f(appendError(errors.New("odd")), wire.CodeInternal, "odd")
+
+	l, _ := newLeaf(t)
+	goes(t, l, "one row")
+	pool := exec.NewPool(1)
+	pool.Close()
+	l.cfg.Pool = pool
+	_, err := l.Run(context.Background(), &query.Query{SQL: "SELECT count() FROM t WHERE a = 0", Now: time.Now().UnixNano(),
+		Schema: query.Schema{"a": 1 << storage.TypeInt64}})
+	f(err, wire.CodeClosing, "shutting down")
+}
+
+// TestSetWithoutTable: settings for a table that is not here make none.
+func TestSetWithoutTable(t *testing.T) {
+	l, _ := newLeaf(t)
+	if err := l.Set(context.Background(), "none", storage.Settings{Version: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, ok := l.cfg.Store.Table("none"); ok {
+		t.Error("the table was made")
 	}
 }

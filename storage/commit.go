@@ -60,7 +60,7 @@ func (s *Store) tableForLocked(e *edit, name string) (incarnation uint64, err er
 	n := len(s.tables)
 	s.tablesMu.RUnlock()
 	if n >= TablesMax {
-		return 0, fmt.Errorf("table %q would be one more than %d: drop a table first", name, TablesMax)
+		return 0, fmt.Errorf("table %q would be one more than %d: %w", name, TablesMax, ErrTables)
 	}
 	incarnation = s.seq.Load() + 1
 	e.tables = append(e.tables, editTable{incarnation, name})

@@ -56,6 +56,8 @@ func TestDiskRecovery(t *testing.T) {
 	cfg := testDiskConfig(t)
 	s := testOpen(t, cfg)
 	now := time.Now().UnixNano()
+	testTable(t, s, "volatile")
+	testTable(t, s, "events")
 	if err := s.SetSettings("volatile", Settings{Version: 3, Durability: DurabilityMemory}); err != nil {
 		t.Fatal(err)
 	}
@@ -347,6 +349,7 @@ func TestDiskLag(t *testing.T) {
 	cfg.Now = func() time.Time { return time.Unix(0, clock.Load()) }
 	cfg.Log = nil
 	s := testOpen(t, cfg)
+	testTable(t, s, "volatile")
 	if err := s.SetSettings("volatile", Settings{Durability: DurabilityMemory}); err != nil {
 		t.Fatal(err)
 	}
@@ -371,6 +374,7 @@ func TestDiskLag(t *testing.T) {
 func TestDiskMemoryTable(t *testing.T) {
 	cfg := testDiskConfig(t)
 	s := testOpen(t, cfg)
+	testTable(t, s, "t")
 	if err := s.SetSettings("t", Settings{Durability: DurabilityMemory}); err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,9 @@ var ErrClosed = errors.New("the store is closed")
 // ErrUnknownTable is returned where a table must exist.
 var ErrUnknownTable = errors.New("no such table")
 
+// ErrTables is returned for rows of a new table where there are TablesMax.
+var ErrTables = errors.New("drop a table first")
+
 // A Store keeps the tables of one leaf. It is safe for concurrent use. See
 // doc_store.go for its parts and goroutines.
 type Store struct {
@@ -221,8 +224,9 @@ func (s *Store) DropTable(name string) error {
 	return nil
 }
 
-// SetSettings replaces the settings of a table and makes the table if there is
-// none.
+// SetSettings replaces the settings of a table, unless those it has are of a
+// later version. Without the table it is ErrUnknownTable: one that is just being
+// dropped must not come back by its settings.
 func (s *Store) SetSettings(name string, settings Settings) error {
 	if err := checkTableName(name); err != nil {
 		return err
@@ -236,12 +240,14 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	defer s.calls.Done()
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	e := &edit{}
-	incarnation, err := s.tableForLocked(e, name)
-	if err != nil {
-		return err
+	t, ok := s.Table(name)
+	if !ok {
+		return fmt.Errorf("table %q: %w", name, ErrUnknownTable)
 	}
-	e.settings = append(e.settings, editSettings{incarnation, settings})
+	if settings.Version < t.Settings().Version {
+		return nil
+	}
+	e := &edit{settings: []editSettings{{t.incarnation, settings}}}
 	if err := s.commitLocked(e, false); err != nil {
 		return fmt.Errorf("cannot change the settings of table %q: %w", name, err)
 	}

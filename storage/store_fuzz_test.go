@@ -129,6 +129,7 @@ func FuzzSuperblock(f *testing.F) {
 func TestDumpFile(t *testing.T) {
 	cfg := testDiskConfig(t)
 	s := testOpen(t, cfg)
+	testTable(t, s, "t")
 	if err := s.SetSettings("t", Settings{Version: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,9 @@ func (p *Pool) Close() {
 	p.ready.Broadcast()
 	p.wg.Wait()
 }
+
+// ErrClosed is returned by Run after Close.
+var ErrClosed = errors.New("cannot run the query: the process is shutting down")
 
 // submit queues jobs; false if the pool is closed.
 func (p *Pool) submit(jobs []*job) bool {

@@ -135,7 +135,7 @@ func (r *run) work(p *Pool, chains []*chain) error {
 		jobs[i] = &job{step: c.step, done: wg.Done, spent: &r.spent}
 	}
 	if !p.submit(jobs) {
-		return errors.New("cannot run the query: the process is shutting down")
+		return ErrClosed
 	}
 	wg.Wait()
 	r.mu.Lock()
