@@ -51,7 +51,7 @@ func serveLeaf(t *testing.T, name string) string {
 	t.Helper()
 	flags := storeFlags{Data: t.TempDir(), MemoryDir: shmDir(t), Memory: 64 << 20}
 	pool := newPool()
-	l, store, err := flags.openLeaf(name, int64(flags.Memory), pool, slog.New(slog.DiscardHandler))
+	l, store, err := flags.openLeaf(name, 1, int64(flags.Memory), pool, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 	if err != nil {
 		return node, err
 	}
-	l, store, err := cmd.openLeaf(node.name, int64(cmd.Memory), node.pool, log)
+	l, store, err := cmd.openLeaf(node.name, 1, int64(cmd.Memory), node.pool, log)
 	if err != nil {
 		return node, err
 	}

@@ -53,8 +53,13 @@ func (f *storeFlags) resolve() (fromMachine bool, err error) {
 	return true, err
 }
 
-// openLeaf opens the store called name below the directories and a leaf over it.
-func (f *storeFlags) openLeaf(name string, budget int64, pool *exec.Pool, log *slog.Logger) (*leaf.Leaf, *storage.Store, error) {
+// queryBytesMax is the memory one query's groups may take on all leaves of the
+// process together.
+const queryBytesMax = 512 << 20
+
+// openLeaf opens the store called name below the directories and a leaf over it;
+// the process has so many leaves.
+func (f *storeFlags) openLeaf(name string, leaves int, budget int64, pool *exec.Pool, log *slog.Logger) (*leaf.Leaf, *storage.Store, error) {
 	when := storage.WhenFullEvict
 	if f.WhenFull == "reject" {
 		when = storage.WhenFullReject
@@ -68,6 +73,7 @@ func (f *storeFlags) openLeaf(name string, budget int64, pool *exec.Pool, log *s
 	}
 	return leaf.New(leaf.Config{
 		Name: name, Version: buildVersion(), Store: store, Pool: pool, Now: time.Now, Log: log.With("leaf", name),
+		Limits: exec.Limits{Bytes: queryBytesMax / int64(leaves)},
 	}), store, nil
 }
 

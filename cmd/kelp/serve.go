@@ -106,7 +106,7 @@ func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, e
 	names := leafNames(&cmd.storeFlags, cmd.Leaves, log)
 	budgets := shareMemory(int64(cmd.Memory), cmd.heldBy(names))
 	for i, name := range names {
-		l, store, err := cmd.openLeaf(name, budgets[i], node.pool, log)
+		l, store, err := cmd.openLeaf(name, len(names), budgets[i], node.pool, log)
 		if err != nil {
 			return node, err
 		}
