@@ -53,9 +53,9 @@ type storedColumn struct {
 	hasValid  bool
 	entries   []storage.Value
 	hasEntry  []bool
-	textBuf   *storage.TextBuf
 	listBuf   *storage.ListBuf
 	textReady bool
+	textAgain bool // text was decoded a second time, for more rows
 }
 
 func newBlockView(refs []query.ColumnRef, expired func() bool) *blockView {
@@ -206,27 +206,30 @@ func (v *blockView) loadFloats(c *storedColumn) ([]float64, error) {
 	return c.floats, nil
 }
 
-// loadText returns texts of which those of the rows in sel are right.
+// loadText returns texts of which those of the rows in sel are right. Texts that
+// were returned before stay as they are until the block's turn is over.
 func (v *blockView) loadText(c *storedColumn, sel bitmap) (storage.Text, error) {
 	if c.textReady && covers(c.textRows, sel) {
 		return c.text, nil
 	}
-	if c.textBuf == nil {
-		c.textBuf = v.textBuf()
-	}
-	if c.textReady {
-		// The texts go over the old ones: the rows of both are decoded.
-		c.textRows.or(sel)
-	} else {
-		c.textRows = bitmap(v.u64.take(words(v.rows)))
-		copy(c.textRows, sel)
+	rows := bitmap(v.u64.take(words(v.rows)))
+	switch {
+	case !c.textReady:
+		copy(rows, sel)
+	case !c.textAgain:
+		copy(rows, c.textRows)
+		rows.or(sel)
+		c.textAgain = true
+	default: // all at last, so that there are three buffers at most
+		rows.setAll(v.rows)
 	}
 	v.touch(c)
-	text, err := c.TextOf(c.textRows, c.textBuf)
+	// A buffer of its own: somebody may still hold texts in the one before.
+	text, err := c.TextOf(rows, v.textBuf())
 	if err != nil {
 		return storage.Text{}, err
 	}
-	c.text, c.textReady = text, true
+	c.text, c.textRows, c.textReady = text, rows, true
 	return text, nil
 }
 
