@@ -199,12 +199,14 @@ func (d *disk) logged() {
 }
 
 // removeEmpty unlinks the files that the synced log names no block of, but for
-// those still appended to, and counts the bytes of the others.
+// those still appended to, and counts the bytes of the others. While the log is
+// stale none goes: a record or a new log whose sync failed may yet turn out to be
+// there, with blocks that no synced log names.
 func (d *disk) removeEmpty() {
 	total := int64(0)
 	for no, f := range d.files {
 		current := f == d.current[0] || f == d.current[1]
-		if f.count+f.fresh > 0 || current {
+		if f.count+f.fresh > 0 || current || d.stale {
 			total += f.size
 			continue
 		}

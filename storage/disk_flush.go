@@ -74,7 +74,8 @@ func (d *disk) flush() error {
 	}
 	net, stale := d.net(b)
 	if stale {
-		d.putBack(nil)
+		// The queue is taken: until a new log says it all, no flush may append.
+		d.stale = true
 		return d.rewrite()
 	}
 	if err := d.writeBlocks(net, b); err != nil {

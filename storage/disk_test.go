@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -475,5 +476,70 @@ func TestDiskFilesGo(t *testing.T) {
 	testSync(t, s)
 	if st := s.Status(); st.DiskBytes > 10_000 {
 		t.Fatalf("%d bytes are still on disk", st.DiskBytes)
+	}
+}
+
+// failLogs makes the syncs of the disk log fail while the returned switch is on.
+func failLogs(cfg *Config) *atomic.Bool {
+	var broken atomic.Bool
+	cfg.syncFile = func(f *os.File) error {
+		if broken.Load() && strings.HasPrefix(filepath.Base(f.Name()), diskLogPrefix) {
+			return errors.New("injected")
+		}
+		return syncData(f)
+	}
+	return &broken
+}
+
+// TestDiskRewriteFails lets the new log fail that a change of durability asks
+// for: the rows that came with it go to disk later.
+func TestDiskRewriteFails(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.Log = nil
+	broken := failLogs(&cfg)
+	s := testOpen(t, cfg)
+	now := time.Now().UnixNano()
+	testAppend(t, s, Append{Table: "keep", Batch: testBatch(0, 10, now)})
+	testAppend(t, s, Append{Table: "flip", Batch: testBatch(0, 10, now)})
+	testSync(t, s)
+	broken.Store(true)
+	if err := s.SetSettings("flip", Settings{Version: 1, Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	testAppend(t, s, Append{Table: "keep", Batch: testBatch(10, 10, now)})
+	waitFor(t, "a flush fails", func() bool {
+		s.disk.mu.Lock()
+		defer s.disk.mu.Unlock()
+		return s.disk.failed != nil && len(s.disk.queue) == 0
+	})
+	broken.Store(false)
+	testSync(t, s)
+	testClose(t, s)
+	reboot(t, cfg)
+	s = testOpen(t, cfg)
+	waitLoaded(t, s)
+	if n := len(readIDs(t, s, "keep")); n != 20 {
+		t.Fatalf("%d rows of 20 came to disk", n)
+	}
+}
+
+// TestDiskUnsureKeepsFiles lets a log fail after its blocks were written, and then
+// the file of those blocks: the log may be in place and name them, so the file stays.
+func TestDiskUnsureKeepsFiles(t *testing.T) {
+	d := &disk{dir: t.TempDir(), files: map[uint32]*diskFile{}, places: map[BlockID]diskPlace{}, moves: map[BlockID]bool{}}
+	d.store = &Store{cfg: Config{diskFileBytes: 1 << 20}}
+	f, err := d.fileFor(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.fresh, d.stale = 1, true
+	d.abandon(f)
+	if _, err := os.Stat(filepath.Join(d.dir, diskFileName(f.no))); err != nil {
+		t.Fatalf("a file that a log may name is gone: %v", err)
+	}
+	d.stale = false
+	d.logged()
+	if _, err := os.Stat(filepath.Join(d.dir, diskFileName(f.no))); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("a file that no log names stays: %v", err)
 	}
 }
