@@ -242,3 +242,68 @@ func TestForgetLeaf(t *testing.T) {
 	}
 	until(t, func() bool { return stateOf(t, secondWeb.URL, "leaf-1") == "" })
 }
+
+// TestOldestRow: a row of the oldest time there is keeps a leaf's promises
+// coming, and so the receipts for the rows after it.
+func TestOldestRow(t *testing.T) {
+	node, url := newAggregator(t)
+	node.mu.Lock()
+	node.meetLocked(cluster.Member{Name: "leaf-1", Role: cluster.RoleLeaf, State: cluster.StateUp, Alive: true,
+		RPCAddr: serveLeaf(t, "leaf-1"), Epoch: 1, LeafID: "a"})
+	node.mu.Unlock()
+	until(t, func() bool {
+		status, _ := call(t, "POST", url+"/v1/ingest/t", `{"a":0}`)
+		return status == http.StatusOK
+	})
+	for _, row := range []string{`{"time":-9223372036.8,"a":1}`, `{"a":2}`} {
+		if status, body := call(t, "POST", url+"/v1/ingest/t", row); status != http.StatusOK {
+			t.Errorf("%s: %d %s", row, status, body)
+		}
+	}
+	if status, body := call(t, "POST", url+"/v1/query", "SELECT count_if(a > 0) FROM t"); !strings.Contains(body, `"rows":[[2]]`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := call(t, "GET", url+"/v1/tables", ""); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestLeafPort: a leaf's own port tells what it holds.
+func TestLeafPort(t *testing.T) {
+	_, url := newAggregator(t)
+	cmd := leafCmd{Listen: "127.0.0.1:0", storeFlags: storeFlags{Data: t.TempDir(), MemoryDir: shmDir(t), Memory: 64 << 20, WhenFull: "evict"}}
+	cmd.Join = []string{url}
+	ports, err := cmd.listen(cmd.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ports.http.Close()
+	node, err := cmd.start(ports, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := node.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	node.members.SetState(cluster.StateUp)
+	web := httptest.NewServer(node.handler())
+	defer web.Close()
+	until(t, func() bool {
+		status, _ := call(t, "POST", url+"/v1/ingest/t", `{"a":1}`)
+		return status == http.StatusOK
+	})
+	if status, body := call(t, "GET", web.URL+"/readyz", ""); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	var list struct{ Members []aggregator.MemberInfo }
+	if _, body := call(t, "GET", web.URL+"/v1/cluster", ""); json.Unmarshal([]byte(body), &list) != nil || len(list.Members) != 2 {
+		t.Fatal(body)
+	}
+	for _, m := range list.Members {
+		if own := m.Name == node.name; own != (m.Rows == 1 && m.MemoryUsed > 0 && m.MemoryBudget == 64<<20) {
+			t.Errorf("member %+v", m)
+		}
+	}
+}
