@@ -18,6 +18,10 @@ const (
 	LineSyslog3164                    // <34>Oct 11 22:14:15 host app[pid]: message, also without <34>
 	LineSyslog5424                    // <165>1 2026-... host app pid msgid [id k="v"] message
 
+	// LineMixed takes each line by the format that knows it (lines_mixed.go):
+	// for logs in which no format is that of most lines.
+	LineMixed
+
 	// These two are not formats of lines: DetectFormat returns them where a
 	// sample can be sent as it is. A LineParser passes objects of JSON
 	// through, and takes CSV for plain lines.
@@ -27,7 +31,7 @@ const (
 	lineFormatsCount
 )
 
-var lineFormatNames = [lineFormatsCount]string{"plain", "logfmt", "access", "nginx-error", "apache-error", "syslog", "syslog5424", "json", "csv"}
+var lineFormatNames = [lineFormatsCount]string{"plain", "logfmt", "access", "nginx-error", "apache-error", "syslog", "syslog5424", "mixed", "json", "csv"}
 
 func (f LineFormat) String() string {
 	if f < lineFormatsCount {
@@ -36,10 +40,14 @@ func (f LineFormat) String() string {
 	return fmt.Sprintf("line format %d", uint8(f))
 }
 
-// LineFormats lists the formats of lines.
+// LineFormats lists the formats of lines, each known by itself.
 func LineFormats() []LineFormat {
 	return []LineFormat{LinePlain, LineLogfmt, LineAccess, LineNginxError, LineApacheError, LineSyslog3164, LineSyslog5424}
 }
+
+// linesByShape are the formats that a line's own shape tells, the strictest
+// first.
+var linesByShape = [...]LineFormat{LineSyslog5424, LineAccess, LineNginxError, LineApacheError, LineSyslog3164, LineLogfmt}
 
 // detectLinesMax is how many lines of a sample are looked at: a header, a
 // stack trace or a banner must not decide.
@@ -49,7 +57,7 @@ const detectLinesMax = 50
 // file or stream.
 func DetectFormat(sample []byte) LineFormat {
 	sample = bytes.TrimPrefix(sample, []byte("\xEF\xBB\xBF"))
-	if trimmed := bytes.TrimLeft(sample, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+	if beginsObject(sample) {
 		return LineJSON
 	}
 	var lines [][]byte
@@ -63,8 +71,17 @@ func DetectFormat(sample []byte) LineFormat {
 			break
 		}
 	}
+	objects := 0
+	for _, line := range lines {
+		if isObject(line) {
+			objects++
+		}
+	}
+	if objects > len(lines)/2 {
+		return LineJSON
+	}
 	p := NewLineParser(LinePlain, time.Now)
-	for _, f := range []LineFormat{LineSyslog5424, LineAccess, LineNginxError, LineApacheError, LineSyslog3164, LineLogfmt} {
+	for _, f := range linesByShape {
 		hits := 0
 		for _, line := range lines {
 			p.begin(nil)
@@ -143,13 +160,13 @@ func (p *LineParser) AppendJSON(dst, line []byte) ([]byte, bool) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return dst, false
 	}
-	p.begin(dst)
-	if p.format == LineJSON && line[0] == '{' {
-		out := append(p.out, line...)
-		p.out = nil
-		return out, true
+	if p.format == LineJSON && line[0] == '{' || p.format == LineMixed && isObject(line) {
+		return append(dst, line...), true
 	}
-	if !p.parse(p.format, line) {
+	p.begin(dst)
+	if p.format == LineMixed {
+		p.mixed(dst, line)
+	} else if !p.parse(p.format, line) {
 		p.begin(dst)
 		p.plain(line)
 	}

@@ -41,7 +41,8 @@ func (p *LineParser) syslog3164(line []byte) bool {
 		return false
 	}
 	c, after, ok := monthTime(rest)
-	if !ok {
+	full := !ok
+	if full {
 		if c, after, ok = isoTime(rest); !ok || rest[10] != 'T' || !c.zoned {
 			return false
 		}
@@ -54,34 +55,43 @@ func (p *LineParser) syslog3164(line []byte) bool {
 	if len(host) == 0 || host[len(host)-1] == ':' || host[0] == '[' {
 		return false
 	}
+	// Without a priority, many a log of an application starts with such a time:
+	// then what follows it must be a host, and behind a full date an app too,
+	// and neither is called ERROR.
+	app, pid, text := syslogTag(message)
+	if !prioritized && (isLevel(host, full) || full && (len(app) == 0 || isLevel(app, true))) {
+		return false
+	}
 	p.setTime(ns)
 	if prioritized {
 		p.setPriority(n)
 	}
 	p.set("host", host)
-	p.syslogTag(message)
+	p.set("app", app)
+	p.setNumber("pid", pid)
+	p.set("message", text)
 	return true
 }
 
-// syslogTag reads app[pid]: before a message. The name of an app may hold
-// blanks, but not many: a colon far behind belongs to the message.
-func (p *LineParser) syslogTag(message []byte) {
+// syslogTag reads app[pid]: before a message; app is empty if there is none.
+// The name of an app may hold blanks, but not many: a colon far behind belongs
+// to the message.
+func syslogTag(message []byte) (app, pid, text []byte) {
 	const tagMax = 64
 	head := message[:min(len(message), tagMax)]
 	i := bytes.Index(head, []byte(": "))
 	if i < 0 && len(message) > 0 && len(message) <= tagMax && message[len(message)-1] == ':' {
 		i = len(message) - 1
 	}
-	if i > 0 {
-		app, pid := message[:i], []byte(nil)
-		if open := bytes.IndexByte(app, '['); open > 0 && app[len(app)-1] == ']' {
-			app, pid = app[:open], app[open+1:len(app)-1]
-		}
-		if pid != nil || bytes.IndexByte(app, ' ') < 0 {
-			p.set("app", app)
-			p.setNumber("pid", pid)
-			message = bytes.TrimLeft(message[i+1:], " ")
-		}
+	if i <= 0 {
+		return nil, nil, message
 	}
-	p.set("message", message)
+	app = message[:i]
+	if open := bytes.IndexByte(app, '['); open > 0 && app[len(app)-1] == ']' {
+		app, pid = app[:open], app[open+1:len(app)-1]
+	}
+	if pid == nil && bytes.IndexByte(app, ' ') >= 0 {
+		return nil, nil, message
+	}
+	return app, pid, bytes.TrimLeft(message[i+1:], " ")
 }

@@ -80,6 +80,14 @@ func TestLinesSyslog(t *testing.T) {
 	f(`Feb 29 00:00:00 h a: leap`, `{"time":"2024-02-29T00:00:00Z","host":"h","app":"a","message":"leap"}`)
 	f(`2026-01-02T03:04:05.678901+01:00 host systemd[1]: Started`, `{"time":"2026-01-02T02:04:05.678901Z","host":"host","app":"systemd","pid":1,"message":"Started"}`)
 	f(`Jul  1 09:00:55 host --- last message repeated 1 time ---`, `{"time":"2026-07-01T09:00:55Z","host":"host","message":"--- last message repeated 1 time ---"}`)
+	f(`<11>Oct 11 22:14:15 ERROR app: a host may be called so`,
+		`{"time":"2026-10-11T22:14:15Z","facility":"user","level":"err","host":"ERROR","app":"app","message":"a host may be called so"}`)
+	// Logs of applications start with the same times.
+	f(`2026-11-22T01:02:03Z ERROR something broke`, `{"time":"2026-11-22T01:02:03Z","level":"ERROR","message":"2026-11-22T01:02:03Z ERROR something broke"}`)
+	f(`2026-11-22T01:02:03Z error db: it broke`, `{"time":"2026-11-22T01:02:03Z","level":"error","message":"2026-11-22T01:02:03Z error db: it broke"}`)
+	f(`2026-11-22T01:02:03Z main WARN: slow`, `{"time":"2026-11-22T01:02:03Z","level":"WARN","message":"2026-11-22T01:02:03Z main WARN: slow"}`)
+	f(`2026-11-22T01:02:03Z it went well`, `{"time":"2026-11-22T01:02:03Z","message":"2026-11-22T01:02:03Z it went well"}`)
+	f(`Nov 22 01:02:03 ERROR something broke`, `{"time":"2026-11-22T01:02:03Z","level":"ERROR","message":"Nov 22 01:02:03 ERROR something broke"}`)
 	f = lineChecker(t, LineSyslog5424)
 	f(`<165>1 2003-10-11T22:14:15.003Z mymachine evntslog - ID47 [ex@32473 iut="3" s="a\"\]"][b] `+"\xEF\xBB\xBF"+`An event`,
 		`{"time":"2003-10-11T22:14:15.003Z","facility":"local4","level":"notice","host":"mymachine","app":"evntslog","msgid":"ID47","ex@32473.iut":"3","ex@32473.s":"a\"]","message":"An event"}`)
@@ -155,6 +163,12 @@ func TestDetectFormat(t *testing.T) {
 	f("<34>Oct 11 22:14:15 h su[1]: x\n", LineSyslog3164)
 	f("Oct 11 22:14:15 h su[1]: x\n", LineSyslog3164)
 	f("<34>1 2003-10-11T22:14:15.003Z h a - - - x\n", LineSyslog5424)
+	f("2026-11-22T01:02:03Z ERROR something broke\n", LinePlain)
+	f("2026-11-22T01:02:03Z host app[7]: x\n", LineSyslog3164)
+	f("a banner\n{\"a\":1}\n{\"a\":2}\n", LineJSON)
+	f("{date} is no name\nand this is prose\n", LinePlain)
+	f("{\n", LineJSON)
+	f("level=info msg=x\nplain words\n", LinePlain)
 	f("time,service,ms\n1,api,2\n3,\"a,b\",4\n", LineCSV)
 	f("a;b\n1;2\n", LineCSV)
 	f("Hello, you\nHow are things\n", LinePlain)
@@ -197,6 +211,15 @@ func TestLinesOfRealLogs(t *testing.T) {
 			if host > 0 {
 				want["host "+words[host-1]]++
 			}
+		}
+		var mixed []byte
+		p = NewLineParser(LineMixed, fixedNow)
+		for line := range bytes.Lines(text) {
+			mixed, _ = p.AppendJSON(mixed, line)
+			mixed = append(mixed, '\n')
+		}
+		if !bytes.Equal(mixed, body) {
+			t.Errorf("%s: each line taken for itself differs", name)
 		}
 		chunks, err := chunksOf(bytes.NewReader(body), testOptions(JSON))
 		if err != nil || len(chunks) != 1 || chunks[0].Rejected != 0 || chunks[0].Accepted != 2000 {
