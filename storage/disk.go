@@ -31,7 +31,7 @@ type disk struct {
 	queue    []*edit
 	oldest   int64         // ns: commit of the oldest queued row; 0: none
 	flushing int64         // the same of the batch being flushed
-	busy     bool          // a batch is being flushed
+	busy     bool          // a batch is being flushed, or the last one failed
 	failed   error         // of the last flush
 	synced   chan struct{} // closed and replaced after a flush, good or bad
 	places   map[BlockID]diskPlace

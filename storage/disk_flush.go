@@ -129,7 +129,8 @@ func (d *disk) take() *diskBatch {
 	return b
 }
 
-// putBack returns edits that could not be flushed to the head of the queue.
+// putBack returns edits that could not be flushed to the head of the queue. The
+// disk stays busy: it is behind until a flush succeeds.
 func (d *disk) putBack(edits []*edit) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -137,7 +138,7 @@ func (d *disk) putBack(edits []*edit) {
 	if d.flushing != 0 {
 		d.oldest = d.flushing
 	}
-	d.flushing, d.busy = 0, false
+	d.flushing = 0
 }
 
 func (d *disk) done() {

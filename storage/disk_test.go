@@ -543,3 +543,26 @@ func TestDiskUnsureKeepsFiles(t *testing.T) {
 		t.Fatalf("a file that no log names stays: %v", err)
 	}
 }
+
+// TestDiskSyncAfterFailure asks for a sync when the last flush failed with nothing
+// left in the queue: it does not say that all is well.
+func TestDiskSyncAfterFailure(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.Log = nil
+	broken := failLogs(&cfg)
+	s := testOpen(t, cfg)
+	testAppend(t, s, Append{Table: "flip", Batch: testBatch(0, 10, 1)})
+	testSync(t, s)
+	broken.Store(true)
+	if err := s.SetSettings("flip", Settings{Version: 1, Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a flush fails", func() bool { return s.Status().DiskError != "" })
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Sync(ctx); err == nil {
+		t.Fatal("a sync that failed is reported as good")
+	}
+	broken.Store(false)
+	testSync(t, s)
+}
