@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -54,6 +55,11 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Get("/*", cfg.UI.ServeHTTP)
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if plannedCall.MatchString(r.URL.Path) {
+			writeError(w, &apiError{Status: http.StatusNotFound, Code: "bad_request",
+				Message: r.URL.Path + " is not there yet", Hint: "the calls of this version are listed in docs/api.md"})
+			return
+		}
 		writeError(w, &apiError{Status: http.StatusNotFound, Code: "bad_request",
 			Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the calls are listed in docs/api.md"})
 	})
@@ -63,6 +69,9 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 	})
 	return sameOrigin().Handler(r)
 }
+
+// plannedCall matches the calls of the contract that a later version brings.
+var plannedCall = regexp.MustCompile(`^/v1/(tail|live|differs|saved|boards|markers|derived|tokens|cluster/[^/]+/drain)(/|$)`)
 
 // sameOrigin refuses what a web page of another server would have a browser
 // send. Programs send no Origin, so nothing changes for them.
@@ -160,7 +169,9 @@ func asAPIError(err error) *apiError {
 	case errors.As(err, &unknown):
 		e := &apiError{Status: http.StatusNotFound, Code: "unknown_table", Message: err.Error(),
 			Hint: "a table is born with its first row: POST one to /v1/ingest/" + unknown.table}
-		if unknown.near != "" {
+		if strings.HasPrefix(unknown.table, "_kelp.") {
+			e.Hint = "tables about kelp itself are not there yet"
+		} else if unknown.near != "" {
 			e.Hint = "did you mean " + unknown.near + "?"
 		}
 		return e

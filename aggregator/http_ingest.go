@@ -16,7 +16,7 @@ var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 
 // checkTable refuses names that are no table's; ours alone may begin with _kelp.
 func checkTable(name string) error {
-	if !tableName.MatchString(name) {
+	if !tableName.MatchString(name) || strings.Trim(name, ".") == "" {
 		return badRequest(fmt.Sprintf("%q is not a table name", name), "1 to 128 of A-Z a-z 0-9 _ . -")
 	}
 	if strings.HasPrefix(name, "_kelp.") {

@@ -1,9 +1,11 @@
 package aggregator
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,8 +51,8 @@ func readAsk(r *http.Request) (Ask, error) {
 		text := strings.TrimSpace(string(body))
 		if !strings.HasPrefix(text, "{") {
 			ask.SQL = text
-		} else if err := json.Unmarshal(body, &ask); err != nil {
-			return ask, badRequest("the request is not JSON: "+err.Error(), `send {"sql": "SELECT ..."} or the SQL itself`)
+		} else if err := decodeAsk(body, &ask); err != nil {
+			return ask, badRequest("the request can not be read: "+err.Error(), `send {"sql": "SELECT ..."} or the SQL itself`)
 		}
 	}
 	if strings.TrimSpace(ask.SQL) == "" {
@@ -64,6 +66,20 @@ func readAsk(r *http.Request) (Ask, error) {
 		return ask, badRequest("min_completeness is not a share from 0 to 1", "")
 	}
 	return ask, nil
+}
+
+// decodeAsk reads a question in JSON. A field that is not known is an error: a
+// misspelt "strict" must not be taken for none.
+func decodeAsk(body []byte, ask *Ask) error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(ask); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something follows the object")
+	}
+	return nil
 }
 
 // serveQuery is POST and GET /v1/query. Whatever comes of it carries an id.

@@ -49,6 +49,10 @@ func formatOf(accept string) (outFormat, error) {
 			best, bestQuality = formats[i], quality
 		}
 	}
+	if best.write == nil && strings.Contains(accept, "text/event-stream") {
+		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
+			Message: "answers as text/event-stream are not there yet", Hint: "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
+	}
 	if best.write == nil {
 		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
 			Message: fmt.Sprintf("cannot answer as %q", accept),
