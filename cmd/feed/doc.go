@@ -6,7 +6,8 @@
 // where a row ends), body (whole rows, ready to send).
 //
 // JSON, CSV and Arrow bodies go out as they came in, so the server alone decides
-// what they mean; lines of logs are turned into NDJSON here. What arrives slowly
+// what they mean; lines of logs are turned into NDJSON here, also those that
+// stand between lines of JSON if nobody said that all is JSON. What arrives slowly
 // is sent after a short pause and not held back until a body is full.
 //
 // Goroutines: Read starts one that reads the source ahead, and returns only when

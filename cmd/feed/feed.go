@@ -157,6 +157,7 @@ type pump struct {
 	format    Format
 	cutter    cutter             // nil until the format is known
 	lines     *ingest.LineParser // nil for formats that are sent as they are
+	loose     *ndjsonCutter      // nil unless lines between those of JSON are converted
 	buf       []byte
 	firstLine int64 // of buf
 	bodies    int
@@ -249,7 +250,9 @@ func (p *pump) tooLong(final bool) error {
 		return nil
 	}
 	err := fmt.Errorf("a row is longer than %d MiB", limit>>20)
-	if _, ok := p.cutter.(lineCutter); !ok {
+	switch p.cutter.(type) {
+	case lineCutter, *ndjsonCutter: // buf is one line
+	default:
 		return err
 	}
 	p.sink.Reject(fmt.Sprintf("%s:%d", p.name, p.firstLine), err)
@@ -261,6 +264,9 @@ func (p *pump) tooLong(final bool) error {
 func (p *pump) send(whole []byte) error {
 	b := &Body{Source: p.name, Type: client.TypeNDJSON, Bytes: whole}
 	switch {
+	case p.loose != nil:
+		b.Bytes = convertLoose(p.lines, whole, p.loose.take())
+		b.place = placeByLine(p.name, b.Bytes, p.firstLine)
 	case p.lines != nil:
 		var index []int32
 		b.Bytes, index = convert(p.lines, whole)
@@ -302,5 +308,21 @@ func (p *pump) choose() error {
 	}
 	p.cutter = p.format.cutter()
 	p.lines = p.format.converter(p.options.Now)
+	if p.options.Format == Auto {
+		p.guess()
+	}
 	return nil
+}
+
+// guess allows for lines that are not of the format that was told from the
+// first of them.
+func (p *pump) guess() {
+	switch p.format {
+	case NDJSON:
+		p.loose = &ndjsonCutter{}
+		p.cutter = p.loose
+		p.lines = ingest.NewLineParser(ingest.LinePlain, p.options.Now)
+	case Format(ingest.LinePlain.String()):
+		p.lines = ingest.NewLineParser(ingest.LineMixed, p.options.Now)
+	}
 }

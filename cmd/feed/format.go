@@ -59,11 +59,8 @@ func Detect(name string, sample []byte) (Format, error) {
 		return "", errors.New("this is an Arrow file; only the streaming format is supported (pyarrow: ipc.new_stream)")
 	case bytes.HasPrefix(sample, arrowStart):
 		return Arrow, nil
-	case bytes.HasPrefix(text, []byte("{")):
-		if anyLineIsJSON(text) {
-			return NDJSON, nil
-		}
-		return JSON, nil
+	case bytes.HasPrefix(text, []byte("{")) && anyLineIsJSON(text):
+		return NDJSON, nil
 	case bytes.HasPrefix(text, []byte("[")):
 		if next := bytes.TrimLeft(text[1:], " \t\r\n"); len(next) > 0 && (next[0] == '{' || next[0] == ']') {
 			return JSON, nil
@@ -76,6 +73,9 @@ func Detect(name string, sample []byte) (Format, error) {
 	case ingest.LineCSV:
 		return CSV, nil
 	case ingest.LineJSON:
+		if !anyLineIsJSON(text) {
+			return JSON, nil
+		}
 		return NDJSON, nil
 	default:
 		return Format(f.String()), nil
@@ -152,4 +152,21 @@ func convert(lines *ingest.LineParser, text []byte) (out []byte, index []int32) 
 		index = append(index, number)
 	}
 	return out, index
+}
+
+// convertLoose turns the loose lines among those of JSON into rows, and leaves
+// all others, and the number of lines, as they are.
+func convertLoose(lines *ingest.LineParser, text []byte, loose []span) []byte {
+	if len(loose) == 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+len(text)/4)
+	from := 0
+	for _, s := range loose {
+		out = append(out, text[from:s.from]...)
+		out, _ = lines.AppendJSON(out, text[s.from:s.to])
+		out = append(out, '\n')
+		from = s.to
+	}
+	return append(out, text[from:]...)
 }

@@ -75,10 +75,14 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-// since writes how long ago a moment was, "-" for none.
+// since writes how long ago a moment was, or in how long it will be, "-" for
+// none.
 func since(t *time.Time, now time.Time) string {
 	if t == nil {
 		return "-"
+	}
+	if t.After(now) {
+		return "in " + span(t.Sub(now))
 	}
 	return span(now.Sub(*t)) + " ago"
 }

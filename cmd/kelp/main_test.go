@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,10 @@ func TestUsage(t *testing.T) {
 	kelp(t, "", "query", "--format", "xml", "SELECT 1").want(t, 2, "xml")
 	kelp(t, "", "ingest", "t", "--format", "parquet").want(t, 2, "not supported", "ndjson")
 	kelp(t, "", "ingest", "t", "--follow").want(t, 2, "--follow needs files")
+	for _, name := range []string{"bad/name", "", "a b", "tä", strings.Repeat("x", 129)} {
+		kelp(t, "", "ingest", name).want(t, 2, fmt.Sprintf("%q is not a table name", name), "A-Z a-z 0-9 _ . -")
+	}
+	kelp(t, "", "ingest", "Az09_.-"+strings.Repeat("x", 121), "--server", "ftp://x").want(t, 2, "want a URL") // that name is one
 	kelp(t, "", "tables", "--server", "ftp://x").want(t, 2, "want a URL")
 	kelp(t, "", "demo", "--rate", "0").want(t, 2, "--rate")
 	kelp(t, "", "--help").want(t, 0, "ingest", "query", "demo", "version", "KELP_SERVER")
@@ -104,7 +109,8 @@ func receiptOf(t *testing.T, o outcome) (r tally) {
 func TestIngest(t *testing.T) {
 	s := clienttest.New(t)
 	good := write(t, "good.ndjson", "{\"a\":1}\n{\"a\":2}\n")
-	bad := write(t, "bad.ndjson", "{\"a\":3}\n\nbroken\n{\"a\":4}")
+	bad := write(t, "bad.ndjson", "{\"a\":3}\n\n{broken\n{\"a\":4}")
+	loose := write(t, "loose.ndjson", "{\"b\":1}\nplain words here\n{broken\n")
 
 	r := receiptOf(t, kelp(t, "", "ingest", "t", good, bad, "--server", s.URL).want(t, 0))
 	if r.Accepted != 4 || r.Rejected != 1 || r.Failed != 0 || len(r.Errors) != 1 || r.Errors[0].Place != bad+":3" {
@@ -113,16 +119,20 @@ func TestIngest(t *testing.T) {
 	if n := len(s.Rows("t")); n != 4 {
 		t.Errorf("%d rows", n)
 	}
+	r = receiptOf(t, kelp(t, "", "ingest", "loose", loose, "--server", s.URL).want(t, 0))
+	if rows := s.Rows("loose"); r.Accepted != 2 || len(r.Errors) != 1 || r.Errors[0].Place != loose+":3" || rows[1]["message"] != "plain words here" {
+		t.Errorf("receipt %+v, rows %v", r, rows)
+	}
 	keys := map[string]bool{}
 	for _, q := range s.Requests() {
 		keys[q.Key] = true
 	}
-	if len(keys) != 2 || keys[""] {
+	if len(keys) != 3 || keys[""] {
 		t.Errorf("keys %v: want one for each body", keys)
 	}
 
 	r = receiptOf(t, kelp(t, `[{"b":1},{"b":2}]`, "ingest", "u", "--time", "when", "--server", s.URL).want(t, 0))
-	if last := s.Requests()[2]; r.Accepted != 2 || last.Time != "when" || last.Table != "u" {
+	if last := s.Requests()[3]; r.Accepted != 2 || last.Time != "when" || last.Table != "u" {
 		t.Errorf("receipt %+v, request %+v", r, last)
 	}
 	receiptOf(t, kelp(t, "broken\n", "ingest", "v", "--format", "ndjson", "--server", s.URL).want(t, 1, "no row could be accepted", `"rejected":1`))
@@ -221,7 +231,7 @@ func TestDemo(t *testing.T) {
 
 func TestListings(t *testing.T) {
 	s := clienttest.New(t)
-	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2026-11-22T10:00:00Z", "from": null}]}`
+	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2020-11-22T10:00:00Z", "from": null}]}`
 	s.Get["/v1/tables/shop"] = `{"table": "shop", "rows": 41220, "bytes": 1024, "disk_bytes": 0, "blocks": 3, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T12:30:00Z",
 		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300}]}`
 	s.Get["/v1/cluster"] = `{"members": [{"name": "leaf-1", "role": "leaf", "state": "up", "address": "127.0.0.1:7413", "rows": 5, "memory_used": 1048576, "memory_budget": 1073741824, "version": "0.1.0", "damaged_blocks": 2}]}`
@@ -240,6 +250,11 @@ func TestListings(t *testing.T) {
 		}
 	}
 	kelp(t, "", "describe", "none", "--server", s.URL).want(t, 1, "nothing at /v1/tables/none")
+	hour := time.Now().Add(time.Hour + 30*time.Second)
+	s.Get["/v1/tables"] = fmt.Sprintf(`{"tables": [{"table": "ahead", "from": %q, "newest": %q}]}`, hour.Format(time.RFC3339Nano), hour.Add(5*time.Hour).Format(time.RFC3339Nano))
+	if said := f("tables --format table", "in 6h", "5h"); strings.Contains(said, "-1h") || strings.Contains(said, " ago") {
+		t.Errorf("rows ahead of the clock: %s", said)
+	}
 	s.Get["/v1/tables"] = `{"tables": []}`
 	f("tables --format table", "kelp demo")
 }

@@ -31,7 +31,12 @@ func (cmd *tablesCmd) Run(c *console) error {
 	for _, one := range list {
 		holds := "-"
 		if one.From != nil {
-			holds = span(now.Sub(*one.From))
+			// Rows may be later than now: a clock ahead, a time without its zone.
+			to := now
+			if one.From.After(now) && one.Newest != nil {
+				to = *one.Newest
+			}
+			holds = span(max(0, to.Sub(*one.From)))
 		}
 		t.AppendRow(table.Row{
 			one.Table, thousands(one.Rows), byteSize(one.Bytes), fmt.Sprintf("%.0f", one.RowsPerS), since(one.Newest, now), holds,
