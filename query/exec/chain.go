@@ -36,6 +36,7 @@ type chainState struct {
 	feeder  *feeder
 	rows    *rowCollector
 	cut     *query.Truncated
+	fed     int // groups that the feeder has states of
 }
 
 func (r *run) newChain(number, of int) *chain {
@@ -58,7 +59,8 @@ func (c *chain) restart() {
 	if c.r.plan.Grouped {
 		c.state.grouper = newGrouper(c.r.keys, c.r.lim.Groups)
 		c.state.feeder = newFeeder(c.r.feeds)
-		c.state.feeder.grow(c.state.grouper.index.groups)
+		c.state.fed = c.state.grouper.index.groups
+		c.state.feeder.grow(c.state.fed)
 	} else {
 		c.state.rows = newRowCollector(c.r.rows)
 	}
@@ -103,6 +105,9 @@ func (c *chain) failed(u *unit, err error) bool {
 		if c.dirty {
 			panic("BUG: a block was given up after it had changed the state")
 		}
+		if c.grown() {
+			c.state.grouper.index.cut(c.state.fed)
+		}
 		c.r.over.Store(true)
 		return false
 	case !c.damage(u, err):
@@ -110,12 +115,18 @@ func (c *chain) failed(u *unit, err error) bool {
 		return false
 	}
 	c.bad[c.next] = true
-	if c.dirty {
-		// Part of the block is in the sums: only a new start gets it out.
+	if c.dirty || c.grown() {
+		// Part of the block is in the sums or groups: only a new start gets it out.
 		c.restart()
 		return false
 	}
 	return true
+}
+
+// grown tells whether the present block has made groups that have no state yet.
+func (c *chain) grown() bool {
+	st := &c.state
+	return st.grouper != nil && st.grouper.index.groups > st.fed
 }
 
 // guarded reads a block so that neither lost memory nor a bug takes the process down.
@@ -259,9 +270,6 @@ func (c *chain) group(v *blockView, sel bitmap, n int) error {
 	if err != nil {
 		return err
 	}
-	if s.cut && st.cut == nil {
-		st.cut = &query.Truncated{By: "groups", Limit: int64(c.r.lim.Groups)}
-	}
 	feeds, err := st.feeder.prepare(v, s)
 	if err != nil {
 		return err
@@ -270,7 +278,11 @@ func (c *chain) group(v *blockView, sel bitmap, n int) error {
 		return errExpired
 	}
 	c.dirty = true
-	st.feeder.grow(st.grouper.index.groups)
+	if s.cut && st.cut == nil {
+		st.cut = &query.Truncated{By: "groups", Limit: int64(c.r.lim.Groups)}
+	}
+	st.fed = st.grouper.index.groups
+	st.feeder.grow(st.fed)
 	st.feeder.feed(feeds)
 	c.weigh()
 	return nil

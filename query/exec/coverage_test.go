@@ -123,7 +123,7 @@ func TestDamage(t *testing.T) {
 	// Damage one byte in the middle of the third block: in the text column.
 	plan := table.plan(t, "SELECT service, count(), max(user) FROM t GROUP BY service")
 	units := slices.Clone(table.units)
-	units[2] = damagedUnit(t, 2000)
+	units[2] = damagedUnit(t, 2000, "svc-1")
 	pool := NewPool(2)
 	defer pool.Close()
 	p, cover, err := pool.run(context.Background(), plan, units, Limits{})
@@ -146,13 +146,13 @@ func countOf(p *query.Partial) uint64 {
 	return total
 }
 
-// damagedUnit is a block like those of plainTable with a flipped byte in the
-// column user.
-func damagedUnit(t *testing.T, n int) unit {
+// damagedUnit is a block like those of plainTable, of one service, with a flipped
+// byte in the column user.
+func damagedUnit(t *testing.T, n int, service string) unit {
 	b := storage.NewBatch()
 	for k := range n {
 		b.SetString(b.Slot([]byte("user")), fmt.Appendf(nil, "someone %d", k))
-		b.SetString(b.Slot([]byte("service")), []byte("svc-1"))
+		b.SetString(b.Slot([]byte("service")), []byte(service))
 		b.EndRow(baseTime + 120e9 + int64(k)*1e6)
 	}
 	data, meta, err := storage.AppendBlock(nil, b, storage.BlockOptions{Richness: storage.Cheap})

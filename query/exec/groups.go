@@ -181,6 +181,21 @@ func refusedAt(ids [][]uint32, i int) bool {
 	return false
 }
 
+// cut takes all groups but the first n away again.
+func (x *groupIndex) cut(n int) {
+	x.tuples, x.groups = x.tuples[:n*x.keys], n
+	if x.dense != nil {
+		for at, g := range x.dense {
+			if int(g) > n {
+				x.dense[at] = 0
+			}
+		}
+		return
+	}
+	x.slots = nil
+	x.rehash()
+}
+
 func (x *groupIndex) tuple(g int) []uint32 { return x.tuples[g*x.keys : (g+1)*x.keys] }
 
 func (x *groupIndex) findHashed(ids []uint32) uint32 {
