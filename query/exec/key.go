@@ -142,7 +142,7 @@ type blockKey struct {
 func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, error) {
 	plan, table := &g.plans[k], &g.tables[k]
 	switch {
-	case plan.TimeBucket && plan.Width > 0:
+	case plan.counts(v.block.Header()):
 		return g.keyOfTime(v, plan, table, rows)
 	case len(plan.columns) == 0:
 		return constantKey(table, keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type)), nil
@@ -164,24 +164,37 @@ func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, er
 }
 
 // evenBucket returns the bucket that all times of the block lie in, for buckets
-// of uneven width: months, days with a zone.
+// that are not counted: months, and those at the edges of time.
 func (k *keyPlan) evenBucket(v *blockView) (storage.Value, bool) {
 	h := v.block.Header()
 	first := keyValue(k.Expr.Eval(&valueRow{value: storage.Time(h.MinTime)}), k.Type)
 	last := keyValue(k.Expr.Eval(&valueRow{value: storage.Time(h.MaxTime)}), k.Type)
-	return first, query.Order(first, last) == 0
+	// Null stands for what is before or after all buckets: it says nothing of the
+	// times between.
+	return first, !first.IsNull() && query.Order(first, last) == 0
+}
+
+// counts tells whether the buckets of a block's times can be counted: they are of
+// one width, and none begins or ends beyond the times that there are.
+func (k *keyPlan) counts(h storage.BlockHeader) bool {
+	if !k.TimeBucket || k.Width <= 0 {
+		return false
+	}
+	room := uint64(k.Width) + uint64(max(k.Origin, -k.Origin))
+	return uint64(h.MinTime)-1<<63 >= room && uint64(math.MaxInt64)-uint64(h.MaxTime) >= room
 }
 
 // path says how a key is computed over a block.
 func (k *keyPlan) path(v *blockView) leafPath {
-	if k.TimeBucket && k.Width == 0 && len(k.columns) == 1 {
+	h := v.block.Header()
+	counts := k.counts(h)
+	if k.TimeBucket && !counts && len(k.columns) == 1 {
 		if _, ok := k.evenBucket(v); ok {
 			return pathConstant
 		}
 	}
 	switch {
-	case k.TimeBucket && k.Width > 0:
-		h := v.block.Header()
+	case counts:
 		if k.bucket(h.MinTime) == k.bucket(h.MaxTime) {
 			return pathConstant
 		}
@@ -233,7 +246,8 @@ func keyOfCodes(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn) (
 	return k, nil
 }
 
-// bucket is the bucket of the column time that a time lies in.
+// bucket is the bucket of the column time that a time lies in, if they can be
+// counted.
 func (k *keyPlan) bucket(t int64) int64 {
 	since := t - k.Origin
 	b := since / k.Width
