@@ -42,6 +42,8 @@ type disk struct {
 	files   map[uint32]*diskFile
 	current [2]*diskFile // that blocks are appended to: full, small
 	nextNo  uint32
+	loaded  bool  // what the directory holds is known
+	torn    error // why its log was not read to the end; nil: it was
 	log     *diskLog
 	logNo   uint64
 	known   map[uint64]bool  // tables that the log names, and whether with rows
@@ -199,7 +201,9 @@ func (d *disk) find(id BlockID) (diskPlace, bool) {
 // flushLoop brings edits to disk until the store closes, and then once more.
 func (d *disk) flushLoop() {
 	defer d.store.running.Done()
-	d.prepare()
+	if !d.prepare() {
+		return
+	}
 	for last := false; !last; {
 		pause := d.store.cfg.flushEvery
 		select {

@@ -408,32 +408,6 @@ func (d *disk) switchLog(next *diskLog, places map[BlockID]diskPlace, b *diskBat
 	d.logged()
 }
 
-// prepare learns what the data directory holds, before the first flush, if the
-// recovery has not done so.
-func (d *disk) prepare() {
-	defer close(d.ready)
-	if d.logNo == 0 {
-		if _, err := d.load(); err != nil {
-			// Memory has all that is live, so the disk is written anew.
-			d.store.cfg.Log.Error("the data directory cannot be read and is written anew", "dir", d.dir, "error", err)
-		}
-	}
-	for _, t := range d.store.Tables() {
-		view := t.Pin()
-		for _, r := range view.Blocks {
-			d.mu.Lock()
-			if p, ok := d.places[r.ID]; ok {
-				p.table = t
-				d.places[r.ID] = p
-				t.diskBytes.Add(p.length)
-			}
-			d.mu.Unlock()
-		}
-		view.Release()
-	}
-	signal(d.wake)
-}
-
 // listFiles notes the files of the data directory and removes what an
 // interrupted run left.
 func (d *disk) listFiles() (logs []uint64, err error) {
