@@ -74,23 +74,31 @@ func fillShop(t *testing.T, server *client.Client) {
 	}
 }
 
-// blocks returns the code blocks of a language in a page, with their lines.
-func blocks(t *testing.T, page, language string) map[int]string {
+// example is a code block of a page, from its line on.
+type example struct {
+	line int
+	text string
+}
+
+// blocks returns the code blocks of a language in a page, in their order: later
+// ones stand on earlier ones.
+func blocks(t *testing.T, page, language string) []example {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[int]string{}
+	var found []example
 	start := 0
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
 		case line == "```"+language && start == 0:
 			start = i + 2
+			found = append(found, example{line: start})
 		case line == "```" && start > 0:
 			start = 0
 		case start > 0:
-			found[start] += line + "\n"
+			found[len(found)-1].text += line + "\n"
 		}
 	}
 	if len(found) == 0 {
@@ -108,8 +116,9 @@ func TestSQLOfTheDocs(t *testing.T) {
 	}
 	defer server.Close()
 	fillShop(t, server)
-	for line, block := range blocks(t, "../../docs/sql.md", "sql") {
-		for _, sql := range statements(block) {
+	for _, block := range blocks(t, "../../docs/sql.md", "sql") {
+		line := block.line
+		for _, sql := range statements(block.text) {
 			answer, _, err := server.Query(context.Background(), client.Query{SQL: sql})
 			switch {
 			case err != nil:
@@ -130,7 +139,7 @@ func TestShellOfTheDocs(t *testing.T) {
 			if os.Getenv("KELP_TEST_STRICT") != "" {
 				t.Fatal(err)
 			}
-			t.Skip("needs " + tool)
+			t.Skip("SKIP: there is no " + tool + "; apt-get install bash curl gzip")
 		}
 	}
 	address := startServer(t)
@@ -145,8 +154,9 @@ func TestShellOfTheDocs(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, page := range []string{"quickstart.md", "ingest.md", "api.md"} {
-		for line, block := range blocks(t, "../../docs/"+page, "sh") {
-			script := strings.ReplaceAll(block, "localhost:7411", strings.TrimPrefix(address, "http://"))
+		for _, block := range blocks(t, "../../docs/"+page, "sh") {
+			line := block.line
+			script := strings.ReplaceAll(block.text, "localhost:7411", strings.TrimPrefix(address, "http://"))
 			cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
 			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KELP_SERVER="+address)
 			out, err := cmd.CombinedOutput()
