@@ -46,6 +46,10 @@ var logMagic = [logMagicLen]byte{'k', 'e', 'l', 'p', 0, 'l', 'o', 'g'}
 // must come first.
 var errLogFull = errors.New("the edit log is full")
 
+// errLogLost says that a log cannot be read at all, and that reading it again
+// will not help.
+var errLogLost = errors.New("the edit log is lost")
+
 // memoryLog is the current log of a memory directory. It is used under the
 // commit mutex.
 type memoryLog struct {
@@ -134,6 +138,9 @@ func createLog(dir string, epoch, number uint64, capacity int64) (*memoryLog, er
 func openLog(dir string, epoch, number uint64, edit func(body []byte) error) (l *memoryLog, damage, err error) {
 	path := filepath.Join(dir, logName(number))
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w: %w", errLogLost, err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot open the edit log: %w", err)
 	}
@@ -151,14 +158,25 @@ func openLog(dir string, epoch, number uint64, edit func(body []byte) error) (l 
 		return err
 	})
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", path, err), l.close())
+		return nil, nil, errors.Join(fmt.Errorf("%w: %s: %w", errLogLost, path, err), l.close())
 	}
 	// From here on pages are certain only where take was called in this process.
+	// Up to the step that the tail lies in they were taken before, so this works
+	// on a full file system, too.
 	l.base = l.tail
-	if err := l.take(l.tail + logWord + memoryLogReserve); err != nil {
+	if err := l.takeSome(l.tail + logWord); err != nil {
 		return nil, nil, errors.Join(err, l.close())
 	}
 	return l, damage, nil
+}
+
+// takeSome is take where a lack of space is met later, by the first append.
+func (l *memoryLog) takeSome(end int64) error {
+	err := l.take(end)
+	if errors.Is(err, errNoSpace) || errors.Is(err, errLogFull) {
+		return nil
+	}
+	return err
 }
 
 // readLog calls edit with the body of each record and returns the end of the

@@ -225,6 +225,11 @@ func (s *Store) takeMemory(p *replay) error {
 	if err != nil {
 		return err
 	}
+	// What is free in the segments was given back, so there is room for the
+	// reserve again, if anywhere.
+	if err := s.log.takeSome(s.log.tail + logWord + memoryLogReserve); err != nil {
+		return err
+	}
 	if err := s.install(p, lengths); err != nil {
 		return err
 	}

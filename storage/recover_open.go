@@ -112,11 +112,15 @@ func (s *Store) bear(bootHash uint64) error {
 
 // fromTrusted takes the memory directory as it is. If its log is damaged, what
 // is live is not known to the end: then the data directory says it, if there is
-// one, else all edits before the damage count.
+// one, else all edits before the damage count. Any other error, like too many open
+// files, says nothing about the log and changes nothing.
 func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
 	p, damage, err := s.readMemory()
 	if err == nil && damage == nil {
 		return s.takeMemory(p)
+	}
+	if err != nil && !errors.Is(err, errLogLost) {
+		return fmt.Errorf("cannot recover from memory: %w", err)
 	}
 	s.cfg.Log.Error("the edit log in memory is damaged", "error", errors.Join(err, damage))
 	s.logDamaged = true

@@ -262,3 +262,32 @@ func TestAppendWide(t *testing.T) {
 		t.Fatalf("%d columns", n)
 	}
 }
+
+// TestLogUnreadable opens a store whose log cannot be opened for a reason that
+// says nothing about what is in it: Open fails, and nothing is touched.
+func TestLogUnreadable(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.Log = nil
+	s := testOpen(t, cfg)
+	testTable(t, s, "t")
+	if err := s.SetSettings("t", Settings{Durability: DurabilityMemory}); err != nil {
+		t.Fatal(err)
+	}
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 100, 1)})
+	path := s.log.path
+	testClose(t, s)
+	if err := errors.Join(os.Rename(path, path+".away"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(cfg); err == nil {
+		testClose(t, s)
+		t.Error("a store was opened without its log")
+	}
+	if err := errors.Join(os.RemoveAll(path), os.Rename(path+".away", path)); err != nil {
+		t.Fatal(err)
+	}
+	s = testOpen(t, cfg)
+	if n := len(readIDs(t, s, "t")); n != 100 {
+		t.Fatalf("%d rows of 100 are left", n)
+	}
+}
