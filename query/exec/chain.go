@@ -66,8 +66,17 @@ func (c *chain) restart() {
 	}
 }
 
-// step reads blocks until the time is up.
+// step reads blocks until the time is up. A bug of ours ends the query, not the
+// worker.
 func (c *chain) step(s *scratch, until time.Time) (more bool) {
+	var bug error
+	defer func() {
+		if bug != nil {
+			c.r.fail(bug)
+			more = false
+		}
+	}()
+	defer asBug(&bug)
 	for c.next < len(c.units) {
 		if c.r.over.Load() || c.r.ctx.Err() != nil {
 			return false

@@ -2,11 +2,13 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
 )
 
 // checkGroups demands that a partial merges and that all its groups have rows.
@@ -103,5 +105,30 @@ func TestExpiredAfterGroups(t *testing.T) {
 				t.Errorf("covered %d, late %d", cover.Covered, late)
 			}
 		}
+	}
+}
+
+// TestBugOutsideOfABlock: a bug between two blocks ends the query, not the worker.
+func TestBugOutsideOfABlock(t *testing.T) {
+	table := plainTable(t, 3, 100)
+	plan := table.plan(t, "SELECT service, count() FROM t GROUP BY service")
+	r := &run{ctx: context.Background(), plan: plan, lim: Limits{Groups: 100, Bytes: 1 << 20}}
+	r.coverer.init(plan)
+	r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
+	r.choose(table.units)
+	c := r.newChain(0, 1)
+	// A block that gives up after it has changed the state is a bug.
+	c.units[1].open = func() (*storage.Block, error) {
+		c.dirty = true
+		return nil, errExpired
+	}
+	pool := NewPool(1)
+	defer pool.Close()
+	var bug *BugError
+	if err := r.work(pool, []*chain{c}); !errors.As(err, &bug) || len(bug.Stack) == 0 {
+		t.Errorf("a bug gives %v", err)
+	}
+	if p, _, err := pool.run(context.Background(), plan, table.units[:1], Limits{}); err != nil || countOf(p) != 100 {
+		t.Errorf("the next query gives %v", err)
 	}
 }
