@@ -56,6 +56,64 @@ func TestSumIsExact(t *testing.T) {
 	})
 }
 
+// Sums whose weights take them past 128 bits stay at the largest, whichever way
+// the rows come, and rows that follow do not turn them round.
+func TestSumSaturates(t *testing.T) {
+	const heavy = 1<<63 - 1
+	for _, v := range []int64{math.MaxInt64, math.MinInt64} {
+		for way := range 4 {
+			s := &SumState{Kind: AggSum, Type: storage.TypeInt64}
+			s.Grow(1)
+			switch way {
+			case 0:
+				s.AddInts(make([]uint32, 4), []int64{v, v, v, v}, []uint64{heavy, heavy, heavy, heavy})
+			case 1: // 60,000 rows summed by the caller
+				hi, lo := mulWeight(v, 60_000)
+				s.AddIntSum(0, hi, lo, 60_000, heavy)
+			case 2:
+				hi, lo := mulWeight(v, 3)
+				for range 3 {
+					s.AddIntSum(0, hi, lo, 3, heavy/3)
+				}
+			case 3:
+				part := &SumState{Kind: AggSum, Type: storage.TypeInt64}
+				part.Grow(1)
+				part.AddInts([]uint32{0}, []int64{v}, []uint64{heavy})
+				for range 5 {
+					s.Merge(part, []uint32{0})
+				}
+			}
+			for range 1000 {
+				s.AddInts([]uint32{0}, []int64{v}, nil)
+			}
+			s.AddInts([]uint32{0}, []int64{-v / 2}, []uint64{1}) // a little back from beyond
+			want := math.Copysign(math.Ldexp(1, 127), float64(v))
+			if got := s.Value(0); got.Type != storage.TypeFloat64 || math.Abs(got.Float/want-1) > 1e-9 {
+				t.Errorf("%d, way %d: %v, not %v", v, way, got, want)
+			}
+		}
+	}
+}
+
+// A sum of many rows and its weight are multiplied exactly as long as 128 bits
+// hold the product.
+func TestMulWeight128(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		hi, lo, w := rapid.Int64().Draw(t, "hi")>>rapid.IntRange(0, 63).Draw(t, "shift"), rapid.Uint64().Draw(t, "lo"), rapid.Uint64().Draw(t, "weight")
+		w >>= rapid.IntRange(0, 63).Draw(t, "less")
+		want := new(big.Int).Lsh(big.NewInt(hi), 64)
+		want.Add(want, new(big.Int).SetUint64(lo)).Mul(want, new(big.Int).SetUint64(w))
+		gotHi, gotLo := mulWeight128(hi, lo, w)
+		got := new(big.Int).Lsh(big.NewInt(gotHi), 64)
+		got.Add(got, new(big.Int).SetUint64(gotLo))
+		limit := new(big.Int).Lsh(big.NewInt(1), 127)
+		fits := want.Cmp(limit) < 0 && want.Cmp(limit.Neg(limit)) >= 0
+		if fits && got.Cmp(want) != 0 || !fits && (got.Sign() != want.Sign() || got.CmpAbs(big.NewInt(math.MaxInt64)) < 0) {
+			t.Fatalf("(%d, %d)·%d is %v, not %v", hi, lo, w, got, want)
+		}
+	})
+}
+
 func TestSumOverflowIsOfTheColumn(t *testing.T) {
 	s := &SumState{Kind: AggSum, Type: storage.TypeInt64}
 	s.Grow(2)

@@ -11,7 +11,8 @@ import (
 // SumState sums for sum and avg: integers exactly in 128 bits, floats
 // compensated, both if a column holds both. Group g has the sum Hi[g]·2^64 +
 // Lo[g] of its integers, weighed, and Weight[g] for all its values, which may
-// be added to directly (AddWeight); a group without weight is null.
+// be added to directly (AddWeight); a group without weight is null. Sums that
+// pass 128 bits, and weights that pass 64, stay at the largest.
 type SumState struct {
 	Kind   AggKind // AggSum or AggAvg
 	Type   storage.Type
@@ -63,9 +64,8 @@ func (s *SumState) AddFloats(groups []uint32, values []float64, weights []uint64
 // in 128 bits, each row weighs weight, rows is their number.
 func (s *SumState) AddIntSum(group uint32, sumHi int64, sumLo uint64, rows, weight uint64) {
 	s.changed()
-	// (hi·2^64 + lo)·w, the high product modulo 2^128.
-	hi, lo := bits.Mul64(sumLo, weight)
-	s.addInt128(group, int64(hi+uint64(sumHi)*weight), lo)
+	hi, lo := mulWeight128(sumHi, sumLo, weight)
+	s.addInt128(group, hi, lo)
 	s.addWeight(group, rows, weight)
 }
 
@@ -87,16 +87,52 @@ func (s *SumState) addWeight(group uint32, rows, weight uint64) {
 	s.Weight[group] = addSaturated(s.Weight[group], lo)
 }
 
+// sumHiMax bounds the high word of a sum, on both sides. It leaves room for 2^33
+// rows of weight 1, which AddInts adds without a look.
+const sumHiMax = math.MaxInt64 - 1<<32
+
 func (s *SumState) addInt128(g uint32, hi int64, lo uint64) {
-	var carry uint64
-	s.Lo[g], carry = bits.Add64(s.Lo[g], lo, 0)
-	s.Hi[g] += hi + int64(carry)
+	low, carry := bits.Add64(s.Lo[g], lo, 0)
+	high := s.Hi[g] + hi + int64(carry)
+	switch wraps := (s.Hi[g] < 0) == (hi < 0) && (high < 0) != (hi < 0); {
+	case wraps:
+		high, low = saturated128(hi < 0)
+	case high > sumHiMax, high < -sumHiMax:
+		high, low = saturated128(high < 0)
+	}
+	s.Hi[g], s.Lo[g] = high, low
+}
+
+// saturated128 is the largest sum, or the smallest.
+func saturated128(negative bool) (hi int64, lo uint64) {
+	if negative {
+		return -sumHiMax, 0
+	}
+	return sumHiMax, math.MaxUint64
 }
 
 // mulWeight is v·w in 128 bits.
 func mulWeight(v int64, w uint64) (hi int64, lo uint64) {
 	h, l := bits.Mul64(uint64(v), w)
 	return int64(h - uint64(v>>63)&w), l
+}
+
+// mulWeight128 is (hi·2^64 + lo)·w, the largest sum if that passes 128 bits.
+func mulWeight128(hi int64, lo uint64, w uint64) (int64, uint64) {
+	if hi == int64(lo)>>63 {
+		return mulWeight(int64(lo), w)
+	}
+	over, high := bits.Mul64(uint64(hi), w) // of hi as if it were not signed
+	if hi < 0 {
+		over -= w
+	}
+	carry, low := bits.Mul64(lo, w)
+	high, c := bits.Add64(high, carry, 0)
+	over += c
+	if int64(over) != int64(high)>>63 {
+		return saturated128(hi < 0)
+	}
+	return int64(high), low
 }
 
 func (s *SumState) wantFloats() {
