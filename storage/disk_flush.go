@@ -231,6 +231,10 @@ func (d *disk) writeBlocks(net *edit, b *diskBatch) error {
 		if err != nil {
 			return err
 		}
+		if before, _ := d.find(id); at == before.place {
+			delete(d.moves, id) // its bytes in memory are no good
+			continue
+		}
 		net.places = append(net.places, editPlace{incarnation: r.table.incarnation, id: id, place: at})
 	}
 	return d.syncFiles()
@@ -248,6 +252,12 @@ func (d *disk) placeOf(r *Ref) (place, error) {
 		return at, nil
 	}
 	if r.State() != Live {
+		return p.place, nil
+	}
+	// What is written may take the place of a good copy, or of the blocks that
+	// were merged into it.
+	if err := r.check(); err != nil {
+		r.SetDamaged(err)
 		return p.place, nil
 	}
 	return d.appendBlock(r)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -117,5 +118,49 @@ func TestDiskLogAnew(t *testing.T) {
 	waitLoaded(t, s)
 	if n := len(readIDs(t, s, "t")); n != 20_000 {
 		t.Fatalf("%d rows of 20,000 are left", n)
+	}
+}
+
+// TestDiskMoveChecks moves a block on disk whose copy in memory is damaged, which
+// nobody has noticed: the good copy stays, and the block is healed from it.
+func TestDiskMoveChecks(t *testing.T) {
+	for _, rewrite := range []bool{false, true} {
+		t.Run(fmt.Sprint("rewrite=", rewrite), func(t *testing.T) {
+			cfg := testDiskConfig(t)
+			cfg.Log, cfg.flushEvery = nil, time.Hour // flushes are the test's own
+			s := testOpen(t, cfg)
+			testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 20_000, 1)})
+			waitFor(t, "the directory is known", func() bool {
+				select {
+				case <-s.disk.ready:
+					return true
+				default:
+					return false
+				}
+			})
+			s.disk.flushOnce()
+			tab, _ := s.Table("t")
+			view := tab.Pin()
+			r := view.Blocks[0]
+			view.Release()
+			before, ok := s.disk.find(r.ID)
+			if !ok || before.place.file == 0 {
+				t.Fatal("the block is not on disk")
+			}
+			data := r.extent.Load().bytes()
+			data[len(data)/2] ^= 1
+			s.disk.moves[r.ID], s.disk.stale = true, rewrite
+			s.disk.flushOnce()
+			if err := s.disk.failure(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the block is healed", func() bool { return r.State() == Live && r.check() == nil })
+			if after, ok := s.disk.find(r.ID); !ok || after.place != before.place {
+				t.Fatalf("place %+v became %+v", before.place, after.place)
+			}
+			if n := len(readIDs(t, s, "t")); n != 20_000 {
+				t.Fatalf("%d rows of 20,000 are left", n)
+			}
+		})
 	}
 }
