@@ -24,14 +24,15 @@ type mergeRule struct {
 	blocks   int // so many, or
 	rows     int // so many rows, are enough
 	most     int // blocks of one merge
+	rowsMax  int // of the result
 	richness Richness
 }
 
 func mergeRuleOf(level int) mergeRule {
 	if level == mergeFresh {
-		return mergeRule{from: levelFresh, to: levelMid, blocks: smallMergeBlocks, rows: smallMergeRows, most: smallBlocksMax, richness: Cheap}
+		return mergeRule{from: levelFresh, to: levelMid, blocks: smallMergeBlocks, rows: smallMergeRows, most: smallBlocksMax, rowsMax: finalRowsMin - 1, richness: Cheap}
 	}
-	return mergeRule{from: levelMid, to: levelFinal, blocks: midMergeBlocks, rows: midMergeRows, most: smallBlocksMax, richness: Rich}
+	return mergeRule{from: levelMid, to: levelFinal, blocks: midMergeBlocks, rows: midMergeRows, most: smallBlocksMax, rowsMax: RowsPerBlockMax, richness: Rich}
 }
 
 // merges is what the merging goroutines and those who wait for them share.
@@ -112,13 +113,16 @@ func (s *Store) mergeLoop(level int) {
 			return
 		case <-s.merges.wake[level]:
 		}
-		for _, t := range s.Tables() {
-			for s.mergeOnce(t, level, rule) {
+		// One merge of each table in turn, so that a busy one holds up no other.
+		for again := true; again; {
+			again = false
+			for _, t := range s.Tables() {
 				select {
 				case <-s.closing:
 					return
 				default:
 				}
+				again = s.mergeOnce(t, level, rule) || again
 			}
 		}
 	}
@@ -128,7 +132,7 @@ func (s *Store) mergeLoop(level int) {
 // there may be more to do.
 func (s *Store) mergeOnce(t *Table, level int, rule mergeRule) bool {
 	for _, class := range []blockKind{classNear, classPast, classFuture} {
-		refs, full := t.candidates(rule.from, class, rule.most, RowsPerBlockMax)
+		refs, full := t.candidates(rule.from, class, rule.most, rule.rowsMax)
 		if len(refs) < 2 || !full && !rule.enough(refs, s.cfg.Now().UnixNano()) {
 			continue
 		}

@@ -272,7 +272,7 @@ func TestMergeBytes(t *testing.T) {
 	tab, _ := s.Table("t")
 	for range 2 {
 		for level := range mergeLevels {
-			for s.mergeOnce(tab, level, mergeRule{from: mergeRuleOf(level).from, to: mergeRuleOf(level).to, most: 1_000}) {
+			for s.mergeOnce(tab, level, mergeRule{from: mergeRuleOf(level).from, to: mergeRuleOf(level).to, most: 1_000, rowsMax: RowsPerBlockMax}) {
 			}
 		}
 	}
@@ -289,4 +289,26 @@ func TestMergeBytes(t *testing.T) {
 	if n := len(readIDs(t, s, "t")); n != 80 {
 		t.Fatalf("%d rows, not 80", n)
 	}
+}
+
+// TestMergeBehind lets merges of fresh blocks come late, when many rows wait: the
+// results still go together into final blocks.
+func TestMergeBehind(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	fresh := mergeRuleOf(mergeFresh)
+	for _, rows := range []int{40_000, 30_000, 40_000, 30_000} {
+		// A fresh merge takes at most so many rows, whatever waits.
+		for first := 0; first < rows; first += fresh.rowsMax {
+			part := testBatch(int64(first), min(fresh.rowsMax, rows-first), 1)
+			r, err := s.encodeBlock("t", batchPart{batch: part, arrival: 1}, fresh.to, Cheap)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.commitRows("t", []*Ref{r}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tab, _ := s.Table("t")
+	waitFor(t, "the blocks are merged", func() bool { return tab.SmallBlocks() < 3 })
 }

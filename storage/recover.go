@@ -173,6 +173,9 @@ func (s *Store) install(p *replay, lengths map[uint32]int64) error {
 // does not touch the block.
 func (s *Store) restoreRef(a *editAdd, lengths map[uint32]int64) *Ref {
 	r := &Ref{ID: a.id, Meta: a.meta, kind: a.kind}
+	if r.kind.level() == levelMid && r.Meta.Rows >= finalRowsMin {
+		r.kind = levelFinal | r.kind.class() // two such might not go together
+	}
 	if a.place.file == 0 {
 		r.state.Store(uint32(Loading))
 		s.loading.Add(1)
