@@ -68,7 +68,7 @@ func (s *Store) open() (err error) {
 	case memory.bootHash == bootHash && notTmpfs == nil:
 		err = s.fromTrusted(bootHash, onDisk)
 	default:
-		err = s.fromChecked(bootHash)
+		err = s.fromChecked(bootHash, onDisk)
 	}
 	if err != nil {
 		return err
@@ -133,6 +133,11 @@ func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
 		p.nextBlock += incarnationGap
 		return s.takeMemory(p)
 	}
+	return s.fromDiskInstead(bootHash, onDisk)
+}
+
+// fromDiskInstead gives the memory directory up, whose log is damaged.
+func (s *Store) fromDiskInstead(bootHash uint64, onDisk *superblock) error {
 	if s.log != nil {
 		if err := s.log.close(); err != nil {
 			return err
@@ -146,16 +151,23 @@ func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
 }
 
 // fromChecked takes the memory directory after checking every block: it may have
-// been through a power loss, or lie on a disk.
-func (s *Store) fromChecked(bootHash uint64) error {
+// been through a power loss, or lie on a disk. Of a damaged log the data directory
+// knows more, if there is one.
+func (s *Store) fromChecked(bootHash uint64, onDisk *superblock) error {
 	p, damage, err := s.readMemory()
-	if err != nil {
+	lost := errors.Is(err, errLogLost)
+	if err != nil && (!lost || onDisk == nil) {
 		return fmt.Errorf("cannot recover from memory: %w", err)
 	}
-	if damage != nil {
-		s.cfg.Log.Error("the edit log in memory is damaged", "error", damage)
+	if damage != nil || lost {
+		s.cfg.Log.Error("the edit log in memory is damaged", "error", errors.Join(err, damage))
 		s.logDamaged = true
+		if onDisk != nil {
+			return s.fromDiskInstead(bootHash, onDisk)
+		}
 	}
+	// Numbers of edits that were lost with the end of the log are not used again.
+	p.seq += incarnationGap
 	if err := s.takeMemory(p); err != nil {
 		return fmt.Errorf("cannot recover from memory: %w", err)
 	}

@@ -29,10 +29,14 @@ func TestGuard(t *testing.T) {
 // directory all edits before it count, and new ones never use the numbers of
 // those lost; with one, everything is back from there.
 func TestLogDamaged(t *testing.T) {
-	for _, onDisk := range []bool{false, true} {
-		t.Run(fmt.Sprint("disk=", onDisk), func(t *testing.T) {
+	for _, trial := range []struct{ onDisk, tmpfs bool }{{false, true}, {true, true}, {false, false}, {true, false}} {
+		t.Run(fmt.Sprintf("%+v", trial), func(t *testing.T) {
+			onDisk := trial.onDisk
 			cfg := testDiskConfig(t)
 			cfg.Log = nil
+			if !trial.tmpfs {
+				cfg.TmpfsOK = func(string) error { return errors.New("not tmpfs") }
+			}
 			if !onDisk {
 				cfg.DataDir = ""
 			}
