@@ -1,8 +1,6 @@
 package query
 
 import (
-	"time"
-
 	"github.com/kelpdb/kelp/storage"
 )
 
@@ -170,8 +168,8 @@ func (b *binder) unary(e *Unary, sc scope) (*Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkArithmetic("-", x); err != nil {
-		return nil, err
+	if x.Type == storage.TypeTime {
+		return nil, errorAt(CodeType, x.Pos, "- takes numbers, not a value of type time").withHint("epoch(t) is a number")
 	}
 	n := &Bound{Op: OpNeg, Type: numericType(x.Type, x.Type), Args: []*Bound{x}, Pos: e.Pos}
 	return b.fold(n), nil
@@ -276,9 +274,6 @@ func (b *binder) arithmetic(e *Binary, x, y *Bound) (*Bound, error) {
 	isTime := func(a *Bound) bool { return a.Type == storage.TypeTime }
 	switch {
 	case !isTime(x) && !isTime(y):
-		if err := checkArithmetic(e.Op.String(), x, y); err != nil {
-			return nil, err
-		}
 		n.Type = numericType(x.Type, y.Type)
 	case e.Op == BinarySub && isTime(x) && (isTime(y) || y.Type == storage.TypeString):
 		n.Args[1] = b.literalTo(y, x)
@@ -300,55 +295,12 @@ func (b *binder) arithmetic(e *Binary, x, y *Bound) (*Bound, error) {
 	return b.fold(n), nil
 }
 
-// checkArithmetic refuses operands that never are numbers.
-func checkArithmetic(op string, operands ...*Bound) error {
-	for _, x := range operands {
-		switch x.Type {
-		case storage.TypeBool, storage.TypeList, storage.TypeTime:
-			return errorAt(CodeType, x.Pos, "%s takes numbers, not a value of type %s", op, x.Type).withHint("cast it, as in x::int64")
-		}
-	}
-	return nil
-}
-
-// numericType is the type of arithmetic over two types: int64 of integers, else float64.
+// numericType is the type of arithmetic over two types: int64 of integers, else
+// float64. What never is a number, a bool or a list, is null in it.
 func numericType(x, y storage.Type) storage.Type {
 	whole := func(t storage.Type) bool { return t == storage.TypeInt64 || t == storage.TypeNull }
 	if whole(x) && whole(y) {
 		return storage.TypeInt64
 	}
 	return storage.TypeFloat64
-}
-
-// shiftByMonths folds constant ± months by the calendar.
-func (b *binder) shiftByMonths(e *Binary, sc scope) (*Bound, bool, error) {
-	d, ok := e.Y.(*Duration)
-	if !ok || d.Months == 0 || e.Op != BinaryAdd && e.Op != BinarySub {
-		return nil, false, nil
-	}
-	x, err := b.expr(e.X, sc)
-	if err != nil {
-		return nil, false, err
-	}
-	if x.Op != OpConst {
-		return nil, false, errorNotYet(d.Pos, "months added to a column").withHint("write days, such as 30d")
-	}
-	t, ok := Cast(x.Const, storage.TypeTime)
-	if !ok || t.IsNull() {
-		return nil, false, errorAt(CodeType, x.Pos, "months can be added to a time only")
-	}
-	months, ns := d.Months, d.Ns
-	if e.Op == BinarySub {
-		months, ns = -months, -ns
-	}
-	return constant(storage.Time(addMonths(t.Int, months)+ns), e.Pos), true, nil
-}
-
-// addMonths moves a time by months of the calendar, in UTC; past the end of a
-// month it is the month's last day, as in PostgreSQL.
-func addMonths(ns, months int64) int64 {
-	t := time.Unix(0, ns).UTC()
-	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(t.Day(), last)-1).UnixNano()
 }

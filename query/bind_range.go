@@ -24,9 +24,9 @@ func (b *binder) bindRange() error {
 		if c.Last.Ns < 0 || c.Last.Months < 0 {
 			return errorAt(CodeBadRequest, c.Last.Pos, "LAST takes a duration above 0")
 		}
-		from := b.q.Now
-		if c.Last.Months > 0 {
-			from = addMonths(from, -c.Last.Months)
+		from, ok := addMonths(b.q.Now, -c.Last.Months)
+		if !ok {
+			from = openFrom
 		}
 		r.From = subClamped(from, c.Last.Ns)
 		r.To = addClamped(b.q.Now, 1)

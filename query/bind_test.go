@@ -309,6 +309,16 @@ func TestBindCompare(t *testing.T) {
 		"out time time: time hidden",
 		"order 8 desc, 0, 1, 2, 3, 4, 5, 6, 7",
 		"warning some values were divided by zero; the results are null")
+	f("SELECT ok + 1, -tags, abs(ok), time + 1mo, 3mo + time, time - INTERVAL '1 month 2 days' FROM t LIMIT 1",
+		"out ok + 1 float64: (+ ok 1)",
+		"out -tags float64: (neg tags)",
+		"out abs(ok) float64: abs(ok)",
+		"out time + 1mo time: time_shift(1 0 time)",
+		"out 3mo + time time: time_shift(3 0 time)",
+		"out time - INTERVAL '1 month 2 days' time: time_shift(-1 -172800000000000 time)",
+		"out time time: time hidden",
+		"order 6 desc, 0, 1, 2, 3, 4, 5",
+		"limit 1 offset 0 by 0 [] other false")
 }
 
 func TestBindTime(t *testing.T) {
@@ -449,7 +459,12 @@ func TestBindErrors(t *testing.T) {
 	e("SELECT ms FROM t WHERE status", CodeType, "`status` is of type int64 where a condition is expected (line 1, column 24); compare it with something, as in x = 1")
 	e("SELECT ms FROM t WHERE NOT service AND ok", CodeType, "`service` is of type string where a condition is expected (line 1, column 28); compare it with something, as in x = 1")
 	e("SELECT ms FROM t WHERE 5", CodeType, "this is of type int64 where a condition is expected (line 1, column 24); compare it with something, as in x = 1")
-	e("SELECT tags + 1 FROM t", CodeType, "+ takes numbers, not a value of type list (line 1, column 8); cast it, as in x::int64")
+	e("SELECT -time FROM t", CodeType, "- takes numbers, not a value of type time (line 1, column 9); epoch(t) is a number")
+	e("SELECT abs(time) FROM t", CodeType, "abs: it takes numbers, not a value of type time; epoch(t) is a number (line 1, column 8)")
+	e("SELECT ms + 1mo FROM t", CodeType, "months can be added to a time only (line 1, column 8)")
+	e("SELECT 'x' - 1mo FROM t", CodeType, "months can be added to a time only (line 1, column 8)")
+	e("SELECT time * 1mo FROM t", CodeType, "months have no fixed length here (line 1, column 15); they can be taken from and added to now() and timestamps; else write days, such as 30d")
+	e("SELECT time - INTERVAL '1 month -9223372036854775808 ns' FROM t", CodeBadRequest, "the duration is too long (line 1, column 15)")
 	e("SELECT time * 2 FROM t", CodeType, "time * int64 is not possible (line 1, column 13); time - time is seconds, time + 15m a time; epoch(t) is a number")
 	e("SELECT time + time FROM t", CodeType, "time + time is not possible (line 1, column 13); time - time is seconds, time + 15m a time; epoch(t) is a number")
 	e("SELECT time - 'x' FROM t", CodeType, "'x' is not a time (line 1, column 15)")

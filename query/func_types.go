@@ -2,20 +2,19 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kelpdb/kelp/storage"
 )
 
 // Results of functions by the types of their arguments. A type_error is for
-// what can never give a value; text may always be a number or a time.
+// what was hardly meant; text may always be a number or a time.
 
-// checkNumbers refuses what numeric context turns into nothing but null.
+// checkNumbers refuses times, of which epoch(t) makes numbers. Bools and lists
+// are null in numeric context, as they are in a column of several types.
 func checkNumbers(args []storage.Type) string {
-	for _, t := range args {
-		switch t {
-		case storage.TypeBool, storage.TypeTime, storage.TypeList:
-			return fmt.Sprintf("it takes numbers, not a value of type %s", t)
-		}
+	if slices.Contains(args, storage.TypeTime) {
+		return "it takes numbers, not a value of type time; epoch(t) is a number"
 	}
 	return ""
 }

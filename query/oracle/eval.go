@@ -126,15 +126,15 @@ func (o *oracle) binary(e *query.Binary, c ctx) storage.Value {
 	if e.Op.IsComparison() {
 		return o.compareAs(e.Op, e.X, e.Y, c)
 	}
-	x := o.eval(e.X, c)
-	if d, ok := e.Y.(*query.Duration); ok && d.Months != 0 {
-		months := d.Months
+	if d, of := monthsOf(e); d != nil {
+		sign := int64(1)
 		if e.Op == query.BinarySub {
-			months = -months
+			sign = -1
 		}
-		return shiftMonths(cast(x, storage.TypeTime), months)
+		t := shiftMonths(asTime(o.eval(of, c)), sign*d.Months)
+		return shiftNs(t, new(big.Int).Mul(big.NewInt(sign), big.NewInt(d.Ns)))
 	}
-	y := o.eval(e.Y, c)
+	x, y := o.eval(e.X, c), o.eval(e.Y, c)
 	if isNull(x) || isNull(y) {
 		return null
 	}

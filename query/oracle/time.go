@@ -54,10 +54,34 @@ func shift(t, by storage.Value, back bool) storage.Value {
 	if back {
 		ns.Neg(ns)
 	}
-	if ns.Add(ns, big.NewInt(t.Int)); !ns.IsInt64() {
+	return shiftNs(t, ns)
+}
+
+// shiftNs moves a time; null past the ends of time.
+func shiftNs(t storage.Value, by *big.Int) storage.Value {
+	if isNull(t) {
+		return null
+	}
+	ns := new(big.Int).Add(by, big.NewInt(t.Int))
+	if !ns.IsInt64() {
 		return null
 	}
 	return storage.Time(ns.Int64())
+}
+
+// monthsOf is the months of time ± months or months + time, and the time; nil
+// if the expression is neither.
+func monthsOf(e *query.Binary) (*query.Duration, query.Expr) {
+	if e.Op != query.BinaryAdd && e.Op != query.BinarySub {
+		return nil, nil
+	}
+	if d, ok := e.Y.(*query.Duration); ok && d.Months != 0 {
+		return d, e.X
+	}
+	if d, ok := e.X.(*query.Duration); ok && d.Months != 0 && e.Op == query.BinaryAdd {
+		return d, e.Y
+	}
+	return nil, nil
 }
 
 // shiftMonths moves by the calendar; past the end of a month is its last day.
@@ -69,7 +93,8 @@ func shiftMonths(t storage.Value, months int64) storage.Value {
 	for day := at.Day(); ; day-- {
 		moved := time.Date(at.Year(), at.Month()+time.Month(months), day, at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
 		if moved.Day() == day {
-			return storage.Time(moved.UnixNano())
+			ns := new(big.Int).Mul(big.NewInt(moved.Unix()), big.NewInt(1_000_000_000))
+			return shiftNs(storage.Time(int64(moved.Nanosecond())), ns)
 		}
 	}
 }

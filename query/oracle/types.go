@@ -84,15 +84,15 @@ func (o *oracle) binaryType(e *query.Binary, c ctx) storage.Type {
 	case e.Op == query.BinaryConcat:
 		return storage.TypeString
 	}
+	if d, _ := monthsOf(e); d != nil {
+		return storage.TypeTime
+	}
 	x, y := o.typeOf(e.X, c), o.typeOf(e.Y, c)
 	xTime, yTime := x == storage.TypeTime, y == storage.TypeTime
 	switch {
 	case e.Op == query.BinarySub && (xTime && (yTime || y == storage.TypeString) || x == storage.TypeString && yTime):
 		return storage.TypeFloat64
 	case xTime || yTime:
-		return storage.TypeTime
-	}
-	if d, ok := e.Y.(*query.Duration); ok && d.Months != 0 {
 		return storage.TypeTime
 	}
 	return arithmeticType(x, y)
