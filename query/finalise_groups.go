@@ -1,6 +1,9 @@
 package query
 
 import (
+	"math"
+	"slices"
+
 	"github.com/kelpdb/kelp/storage"
 )
 
@@ -66,6 +69,7 @@ func finaliseGroups(plan *Plan, p *Partial, env FinalEnv, res *Result) {
 	}
 	warnOverflow(plan, p.States, res)
 	if f := foldOther(row, items); f != nil {
+		warnOverflow(plan, f.row.states, res)
 		f.show(groupTable(f.row), res)
 		row.warnings |= f.row.warnings
 	} else {
@@ -92,11 +96,27 @@ func groupTable(row *groupRow) *resultTable {
 	return t
 }
 
-// warnOverflow says which sums became floats.
+// warnOverflow says which sums became floats and which counts are cut off.
 func warnOverflow(plan *Plan, states []State, res *Result) {
+	types, cut := shownTypes(plan, states), countsPastInt64(states)
 	for i, o := range plan.Outputs {
-		if types := shownTypes(plan, states); types[i] != o.Type {
+		if types[i] != o.Type {
 			res.Warnings = append(res.Warnings, "`"+o.Name+"` passes int64 in some group: the column is float64")
 		}
+		if o.Expr.any(func(b *Bound) bool { return b.Op == OpAgg && cut[b.Index] }) {
+			res.Warnings = append(res.Warnings, "`"+o.Name+"` passes int64 in some group: its count stays at 9223372036854775807")
+		}
 	}
+}
+
+// countsPastInt64 tells of every aggregate whether it counts more in some group
+// than its value says.
+func countsPastInt64(states []State) []bool {
+	cut := make([]bool, len(states))
+	for i, s := range states {
+		if c, ok := s.(*CountState); ok {
+			cut[i] = slices.ContainsFunc(c.N, func(n uint64) bool { return n > math.MaxInt64 })
+		}
+	}
+	return cut
 }

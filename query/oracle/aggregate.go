@@ -103,12 +103,16 @@ func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
 	return extreme(e.Name, samples)
 }
 
+// totalWeight counts events; past int64 it stays at the largest.
 func totalWeight(samples []sample) int64 {
-	var n int64
+	n := new(big.Int)
 	for _, s := range samples {
-		n += s.weight
+		n.Add(n, big.NewInt(s.weight))
 	}
-	return n
+	if !n.IsInt64() {
+		return math.MaxInt64
+	}
+	return n.Int64()
 }
 
 func distinct(samples []sample) int64 {
