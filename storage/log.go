@@ -192,7 +192,7 @@ func readLog(data []byte, epoch, number uint64, edit func(body []byte) error) (t
 	seed := logSeed(epoch, number)
 	at := int64(logHead)
 	for at+logWord <= int64(len(data)) {
-		word := binary.LittleEndian.Uint64(data[at:])
+		word := loadRecordWord(data, at)
 		if word == 0 {
 			return at, nil, nil
 		}
@@ -210,6 +210,15 @@ func readLog(data []byte, epoch, number uint64, edit func(body []byte) error) (t
 		at += logWord + roundUp(n, logWord)
 	}
 	return at, nil, nil
+}
+
+// loadRecordWord reads the word of a record in one piece, as it was stored. Maps
+// are aligned; other bytes, of a dump, are nobody's to write meanwhile.
+func loadRecordWord(data []byte, at int64) uint64 {
+	if p := unsafe.Pointer(&data[at]); uintptr(p)%logWord == 0 {
+		return atomic.LoadUint64((*uint64)(p))
+	}
+	return binary.LittleEndian.Uint64(data[at:])
 }
 
 func (l *memoryLog) mapFile(capacity int64) error {

@@ -20,7 +20,10 @@ func TestLogWordLast(t *testing.T) {
 	defer l.close()
 	const records = 3_000
 	done := make(chan error, 1)
+	written := make(chan struct{})
+	defer func() { <-written }() // before the close
 	go func() {
+		defer close(written)
 		for i := range records {
 			if err := l.append(bytes.Repeat([]byte{byte(i + 1)}, 1+i%3_000), false); err != nil {
 				done <- err

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -294,12 +295,12 @@ func TestCutBeforeTheEnd(t *testing.T) {
 // a stopped process, is left at the deadline and is of use again afterwards.
 func TestCutAndFrozenConnections(t *testing.T) {
 	committed := make(chan struct{}, 1)
-	var cutReply func()
+	var cutReply atomic.Pointer[func()]
 	leaf := &fakeLeaf{
 		append: func(ctx context.Context, a *Append) (*Appended, error) {
 			committed <- struct{}{}
-			if cutReply != nil {
-				cutReply()
+			if cut := cutReply.Load(); cut != nil {
+				(*cut)()
 			}
 			return &Appended{}, nil
 		},
@@ -323,12 +324,13 @@ func TestCutAndFrozenConnections(t *testing.T) {
 	c := dial(t, between.ln.Addr().String(), ClientConfig{})
 	batch := &Append{Table: "t", Batch: randomBatch(rand.New(rand.NewPCG(1, 1)), 10, 3)}
 
-	cutReply = between.cut
+	cut := between.cut
+	cutReply.Store(&cut)
 	if _, err := c.Append(testContext(t), batch); codeOf(err) != CodeFateUnknown {
 		t.Errorf("cut after the commit: %v", err)
 	}
 	<-committed
-	cutReply = nil
+	cutReply.Store(nil)
 	if _, err := c.Append(testContext(t), batch); err != nil { // it connects again by itself
 		t.Errorf("after the cut: %v", err)
 	}
