@@ -16,8 +16,8 @@ import (
 // arrowRowsMax is the rows of one record batch of an Arrow answer.
 const arrowRowsMax = 65_536
 
-// writeAnswerArrow writes an Arrow IPC stream. The summary travels as JSON in
-// the schema's metadata under "kelp", and in the trailers.
+// writeAnswerArrow writes an Arrow IPC stream of at least one record batch. The
+// summary travels as JSON in the last one's metadata, and in the trailers.
 func writeAnswerArrow(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
 	w.Header().Set("Trailer", trailers)
 	w.Header().Set("Content-Type", "application/vnd.apache.arrow.stream")
@@ -30,11 +30,15 @@ func writeAnswerArrow(w http.ResponseWriter, _ *http.Request, ans *Answer) error
 	for i, c := range res.Columns {
 		fields[i] = arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: true}
 	}
-	meta := arrow.NewMetadata([]string{"kelp"}, []string{string(note)})
-	schema := arrow.NewSchema(fields, &meta)
-	out := ipc.NewWriter(w, ipc.WithSchema(schema))
-	for from := 0; from < res.Rows; from += arrowRowsMax {
-		rec := arrowRecord(schema, res, from, min(from+arrowRowsMax, res.Rows))
+	schema := arrow.NewSchema(fields, nil)
+	stream := &arrowStream{w: w}
+	out := ipc.NewWriterWithPayloadWriter(stream, ipc.WithSchema(schema))
+	for from := 0; from == 0 || from < res.Rows; from += arrowRowsMax {
+		to := min(from+arrowRowsMax, res.Rows)
+		if to == res.Rows {
+			stream.note = note
+		}
+		rec := arrowRecord(schema, res, from, to)
 		err := out.Write(rec)
 		rec.Release()
 		if err != nil {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/ipc"
 
 	"github.com/kelpdb/kelp/aggregator"
 )
@@ -26,4 +29,33 @@ func TestServeMembers(t *testing.T) {
 			t.Errorf("member %+v", m)
 		}
 	}
+}
+
+// TestQueryArrow: what `kelp query --format arrow` writes is what Arrow reads, with
+// the summary behind the schema, also where there is no row.
+func TestQueryArrow(t *testing.T) {
+	url := startServer(t)
+	if status, body := call(t, "POST", url+"/v1/ingest/events", `{"a":1} {"a":2} {"a":3}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	f := func(sql string, rows int64) {
+		t.Helper()
+		out := kelp(t, "", "query", sql, "--format", "arrow", "--strict", "--server", url).want(t, 0).stdout
+		r, err := ipc.NewReader(strings.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Schema().HasMetadata() {
+			t.Errorf("%s: the schema has metadata", sql)
+		}
+		got := int64(0)
+		for r.Next() {
+			got += r.Record().NumRows()
+		}
+		if r.Err() != nil || got != rows || strings.Count(out, `"completeness":{"ratio":1,`) != 1 {
+			t.Errorf("%s: %d rows, error %v, in %q", sql, got, r.Err(), out)
+		}
+	}
+	f("SELECT a FROM events", 3)
+	f("SELECT a FROM events WHERE a > 3", 0)
 }
