@@ -14,7 +14,7 @@ import (
 //	to int64    bool; a float, rounded half away from zero; text of an integer
 //	to float64  bool, int64; text of a number, also NaN, Infinity, -Infinity
 //	to bool     a number: not 0; text: true t yes y on 1 and their opposites
-//	to time     text in RFC 3339, also with a space for T, without zone (UTC), time or seconds
+//	to time     text in RFC 3339 and what parseTime takes beside it
 //	to list     text: a list of one
 func Cast(v storage.Value, to storage.Type) (storage.Value, bool) {
 	if v.Type == to || v.Type == storage.TypeNull {

@@ -71,32 +71,6 @@ func appendTime(dst []byte, ns int64) []byte {
 	return time.Unix(0, ns).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
-// timeLayouts are the forms of a time as text. A fraction of the second may
-// follow wherever there are seconds.
-var timeLayouts = [...]string{
-	time.RFC3339,
-	"2006-01-02 15:04:05Z07:00",
-	"2006-01-02T15:04:05",
-	"2006-01-02 15:04:05",
-	"2006-01-02T15:04Z07:00",
-	"2006-01-02T15:04",
-	"2006-01-02 15:04",
-	"2006-01-02",
-}
-
-// parseTime reads a time; false if it is none or beyond int64 nanoseconds.
-func parseTime(s string) (int64, bool) {
-	if len(s) < len("2006-01-02") || s[4] != '-' {
-		return 0, false
-	}
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, s); err == nil {
-			return timeToNs(t)
-		}
-	}
-	return 0, false
-}
-
 // The times that int64 nanoseconds reach, in whole seconds.
 const (
 	secondsMin = math.MinInt64 / 1_000_000_000

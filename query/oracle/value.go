@@ -289,14 +289,19 @@ func parseTime(s string) (int64, bool) {
 	if m == nil {
 		return 0, false
 	}
-	clock, zone := m[2], m[3]
+	clock, zone := m[2], strings.ToUpper(strings.TrimSpace(m[3]))
 	switch {
 	case clock == "":
 		clock = "00:00:00"
 	case len(clock) == len("15:04"):
 		clock += ":00"
 	}
-	if zone == "" {
+	switch zone = strings.ReplaceAll(zone, ":", ""); len(zone) {
+	case len("+02"):
+		zone += ":00"
+	case len("+0200"):
+		zone = zone[:3] + ":" + zone[3:]
+	case 0:
 		zone = "Z"
 	}
 	t, err := time.Parse(time.RFC3339Nano, m[1]+"T"+clock+zone)
@@ -306,4 +311,4 @@ func parseTime(s string) (int64, bool) {
 	return t.UnixNano(), true
 }
 
-var timePattern = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)(Z|[-+][0-9]{2}:[0-9]{2})?)?$`)
+var timePattern = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)( ?(?:[Zz]|[-+](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?)?$`)
