@@ -250,11 +250,7 @@ func (b *binder) bindKeys() error {
 				b.addKey(item.expr, item.name)
 			}
 		}
-		if n := len(b.plan.Keys); n > keysMax {
-			return errTooMany(b.sel.Pos, "keys are grouped by", n, keysMax)
-		}
 		b.plan.Grouped = true
-		return nil
 	}
 	for _, g := range b.sel.GroupBy {
 		b.plan.Grouped = true
@@ -273,6 +269,9 @@ func (b *binder) bindKeys() error {
 				withHint("conditions on aggregates stand in HAVING")
 		}
 		b.addKey(e, name)
+	}
+	if n := len(b.plan.Keys); n > keysMax {
+		return errTooMany(b.sel.Pos, "keys are grouped by", n, keysMax)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 type token struct {
 	kind       tokenKind
 	quoted     bool // tokenName: some part stood in double quotes
+	call       bool // the bracket behind the name of a function; set by the parser
 	text       string
 	start, end int
 	pos        Pos

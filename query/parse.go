@@ -344,15 +344,23 @@ func (p *parser) count(what string) (int64, error) {
 	return 0, p.expected(what)
 }
 
-// textOf is the source of the tokens [from, p.at) with every run of white
-// space and comments between two of them as one space.
+// textOf is the text of the tokens from one on, as it was typed but for its
+// spaces: one is one however long and whatever comments it holds, and there is
+// none inside brackets next to them, before a comma and before the bracket of a
+// call.
 func (p *parser) textOf(from int) string {
 	var b strings.Builder
 	for i := from; i < p.at; i++ {
-		if i > from && p.tokens[i].start > p.tokens[i-1].end {
+		t := p.tokens[i]
+		if i > from && t.start > p.tokens[i-1].end && spaceBetween(p.tokens[i-1], t) {
 			b.WriteByte(' ')
 		}
-		b.WriteString(p.src[p.tokens[i].start:p.tokens[i].end])
+		b.WriteString(p.src[t.start:t.end])
 	}
 	return b.String()
+}
+
+// spaceBetween tells whether a space that was typed between two tokens stays.
+func spaceBetween(left, right token) bool {
+	return !left.isOp("(") && !left.isOp("[") && !right.isOp(")") && !right.isOp("]") && !right.isOp(",") && !right.call
 }

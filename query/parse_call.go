@@ -30,6 +30,7 @@ func (p *parser) nameOrCall() (Expr, error) {
 // call reads name(...) and a FILTER behind it.
 func (p *parser) call() (Expr, error) {
 	t := p.next()
+	p.tokens[p.at].call = true
 	p.next()
 	c := &Call{Pos: t.pos, Name: strings.ToLower(t.text)}
 	if c.Name == "extract" && p.ahead(1).isKeyword("FROM") {
@@ -149,6 +150,7 @@ func (p *parser) caseExpr() (Expr, error) {
 // castExpr reads CAST(x AS type).
 func (p *parser) castExpr() (Expr, error) {
 	t := p.next()
+	p.tokens[p.at].call = true
 	if err := p.expectOp("("); err != nil {
 		return nil, err
 	}

@@ -294,26 +294,40 @@ func (p *parser) groupBy(s *Select) error {
 	if err := p.expectKeyword("BY"); err != nil {
 		return err
 	}
-	if t, after := p.cur(), p.ahead(1); t.isSoft("ALL") && !after.isOp("(") {
-		p.next()
-		s.GroupAll = true
-		p.acceptOp(",")
-		return nil
-	}
-	var err error
-	s.GroupBy, err = p.groupItems()
-	return err
-}
-
-func (p *parser) groupItems() ([]GroupItem, error) {
-	var items []GroupItem
-	err := p.list(func() error {
-		from := p.at
-		e, err := p.expr()
-		items = append(items, GroupItem{Expr: e, Text: p.itemText(e, from)})
+	return p.list(func() error {
+		if p.atGroupAll() {
+			p.next()
+			s.GroupAll = true
+			return nil
+		}
+		item, err := p.groupItem()
+		s.GroupBy = append(s.GroupBy, item)
 		return err
 	})
-	return items, err
+}
+
+// atGroupAll tells whether ALL stands for all outputs without an aggregate: it
+// does alone and without quotes. In an expression it is a column.
+func (p *parser) atGroupAll() bool {
+	if !p.cur().isSoft("ALL") {
+		return false
+	}
+	switch after := p.ahead(1); after.kind {
+	case tokenOp:
+		return after.text == "," || after.text == ";" || after.text == ")"
+	case tokenKeyword:
+		switch after.text {
+		case "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "BETWEEN":
+			return false
+		}
+	}
+	return true
+}
+
+func (p *parser) groupItem() (GroupItem, error) {
+	from := p.at
+	e, err := p.expr()
+	return GroupItem{Expr: e, Text: p.itemText(e, from)}, err
 }
 
 // itemText is the name of an expression without an alias: a column's is its
@@ -367,11 +381,15 @@ func (p *parser) limit(s *Select, pos Pos) error {
 	}
 	var by *LimitByClause
 	if s.LimitBy == nil && s.Limit == nil && n >= 0 && p.acceptKeyword("BY") {
-		items, err := p.groupItems()
+		by = &LimitByClause{Pos: pos, N: n}
+		err := p.list(func() error {
+			item, err := p.groupItem()
+			by.Exprs = append(by.Exprs, item)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		by = &LimitByClause{Pos: pos, N: n, Exprs: items}
 	}
 	other := false
 	if p.acceptSoft("WITH") {

@@ -207,7 +207,10 @@ func TestItemText(t *testing.T) {
 			}
 		}
 	}
-	f("count( )", "count( )")
+	f("count( ), count ( * ), sum( ms ), count( distinct  a )", "count()", "count(*)", "sum(ms)", "count(distinct a)")
+	f("a+b, a +b, (  a ) * 2, tags[ 1 ], coalesce(a ,b,  c)", "a+b", "a +b", "(a) * 2", "tags[1]", "coalesce(a,b, c)")
+	f("a IN  ( 1 ), CAST ( a AS int ), tags HAS ANY ( 'x  y' )", "a IN (1)", "CAST(a AS int)", "tags HAS ANY ('x  y')")
+	f("sum(a) /* x ( y */ FILTER  ( WHERE b )", "sum(a) FILTER (WHERE b)")
 	f("a  +\n\tb /* c */ , Count(*)", "a + b", "Count(*)")
 	f(`"a b", "x"."y", "a" || 'two  blanks'`, "a b", "x.y", `"a" || 'two  blanks'`)
 	f("sum(a)  FILTER(WHERE b)", "sum(a) FILTER(WHERE b)")

@@ -102,12 +102,15 @@ func (p *printer) selectText(s *Select) {
 		p.text(" WHERE ")
 		p.expr(s.Where)
 	}
-	if s.GroupAll {
+	switch {
+	case s.GroupAll && len(s.GroupBy) > 0:
+		p.text(" GROUP BY ALL, ")
+	case s.GroupAll:
 		p.text(" GROUP BY ALL")
-	} else if len(s.GroupBy) > 0 {
+	case len(s.GroupBy) > 0:
 		p.text(" GROUP BY ")
-		p.groupItems(s.GroupBy)
 	}
+	p.groupItems(s.GroupBy)
 	if s.Having != nil {
 		p.text(" HAVING ")
 		p.expr(s.Having)
