@@ -252,9 +252,26 @@ func (b *binder) aggregate(e *Call, spec aggregateSpec, sc scope) (*Bound, error
 		return nil, errTooMany(e.Pos, "aggregates", len(b.plan.Aggs), aggsMax)
 	}
 	if spec.rate {
-		n = &Bound{Op: OpRate, Type: storage.TypeFloat64, Args: []*Bound{n}, Pos: e.Pos}
+		return b.rate(agg.Kind, n)
 	}
 	return n, nil
+}
+
+// rate divides a count or a sum by a length of time. Over nothing it is null:
+// only counts are 0.
+func (b *binder) rate(kind AggKind, n *Bound) (*Bound, error) {
+	if kind == AggCount {
+		f, ok := LookupFunction("nullif")
+		if !ok {
+			panic("BUG: there is no function nullif")
+		}
+		zero := constant(storage.Int(0), n.Pos)
+		var err error
+		if n, err = b.callOf(f, &Bound{Op: OpCall, Args: []*Bound{n, zero}, Pos: n.Pos}, []storage.Type{n.Type, zero.Type}); err != nil {
+			return nil, err
+		}
+	}
+	return &Bound{Op: OpRate, Type: storage.TypeFloat64, Args: []*Bound{n}, Pos: n.Pos}, nil
 }
 
 func (b *binder) aggregateArgs(agg *Agg, e *Call, spec aggregateSpec, inner scope) error {
@@ -336,6 +353,9 @@ func (b *binder) finishAgg(agg *Agg, e *Call, spec aggregateSpec) error {
 		}
 	default:
 		agg.Type = storage.TypeFloat64
+	}
+	if agg.Arg != nil {
+		agg.Arg = b.addend(agg.Kind, agg.Arg)
 	}
 	return checkAggType(agg.Kind, e, t)
 }

@@ -173,7 +173,7 @@ func TestBindGroups(t *testing.T) {
 		"agg count() int64 where (>= status 500)",
 		"agg count() int64 where ok",
 		"agg count() int64 where (and ok (= status 1))",
-		"out rate() float64: (rate agg0)",
+		"out rate() float64: (rate nullif(agg0 0))",
 		"out rate(ms) float64: (rate agg1)",
 		"out count_if(status >= 500) int64: agg2",
 		"out count() FILTER (WHERE ok) int64: agg3",

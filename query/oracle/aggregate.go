@@ -52,7 +52,11 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 		}
 		s := sample{weight: o.weight(row), time: row[storage.TimeColumn].Int}
 		if arg {
-			if s.value = o.eval(e.Args[0], in); isNull(s.value) {
+			s.value = o.eval(e.Args[0], in)
+			if v := o.stored(e.Args[0], in); v.Type == storage.TypeBool && sums(e.Name) {
+				s.value = v // true among texts is no text
+			}
+			if isNull(s.value) {
 				continue
 			}
 		}
@@ -60,6 +64,9 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 	}
 	return out
 }
+
+// sums tells the aggregates that add up.
+func sums(name string) bool { return name == "sum" || name == "avg" || name == "rate" }
 
 func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
 	samples := o.samples(e, c)
@@ -123,8 +130,8 @@ func distinct(samples []sample) int64 {
 	return int64(len(seen))
 }
 
-// asNumber is a value in numeric context; to aggregates true is 1.
-func asNumber(v storage.Value) storage.Value {
+// addend is a value in numeric context; to sums true is 1.
+func addend(v storage.Value) storage.Value {
 	if v.Type == storage.TypeBool {
 		return storage.Int(v.Int)
 	}
@@ -137,7 +144,7 @@ func (o *oracle) sum(e *query.Call, samples []sample, c ctx) (storage.Value, int
 	special := 0.0
 	var weight int64
 	for _, s := range samples {
-		n := asNumber(s.value)
+		n := addend(s.value)
 		if isNull(n) {
 			continue
 		}
@@ -180,7 +187,7 @@ func (o *oracle) spread(samples []sample, root bool) storage.Value {
 	mean, square := new(big.Float).SetPrec(600), new(big.Float).SetPrec(600)
 	var values []sample
 	for _, s := range samples {
-		if s.value = asNumber(s.value); isNull(s.value) {
+		if s.value = number(s.value); isNull(s.value) {
 			continue
 		}
 		if f := float(s.value); math.IsNaN(f) || math.IsInf(f, 0) {
@@ -224,7 +231,7 @@ func exactly(v storage.Value) *big.Float {
 func (o *oracle) percentile(samples []sample, share *big.Rat) storage.Value {
 	var values []sample
 	for _, s := range samples {
-		if s.value = asNumber(s.value); !isNull(s.value) && !math.IsNaN(float(s.value)) {
+		if s.value = number(s.value); !isNull(s.value) && !math.IsNaN(float(s.value)) {
 			values = append(values, s)
 		}
 	}
@@ -250,8 +257,8 @@ func (o *oracle) rate(e *query.Call, samples []sample, c ctx) storage.Value {
 	if len(e.Args) > 0 {
 		total, _ = o.sum(e, samples, c)
 	}
-	if isNull(total) {
-		return null
+	if isNull(total) || len(samples) == 0 {
+		return null // over nothing only counts are 0
 	}
 	from, to := o.from, o.to
 	if from == math.MinInt64 {

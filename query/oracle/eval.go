@@ -60,10 +60,7 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 	case *query.Index:
 		return o.index(e, c)
 	case *query.CastExpr:
-		if _, column := e.X.(*query.Name); column {
-			return cast(o.value(e.X, c), e.Type) // as it is stored
-		}
-		return cast(o.eval(e.X, c), e.Type)
+		return cast(o.stored(e.X, c), e.Type)
 	case *query.Case:
 		return o.caseOf(e, c)
 	case *query.Call:
@@ -75,6 +72,22 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 		return extract(e.Field, asTime(o.eval(e.X, c)))
 	}
 	panic("BUG: an unknown expression")
+}
+
+// stored is a column's value as it is stored, also behind an alias; of all else
+// the value in its type.
+func (o *oracle) stored(e query.Expr, c ctx) storage.Value {
+	for {
+		name, ok := e.(*query.Name)
+		if !ok {
+			return o.eval(e, c)
+		}
+		it, ok := o.alias(name.Name, c)
+		if !ok {
+			return c.row[name.Name]
+		}
+		e, c = it.expr, ctx{row: c.row, group: c.group}
+	}
 }
 
 func (o *oracle) unary(e *query.Unary, c ctx) storage.Value {
