@@ -28,6 +28,23 @@ type LeavesAsked struct {
 	Missing  []LeafMissing `json:"missing"`
 }
 
+// add counts a leaf; reason is "" if it answered.
+func (l *LeavesAsked) add(leaf, reason string) {
+	l.Total++
+	if reason == "" {
+		l.Answered++
+		return
+	}
+	l.Missing = append(l.Missing, LeafMissing{leaf, reason})
+}
+
+func (l *LeavesAsked) sort() {
+	sort.Slice(l.Missing, func(i, j int) bool {
+		a, b := l.Missing[i], l.Missing[j]
+		return a.Leaf < b.Leaf || a.Leaf == b.Leaf && a.Reason < b.Reason
+	})
+}
+
 // LeafMissing is a leaf that did not give all it has, and why.
 type LeafMissing struct {
 	Leaf   string `json:"leaf"`
@@ -74,10 +91,7 @@ func completeness(plan *query.Plan, p *query.Partial, heard func(leaf string) bo
 	for m := range seen {
 		c.Leaves.Missing = append(c.Leaves.Missing, LeafMissing{m.leaf, m.reason})
 	}
-	sort.Slice(c.Leaves.Missing, func(i, j int) bool {
-		a, b := c.Leaves.Missing[i], c.Leaves.Missing[j]
-		return a.Leaf < b.Leaf || a.Leaf == b.Leaf && a.Reason < b.Reason
-	})
+	c.Leaves.sort()
 	if known {
 		c.Ratio = ratio(c.RowsCovered, c.RowsExpected, c.Leaves.Answered == c.Leaves.Total)
 	}

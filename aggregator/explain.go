@@ -18,6 +18,8 @@ type explanation struct {
 	Columns []string                   `json:"columns"` // name and type of every column read
 	Leaves  map[string]json.RawMessage `json:"leaves"`  // what each leaf would do
 	Missing []LeafMissing              `json:"missing"`
+
+	asked LeavesAsked
 }
 
 // explain asks every leaf how it would run a SELECT.
@@ -44,6 +46,8 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 		name string
 		body json.RawMessage
 	}
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+	defer cancel()
 	got, asked := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (named, error) {
 		st, err := l.Status(ctx)
 		if err != nil {
@@ -55,7 +59,7 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 	for _, g := range got {
 		out.Leaves[g.name] = g.body
 	}
-	out.Missing = asked.Missing
+	out.Missing, out.asked = asked.Missing, asked
 	return out, nil
 }
 
@@ -102,7 +106,7 @@ func (a *Aggregator) explainStatement(ctx context.Context, ask Ask) (*Answer, er
 			}
 		}
 	}
-	return a.statementAnswer(res, LeavesAsked{Total: len(out.Leaves) + len(out.Missing), Answered: len(out.Leaves), Missing: out.Missing}), nil
+	return &Answer{Result: res, Completeness: a.weigh(out.Table, out.asked)}, nil
 }
 
 // factTexts is a fact as text, one for each element of a list.

@@ -16,6 +16,7 @@ const (
 	reasonDown        = "down"
 	reasonRestarting  = "restarting"
 	reasonLoading     = "loading"
+	reasonDamaged     = "damaged"
 	reasonLost        = "lost"
 	reasonUnsupported = "unsupported"
 )

@@ -104,14 +104,22 @@ func newTest(t *testing.T, leaves ...*faultLeaf) *Aggregator {
 	for _, l := range leaves {
 		a.Attach(l.name, "", l, true)
 	}
+	if len(leaves) > 0 {
+		until(t, a.Ready)
+	}
+	return a
+}
+
+// until waits for a condition.
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
-	for len(leaves) > 0 && !a.Ready() {
+	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatal("the leaves' promises were not heard")
+			t.Fatal("it did not come to hold")
 		}
 		time.Sleep(time.Millisecond) // a poll
 	}
-	return a
 }
 
 func ask(t *testing.T, a *Aggregator, timeoutMs int64) *Answer {

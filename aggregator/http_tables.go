@@ -20,7 +20,10 @@ import (
 
 // serveTables is GET /v1/tables.
 func (a *Aggregator) serveTables(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, map[string]any{"tables": a.book.tableList(a.cfg.Now())})
+	writeJSON(w, http.StatusOK, struct {
+		Tables       []tableLine  `json:"tables"`
+		Completeness Completeness `json:"completeness"`
+	}{a.book.tableList(a.cfg.Now()), a.holdings("")})
 	return nil
 }
 
@@ -30,6 +33,7 @@ func (a *Aggregator) serveTable(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.addDistinct(r.Context(), d)
 	writeJSON(w, http.StatusOK, d)
 	return nil
 }
@@ -102,7 +106,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	_, asked := onLeaves(r.Context(), a, func(ctx context.Context, l wire.Leaf) (bool, error) {
 		return true, l.Set(ctx, table, next)
 	})
-	if asked.Answered < d.Leaves.Total {
+	if asked.Answered < d.Completeness.Leaves.Total {
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
 			Message: "set on the leaves that answered; " + missingNames(asked) + " did not", Hint: "repeat the call when they are back"}
 	}

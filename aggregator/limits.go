@@ -75,6 +75,14 @@ const (
 	// errorsMax is how many rejected rows a receipt names.
 	errorsMax = 20
 
+	// describeTimeout is how long the description of a table waits for a leaf,
+	// which reads no rows for it: a frozen one must not hold it up.
+	describeTimeout = 3 * time.Second
+
+	// distinctTime is how long the description of a table may spend on estimating
+	// how many values its columns have: a person waits for it.
+	distinctTime = 400 * time.Millisecond
+
 	// valuesMax is the most values a values call returns.
 	valuesMax = 100
 )

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -74,32 +75,6 @@ func recentShare(k bucket, now int64) float64 {
 	return float64(overlap) / (float64(end) - float64(k.From))
 }
 
-// tableJSON is one table in detail.
-type tableJSON struct {
-	Table     string       `json:"table"`
-	Rows      uint64       `json:"rows"`
-	Bytes     uint64       `json:"bytes"`
-	DiskBytes uint64       `json:"disk_bytes"`
-	Blocks    uint64       `json:"blocks"`
-	From      any          `json:"from"`
-	To        any          `json:"to"`
-	Horizon   any          `json:"horizon"`
-	Settings  settingsJSON `json:"settings"`
-	Columns   []columnJSON `json:"columns"`
-	Leaves    LeavesAsked  `json:"leaves"`
-
-	settings storage.Settings // the newest that a leaf that answered has
-}
-
-// columnJSON is one column of a table.
-type columnJSON struct {
-	Name     string             `json:"name"`
-	Types    map[string]float64 `json:"types"` // share of the non-null values
-	Nulls    float64            `json:"nulls"` // share of the rows
-	Distinct uint64             `json:"distinct"`
-	Bytes    uint64             `json:"bytes"`
-}
-
 // onLeaves calls every reachable leaf at once and gathers what they say.
 func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.Context, leaf wire.Leaf) (T, error)) (got []T, asked LeavesAsked) {
 	asked.Missing = []LeafMissing{}
@@ -108,10 +83,9 @@ func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.C
 	var mu sync.Mutex
 	var calls sync.WaitGroup
 	for _, s := range a.seats() {
-		asked.Total++
 		if s.leaf == nil || s.state == StateDown {
 			mu.Lock() // the first calls may be back already
-			asked.Missing = append(asked.Missing, LeafMissing{s.name, reasonOf(s)})
+			asked.add(s.name, reasonOf(s))
 			mu.Unlock()
 			continue
 		}
@@ -119,94 +93,104 @@ func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.C
 			v, err := call(ctx, s.leaf)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				asked.Missing = append(asked.Missing, LeafMissing{s.name, reasonDown})
+			switch {
+			case err != nil && ctx.Err() == context.DeadlineExceeded:
+				asked.add(s.name, reasonTimeout)
+				return
+			case err != nil:
+				asked.add(s.name, reasonDown)
 				return
 			}
 			got = append(got, v)
-			asked.Answered++
+			asked.add(s.name, "")
 		})
 	}
 	calls.Wait()
-	sort.Slice(asked.Missing, func(i, j int) bool { return asked.Missing[i].Leaf < asked.Missing[j].Leaf })
+	asked.sort()
 	return got, asked
-}
-
-// describe gathers a table's detail from all leaves.
-func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, error) {
-	details, asked := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (*wire.TableDetail, error) {
-		return l.Describe(ctx, table)
-	})
-	out := &tableJSON{Table: table, Leaves: asked, Columns: []columnJSON{}}
-	known := false
-	var settings storage.Settings
-	var from, to, horizon int64 = maxTime, minTime, 0
-	columns := make(map[string]*wire.ColumnDetail)
-	for _, d := range details {
-		if !d.Known {
-			continue
-		}
-		if !known || d.Settings.Version > settings.Version {
-			settings = d.Settings
-		}
-		known = true
-		out.Rows, out.Bytes, out.DiskBytes, out.Blocks = out.Rows+d.Rows, out.Bytes+d.Bytes, out.DiskBytes+d.DiskBytes, out.Blocks+d.Blocks
-		if d.Rows > 0 {
-			from, to = min(from, d.From), max(to, d.To)
-		}
-		horizon = max(horizon, d.Horizon)
-		mergeColumns(columns, d.Columns)
-	}
-	if !known && (asked.Answered == asked.Total || !a.book.knows(table)) {
-		return nil, &errUnknownTable{table, a.nearTable(table)}
-	}
-	out.From, out.To, out.Horizon = timeOrNil(from), timeOrNil(to), timeOrNil(horizon)
-	out.settings, out.Settings = settings, settingsToJSON(settings)
-	for _, c := range columns {
-		out.Columns = append(out.Columns, columnToJSON(c, out.Rows))
-	}
-	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].Name < out.Columns[j].Name })
-	return out, nil
-}
-
-func mergeColumns(into map[string]*wire.ColumnDetail, from []wire.ColumnDetail) {
-	for _, c := range from {
-		sum := into[c.Name]
-		if sum == nil {
-			sum = &wire.ColumnDetail{Name: c.Name}
-			into[c.Name] = sum
-		}
-		for t, rows := range c.Rows {
-			sum.Rows[t] += rows
-		}
-		sum.Bytes += c.Bytes
-		sum.Distinct = max(sum.Distinct, c.Distinct)
-	}
-}
-
-func columnToJSON(c *wire.ColumnDetail, rows uint64) columnJSON {
-	out := columnJSON{Name: c.Name, Types: make(map[string]float64), Distinct: c.Distinct, Bytes: c.Bytes}
-	values := uint64(0)
-	for t, n := range c.Rows {
-		if storage.Type(t) != storage.TypeNull {
-			values += n
-		}
-	}
-	for t, n := range c.Rows {
-		if n > 0 && storage.Type(t) != storage.TypeNull {
-			out.Types[storage.Type(t).String()] = float64(n) / float64(values)
-		}
-	}
-	if rows > values {
-		out.Nulls = float64(rows-values) / float64(rows)
-	}
-	return out
 }
 
 // knows tells whether any leaf has promised rows of a table.
 func (b *book) knows(table string) bool {
 	_, _, _, known := b.schema(table)
 	return known
+}
+
+// holdings says how much of the rows of a table, or of all tables for "", lies on
+// leaves that can be asked now: by what they have promised. It knows of no damage.
+func (a *Aggregator) holdings(table string) Completeness {
+	asked := LeavesAsked{Missing: []LeafMissing{}}
+	suspended := a.book.suspended()
+	for _, s := range a.seats() {
+		reason := ""
+		switch {
+		case suspended[s.name]:
+			reason = reasonDown
+		case s.leaf == nil || s.state == StateDown || !s.ready:
+			reason = reasonOf(s)
+		case !s.lease:
+			reason = reasonTimeout
+		}
+		asked.add(s.name, reason)
+	}
+	return a.weigh(table, asked)
+}
+
+// weigh makes the completeness of what some leaves said of a table, or of all
+// tables for "", from what every leaf has promised.
+func (a *Aggregator) weigh(table string, asked LeavesAsked) Completeness {
+	absent := make(map[string]bool, len(asked.Missing))
+	for _, m := range asked.Missing {
+		absent[m.Leaf] = true
+	}
+	c := Completeness{Exact: true, Leaves: asked}
+	now, known := a.cfg.Now().UnixNano(), true
+	for _, name := range a.book.names() {
+		held, lost := a.book.rowsOf(name, table, now)
+		c.RowsExpected += held + lost
+		if !absent[name] {
+			c.RowsCovered += held
+		}
+		if lost > 0 {
+			c.Leaves.Missing = append(c.Leaves.Missing, LeafMissing{name, reasonLost})
+		}
+	}
+	for name := range absent {
+		_, _, heard := a.book.word(name)
+		known = known && heard
+	}
+	c.Leaves.sort()
+	if known {
+		c.Ratio = ratio(c.RowsCovered, c.RowsExpected, asked.Answered == asked.Total)
+	}
+	return c
+}
+
+// rowsOf is how many rows a leaf has promised of a table, or of all tables for
+// "", and how many it came back without, at a time in ns.
+func (b *book) rowsOf(leaf, table string, now int64) (held, lost uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	if page == nil {
+		return 0, 0
+	}
+	sum := func(name string, list []storage.TimeCount) (rows uint64) {
+		if table != "" && name != table {
+			return 0
+		}
+		for _, c := range page.unexpired(name, list, now) {
+			rows += c.Rows
+		}
+		return rows
+	}
+	for name, t := range page.Tables {
+		held += sum(name, histogram(t.Buckets))
+	}
+	for name, list := range page.Lost {
+		lost += sum(name, slices.Clone(list))
+	}
+	return held, lost
 }
 
 // showTables answers SHOW TABLES.
@@ -220,22 +204,7 @@ func (a *Aggregator) showTables(_ context.Context, ask Ask) (*Answer, error) {
 		}
 		addRow(res, storage.String(t.Table), storage.Int(int64(t.Rows)), storage.Int(int64(t.Bytes)), newest)
 	}
-	return a.statementAnswer(res, LeavesAsked{}), nil
-}
-
-// describeStatement answers DESCRIBE t.
-func (a *Aggregator) describeStatement(ctx context.Context, _ Ask, table string) (*Answer, error) {
-	d, err := a.describe(ctx, table)
-	if err != nil {
-		return nil, err
-	}
-	res := newResult("column", storage.TypeString, "types", storage.TypeString, "nulls", storage.TypeFloat64,
-		"distinct", storage.TypeInt64, "bytes", storage.TypeInt64)
-	for _, c := range d.Columns {
-		addRow(res, storage.String(c.Name), storage.String(typeMix(c.Types)), storage.Float(c.Nulls),
-			storage.Int(int64(c.Distinct)), storage.Int(int64(c.Bytes)))
-	}
-	return a.statementAnswer(res, d.Leaves), nil
+	return &Answer{Result: res, Completeness: a.holdings("")}, nil
 }
 
 func newResult(namesAndTypes ...any) *query.Result {
@@ -253,25 +222,6 @@ func addRow(res *query.Result, values ...storage.Value) {
 		res.Cols[i].Append(v)
 	}
 	res.Rows++
-}
-
-// statementAnswer wraps a result that is not of a SELECT.
-func (a *Aggregator) statementAnswer(res *query.Result, asked LeavesAsked) *Answer {
-	if asked.Total == 0 {
-		for _, s := range a.seats() {
-			asked.Total++
-			if s.leaf != nil && s.state != StateDown {
-				asked.Answered++
-			} else {
-				asked.Missing = append(asked.Missing, LeafMissing{s.name, reasonOf(s)})
-			}
-		}
-	}
-	if asked.Missing == nil {
-		asked.Missing = []LeafMissing{}
-	}
-	return &Answer{Result: res, Completeness: Completeness{
-		Ratio: ratio(0, 0, asked.Total == asked.Answered), Exact: true, Leaves: asked}}
 }
 
 // Tables is how many tables the leaves have rows of.

@@ -3,7 +3,6 @@ package leaf
 import (
 	"context"
 	"sort"
-	"strings"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -24,47 +23,35 @@ func schemaOf(t *storage.Table) query.Schema {
 func (l *Leaf) Describe(_ context.Context, name string) (*wire.TableDetail, error) {
 	t, ok := l.cfg.Store.Table(name)
 	if !ok {
-		return &wire.TableDetail{}, nil
+		return &wire.TableDetail{Leaf: l.cfg.Name}, nil
 	}
 	d := &wire.TableDetail{
-		Known: true, Rows: uint64(t.Rows()), Bytes: uint64(t.Bytes()), DiskBytes: uint64(t.DiskBytes()),
+		Leaf: l.cfg.Name, Known: true, Rows: uint64(t.Rows()), Bytes: uint64(t.Bytes()), DiskBytes: uint64(t.DiskBytes()),
 		Blocks: uint64(t.Blocks()), From: t.From(), To: t.Newest(), Horizon: t.Horizon(), Settings: t.Settings(),
 	}
-	distinct := distinctIn(t)
+	d.Damaged, d.Loading = unreadable(t)
 	for column, info := range t.Schema() {
 		d.Columns = append(d.Columns, wire.ColumnDetail{
-			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes), Distinct: distinct[column],
+			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes),
 		})
 	}
 	sort.Slice(d.Columns, func(i, j int) bool { return d.Columns[i].Name < d.Columns[j].Name })
 	return d, nil
 }
 
-// distinctIn is the most different values that one block has of each column: a
-// lower bound for the table, read off the blocks' statistics.
-func distinctIn(t *storage.Table) map[string]uint64 {
+// unreadable is the rows of a table in blocks that are damaged, or not in memory yet.
+func unreadable(t *storage.Table) (damaged, loading uint64) {
 	view := t.Pin()
 	defer view.Release()
-	most := make(map[string]uint64)
 	for _, ref := range view.Blocks {
-		block, err := ref.Open()
-		if err != nil {
-			continue // damaged or loading; the others tell
-		}
-		err = storage.Guard(func() error {
-			for _, c := range block.Columns() {
-				if _, _, n, ok := c.Stats(); ok {
-					name := strings.Clone(c.Name()) // it outlives the view
-					most[name] = max(most[name], uint64(n))
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			ref.SetDamaged(err)
+		switch ref.State() {
+		case storage.Damaged:
+			damaged += uint64(ref.Meta.Rows)
+		case storage.Loading:
+			loading += uint64(ref.Meta.Rows)
 		}
 	}
-	return most
+	return damaged, loading
 }
 
 // Status returns the leaf's own figures.

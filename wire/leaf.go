@@ -85,8 +85,10 @@ type TableUpdate struct {
 
 // TableDetail is what one leaf knows of a table.
 type TableDetail struct {
+	Leaf                           string
 	Known                          bool
 	Rows, Bytes, DiskBytes, Blocks uint64
+	Damaged, Loading               uint64 // of Rows, those that can not be read now
 	From, To, Horizon              int64
 	Settings                       storage.Settings
 	Columns                        []ColumnDetail
@@ -94,10 +96,9 @@ type TableDetail struct {
 
 // ColumnDetail is one column of a TableDetail.
 type ColumnDetail struct {
-	Name     string
-	Rows     [7]uint64 // rows by storage.Type
-	Distinct uint64    // the most in one block: a lower bound
-	Bytes    uint64
+	Name  string
+	Rows  [7]uint64 // rows by storage.Type
+	Bytes uint64
 }
 
 // LeafStatus is a leaf's own figures.

@@ -30,15 +30,18 @@ type TableDetail struct {
 	Horizon   *time.Time                 `json:"horizon"`
 	Settings  map[string]json.RawMessage `json:"settings"`
 	Columns   []ColumnDetail             `json:"columns"`
+
+	Completeness Completeness `json:"completeness"`
 }
 
 // ColumnDetail is one column of a table. Types maps a type to its share of the
-// values; Nulls is a share of the rows.
+// values; Nulls is a share of the rows; Distinct is an estimate, nil where there
+// is none.
 type ColumnDetail struct {
 	Name     string             `json:"name"`
 	Types    map[string]float64 `json:"types"`
 	Nulls    float64            `json:"nulls"`
-	Distinct int64              `json:"distinct"`
+	Distinct *int64             `json:"distinct"`
 	Bytes    int64              `json:"bytes"`
 }
 
@@ -55,13 +58,19 @@ type Member struct {
 	DamagedBlocks int64  `json:"damaged_blocks"`
 }
 
+// TableList is the tables, and how much of their rows stands behind it.
+type TableList struct {
+	Tables       []Table      `json:"tables"`
+	Completeness Completeness `json:"completeness"`
+}
+
 // Tables lists the tables.
-func (c *Client) Tables(ctx context.Context) ([]Table, error) {
-	var list struct {
-		Tables []Table `json:"tables"`
+func (c *Client) Tables(ctx context.Context) (*TableList, error) {
+	var list TableList
+	if err := c.getJSON(ctx, "/v1/tables", &list); err != nil {
+		return nil, err
 	}
-	err := c.getJSON(ctx, "/v1/tables", &list)
-	return list.Tables, err
+	return &list, nil
 }
 
 // Table describes one table.

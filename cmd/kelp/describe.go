@@ -28,6 +28,7 @@ func (cmd *describeCmd) Run(c *console) error {
 		return err
 	}
 	if !asTable {
+		cmd.warn(c, &detail.Completeness)
 		return writeList(c, &cmd.listing, []*client.TableDetail{detail})
 	}
 	fmt.Fprintf(c.stdout, "%s: %s rows in %s blocks, %s in memory, %s on disk\n",
@@ -44,13 +45,13 @@ func (cmd *describeCmd) Run(c *console) error {
 	}
 	t := newTable(widthOf(c.stdout), []string{"column", "type", "nulls", "distinct", "memory"}, []bool{false, false, true, true, true})
 	for _, col := range detail.Columns {
-		distinct := thousands(col.Distinct)
-		if col.Distinct == 0 {
-			distinct = "-"
+		distinct := "-"
+		if col.Distinct != nil {
+			distinct = thousands(*col.Distinct)
 		}
 		t.AppendRow(table.Row{col.Name, typeMix(col.Types), percent(col.Nulls), distinct, byteSize(col.Bytes)})
 	}
-	return c.print(t.Render())
+	return c.print(t.Render() + "\n" + standing(&detail.Completeness))
 }
 
 // typeMix names the types of a column, the most frequent first: "int64", or

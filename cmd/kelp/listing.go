@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/kelpdb/kelp/cmd/client"
 )
@@ -19,6 +20,18 @@ func (l *listing) dial(c *console) (server *client.Client, asTable bool, err err
 		return nil, false, usageError{err}
 	}
 	return server, l.Format == "table" || l.Format == "auto" && isTerminal(c.stdout), nil
+}
+
+// standing says how complete a list is.
+func standing(c *client.Completeness) string {
+	return strings.TrimSuffix(footer(&client.Summary{Completeness: *c}), "\n")
+}
+
+// warn says on stderr how complete a list is, if it is not whole.
+func (l *listing) warn(c *console, of *client.Completeness) {
+	if of.Ratio < 1 {
+		fmt.Fprintln(c.stderr, standing(of))
+	}
 }
 
 // writeList writes one object a line, or with --format json an array.

@@ -231,16 +231,18 @@ func TestDemo(t *testing.T) {
 
 func TestListings(t *testing.T) {
 	s := clienttest.New(t)
-	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2020-11-22T10:00:00Z", "from": null}]}`
+	const whole, part = `"completeness": {"ratio": 1, "exact": true, "leaves": {"total": 1, "answered": 1, "missing": []}}`,
+		`"completeness": {"ratio": 0.75, "exact": true, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}`
+	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2020-11-22T10:00:00Z", "from": null}], ` + whole + `}`
 	s.Get["/v1/tables/shop"] = `{"table": "shop", "rows": 41220, "bytes": 1024, "disk_bytes": 0, "blocks": 3, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T12:30:00Z",
-		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300}]}`
+		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300}, {"name": "id", "types": {"string": 1}, "nulls": 0, "distinct": null, "bytes": 9}], ` + whole + `}`
 	s.Get["/v1/cluster"] = `{"members": [{"name": "leaf-1", "role": "leaf", "state": "up", "address": "127.0.0.1:7413", "rows": 5, "memory_used": 1048576, "memory_budget": 1073741824, "version": "0.1.0", "damaged_blocks": 2}]}`
 	f := func(args string, parts ...string) string {
 		t.Helper()
 		return kelp(t, "", append(strings.Fields(args), "--server", s.URL)...).want(t, 0, parts...).stdout
 	}
-	f("tables --format table", "41,220", "12.8 GiB", "2000", " ago")
-	f("describe shop --format table", "41,220 rows in 3 blocks", "2h 30m", `durability = "disk"`, "98% float64, 2% string", "50%", "1,200")
+	f("tables --format table", "41,220", "12.8 GiB", "2000", " ago", "\n100% complete · 1/1 leaf\n")
+	f("describe shop --format table", "41,220 rows in 3 blocks", "2h 30m", `durability = "disk"`, "98% float64, 2% string", "50%", "1,200", "id      string                     0%         -", "\n100% complete · 1/1 leaf\n")
 	f("status --format table", "leaf-1", "up", "1.0 MiB", "1.0 GiB", "127.0.0.1:7413")
 	for _, args := range []string{"tables", "describe shop", "status"} {
 		text := f(args)
@@ -251,10 +253,15 @@ func TestListings(t *testing.T) {
 	}
 	kelp(t, "", "describe", "none", "--server", s.URL).want(t, 1, "nothing at /v1/tables/none")
 	hour := time.Now().Add(time.Hour + 30*time.Second)
-	s.Get["/v1/tables"] = fmt.Sprintf(`{"tables": [{"table": "ahead", "from": %q, "newest": %q}]}`, hour.Format(time.RFC3339Nano), hour.Add(5*time.Hour).Format(time.RFC3339Nano))
+	s.Get["/v1/tables"] = fmt.Sprintf(`{"tables": [{"table": "ahead", "from": %q, "newest": %q}], %s}`, hour.Format(time.RFC3339Nano), hour.Add(5*time.Hour).Format(time.RFC3339Nano), whole)
 	if said := f("tables --format table", "in 6h", "5h"); strings.Contains(said, "-1h") || strings.Contains(said, " ago") {
 		t.Errorf("rows ahead of the clock: %s", said)
 	}
-	s.Get["/v1/tables"] = `{"tables": []}`
+	s.Get["/v1/tables"] = `{"tables": [], ` + whole + `}`
 	f("tables --format table", "kelp demo")
+	s.Get["/v1/tables"] = `{"tables": [], ` + part + `}`
+	f("tables --format table", "75% complete · 3/4 leaves\n! leaf-2: down")
+	if o := kelp(t, "", "tables", "--server", s.URL).want(t, 0); o.stdout != "" || !strings.HasPrefix(o.stderr, "75% complete · 3/4 leaves\n") {
+		t.Errorf("an incomplete list in a pipe: stdout %q, stderr %q", o.stdout, o.stderr)
+	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 
 	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/cmd/client"
 )
 
 // TestServeMembers: the leaves of a serving process and its aggregator are
@@ -28,6 +31,40 @@ func TestServeMembers(t *testing.T) {
 		if m.Role != roles[m.Name] || m.State != "up" || m.Address != strings.TrimPrefix(url, "http://") || m.Version == "" {
 			t.Errorf("member %+v", m)
 		}
+	}
+}
+
+// TestDistinct: the detail of a table says about how many values a column has,
+// whatever its encoding.
+func TestDistinct(t *testing.T) {
+	url := startServer(t)
+	var body strings.Builder
+	const rows = 20_000
+	for i := range rows {
+		fmt.Fprintf(&body, `{"id":"%x","n":%d,"f":%d.5,"even":%t,"one":1,"tags":["a","%d"],"mixed":%s}`+"\n",
+			uint64(i)*0x9E3779B97F4A7C15, i*7919, i, i%2 == 0, i%5, []string{`"x"`, `1`, `2.5`}[i%3])
+	}
+	if status, said := call(t, "POST", url+"/v1/ingest/events", body.String()); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
+	}
+	_, text := call(t, "GET", url+"/v1/tables/events", "")
+	var detail client.TableDetail
+	if err := json.Unmarshal([]byte(text), &detail); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{"id": rows, "n": rows, "f": rows, "even": 2, "one": 1, "tags": 5, "mixed": 3}
+	for _, c := range detail.Columns {
+		n, ok := want[c.Name]
+		if !ok {
+			continue // the time, of arrival
+		}
+		if c.Distinct == nil || math.Abs(float64(*c.Distinct-n)) > 0.04*float64(n) {
+			t.Errorf("column %s: %v distinct, want about %d", c.Name, c.Distinct, n)
+		}
+		delete(want, c.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("no word of %v in %s", want, text)
 	}
 }
 

@@ -20,15 +20,16 @@ func (cmd *tablesCmd) Run(c *console) error {
 		return err
 	}
 	if !asTable {
-		return writeList(c, &cmd.listing, list)
+		cmd.warn(c, &list.Completeness)
+		return writeList(c, &cmd.listing, list.Tables)
 	}
-	if len(list) == 0 {
+	if len(list.Tables) == 0 && list.Completeness.Ratio == 1 {
 		return c.print("no data yet. Try:  kelp demo     or     tail -F app.log | kelp ingest app")
 	}
 	now := time.Now()
 	t := newTable(widthOf(c.stdout), []string{"table", "rows", "memory", "rows/s", "newest", "holds"},
 		[]bool{false, true, true, true, true, true})
-	for _, one := range list {
+	for _, one := range list.Tables {
 		holds := "-"
 		if one.From != nil {
 			// Rows may be later than now: a clock ahead, a time without its zone.
@@ -42,5 +43,5 @@ func (cmd *tablesCmd) Run(c *console) error {
 			one.Table, thousands(one.Rows), byteSize(one.Bytes), fmt.Sprintf("%.0f", one.RowsPerS), since(one.Newest, now), holds,
 		})
 	}
-	return c.print(t.Render())
+	return c.print(t.Render() + "\n" + standing(&list.Completeness))
 }

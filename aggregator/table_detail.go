@@ -1,0 +1,170 @@
+package aggregator
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/wire"
+)
+
+// tableJSON is one table in detail.
+type tableJSON struct {
+	Table        string       `json:"table"`
+	Rows         uint64       `json:"rows"`
+	Bytes        uint64       `json:"bytes"`
+	DiskBytes    uint64       `json:"disk_bytes"`
+	Blocks       uint64       `json:"blocks"`
+	From         any          `json:"from"`
+	To           any          `json:"to"`
+	Horizon      any          `json:"horizon"`
+	Settings     settingsJSON `json:"settings"`
+	Columns      []columnJSON `json:"columns"`
+	Completeness Completeness `json:"completeness"`
+
+	settings storage.Settings // the newest that a leaf that answered has
+}
+
+// columnJSON is one column of a table.
+type columnJSON struct {
+	Name     string             `json:"name"`
+	Types    map[string]float64 `json:"types"`    // share of the non-null values
+	Nulls    float64            `json:"nulls"`    // share of the rows
+	Distinct *uint64            `json:"distinct"` // an estimate; nil: not known
+	Bytes    uint64             `json:"bytes"`
+}
+
+// describe gathers a table's detail from all leaves.
+func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, error) {
+	askCtx, cancel := context.WithTimeout(ctx, describeTimeout)
+	defer cancel()
+	details, asked := onLeaves(askCtx, a, func(ctx context.Context, l wire.Leaf) (*wire.TableDetail, error) {
+		return l.Describe(ctx, table)
+	})
+	out := &tableJSON{Table: table, Columns: []columnJSON{}}
+	known := false
+	var settings storage.Settings
+	var from, to, horizon int64 = maxTime, minTime, 0
+	columns := make(map[string]*wire.ColumnDetail)
+	for _, d := range details {
+		if !d.Known {
+			continue
+		}
+		if !known || d.Settings.Version > settings.Version {
+			settings = d.Settings
+		}
+		known = true
+		out.Rows, out.Bytes, out.DiskBytes, out.Blocks = out.Rows+d.Rows, out.Bytes+d.Bytes, out.DiskBytes+d.DiskBytes, out.Blocks+d.Blocks
+		if d.Rows > 0 {
+			from, to = min(from, d.From), max(to, d.To)
+		}
+		horizon = max(horizon, d.Horizon)
+		mergeColumns(columns, d.Columns)
+	}
+	if !known && (asked.Answered == asked.Total || !a.book.knows(table)) {
+		return nil, &errUnknownTable{table, a.nearTable(table)}
+	}
+	out.Completeness = a.weigh(table, asked)
+	out.Completeness.without(details)
+	out.From, out.To, out.Horizon = timeOrNil(from), timeOrNil(to), timeOrNil(horizon)
+	out.settings, out.Settings = settings, settingsToJSON(settings)
+	for _, c := range columns {
+		out.Columns = append(out.Columns, columnToJSON(c, out.Rows))
+	}
+	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].Name < out.Columns[j].Name })
+	return out, nil
+}
+
+// without takes the rows that leaves can not read now off what is covered.
+func (c *Completeness) without(details []*wire.TableDetail) {
+	for _, d := range details {
+		for reason, rows := range map[string]uint64{reasonDamaged: d.Damaged, reasonLoading: d.Loading} {
+			if rows > 0 {
+				c.RowsCovered -= min(rows, c.RowsCovered)
+				c.Leaves.Missing = append(c.Leaves.Missing, LeafMissing{d.Leaf, reason})
+			}
+		}
+	}
+	c.Leaves.sort()
+	c.Ratio = min(c.Ratio, ratio(c.RowsCovered, c.RowsExpected, c.Leaves.Answered == c.Leaves.Total))
+}
+
+// addDistinct estimates how many values each column has, as uniq does, for as long
+// as distinctTime allows: the smallest columns first. What is not known by then,
+// or misses a leaf that is there, stays nil.
+func (a *Aggregator) addDistinct(ctx context.Context, d *tableJSON) {
+	ctx, cancel := context.WithTimeout(ctx, distinctTime)
+	defer cancel()
+	order := make([]*columnJSON, len(d.Columns))
+	for i := range d.Columns {
+		order[i] = &d.Columns[i]
+	}
+	slices.SortStableFunc(order, func(x, y *columnJSON) int { return cmp.Compare(x.Bytes, y.Bytes) })
+	for _, c := range order {
+		ans, err := a.Select(ctx, Ask{SQL: fmt.Sprintf("SELECT uniq(%s) FROM %s", query.QuoteName(c.Name), query.QuoteName(d.Table))})
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || ans.Completeness.Leaves.Answered < d.Completeness.Leaves.Answered || ans.Result.Truncated != nil {
+			continue
+		}
+		n := uint64(ans.Result.Cols[0].Value(0).Int)
+		c.Distinct = &n
+	}
+}
+
+func mergeColumns(into map[string]*wire.ColumnDetail, from []wire.ColumnDetail) {
+	for _, c := range from {
+		sum := into[c.Name]
+		if sum == nil {
+			sum = &wire.ColumnDetail{Name: c.Name}
+			into[c.Name] = sum
+		}
+		for t, rows := range c.Rows {
+			sum.Rows[t] += rows
+		}
+		sum.Bytes += c.Bytes
+	}
+}
+
+func columnToJSON(c *wire.ColumnDetail, rows uint64) columnJSON {
+	out := columnJSON{Name: c.Name, Types: make(map[string]float64), Bytes: c.Bytes}
+	values := uint64(0)
+	for t, n := range c.Rows {
+		if storage.Type(t) != storage.TypeNull {
+			values += n
+		}
+	}
+	for t, n := range c.Rows {
+		if n > 0 && storage.Type(t) != storage.TypeNull {
+			out.Types[storage.Type(t).String()] = float64(n) / float64(values)
+		}
+	}
+	if rows > values {
+		out.Nulls = float64(rows-values) / float64(rows)
+	}
+	return out
+}
+
+// describeStatement answers DESCRIBE t.
+func (a *Aggregator) describeStatement(ctx context.Context, _ Ask, table string) (*Answer, error) {
+	d, err := a.describe(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	res := newResult("column", storage.TypeString, "types", storage.TypeString, "nulls", storage.TypeFloat64,
+		"distinct", storage.TypeInt64, "bytes", storage.TypeInt64)
+	a.addDistinct(ctx, d)
+	for _, c := range d.Columns {
+		distinct := storage.Value{}
+		if c.Distinct != nil {
+			distinct = storage.Int(int64(*c.Distinct))
+		}
+		addRow(res, storage.String(c.Name), storage.String(typeMix(c.Types)), storage.Float(c.Nulls), distinct, storage.Int(int64(c.Bytes)))
+	}
+	return &Answer{Result: res, Completeness: d.Completeness}, nil
+}
