@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"math"
 	"sort"
+	"sync"
 	"time"
 )
 
@@ -25,14 +27,21 @@ func (s *Store) mergeLimit() int64 {
 }
 
 // reserve returns memory for a block of a table and makes room for it if it must.
-func (s *Store) reserve(table string, length int64) (*extent, error) {
+// It returns the context's error or ErrClosed when the caller need not wait on.
+func (s *Store) reserve(ctx context.Context, table string, length int64) (*extent, error) {
 	e, err := s.alloc.alloc(length, s.appendLimit())
 	if !errors.Is(err, errNoSpace) {
 		return e, err
 	}
 	// One caller at a time makes room: if each that finds none evicted a share of
 	// the budget, a crowd of them would empty the store.
-	s.room <- struct{}{}
+	select {
+	case s.room <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.leaving:
+		return nil, ErrClosed
+	}
 	defer func() { <-s.room }()
 	var patience *time.Timer
 	for {
@@ -46,10 +55,10 @@ func (s *Store) reserve(table string, length int64) (*extent, error) {
 			}
 		}
 		if patience == nil {
-			patience = time.NewTimer(fullWait)
+			patience = time.NewTimer(s.cfg.fullWait)
 			defer patience.Stop()
 		}
-		if err := s.makeRoom(table, length, patience.C); err != nil {
+		if err := s.makeRoom(ctx, table, length, patience.C); err != nil {
 			return nil, err
 		}
 	}
@@ -57,8 +66,9 @@ func (s *Store) reserve(table string, length int64) (*extent, error) {
 
 // makeRoom frees some memory, or returns the FullError that says why it cannot.
 // Memory that is dropped but still seen by views is waited for if it is enough;
-// but where rows may go, others go when the views take their time.
-func (s *Store) makeRoom(table string, length int64, end <-chan time.Time) error {
+// but where rows may go, others go when the views take their time. After a wait
+// in vain nobody waits for a while: every table's rows come through here.
+func (s *Store) makeRoom(ctx context.Context, table string, length int64, end <-chan time.Time) error {
 	freed := s.alloc.waitFreed()
 	evict := s.cfg.WhenFull == WhenFullEvict
 	pending := s.pending.Load()
@@ -71,7 +81,7 @@ func (s *Store) makeRoom(table string, length int64, end <-chan time.Time) error
 			return nil
 		}
 	}
-	if pending == 0 {
+	if pending == 0 || s.inVain.still(freed) {
 		return s.fullError(table)
 	}
 	timer := time.NewTimer(evictPatience)
@@ -80,7 +90,12 @@ func (s *Store) makeRoom(table string, length int64, end <-chan time.Time) error
 	case <-freed:
 		return nil
 	case <-end:
+		s.inVain.note(freed)
 		return s.fullError(table)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.leaving:
+		return ErrClosed
 	case <-timer.C:
 	}
 	if _, live, _ := s.alloc.stats(); evict && s.pending.Load() < live/pendingShare {
@@ -89,6 +104,27 @@ func (s *Store) makeRoom(table string, length int64, end <-chan time.Time) error
 		}
 	}
 	return nil
+}
+
+// waitInVain remembers that a wait for memory ended without any, so that those
+// who come next do not wait as long, one after another.
+type waitInVain struct {
+	mu    sync.Mutex
+	freed <-chan struct{} // closed when memory is freed
+	until time.Time
+}
+
+func (w *waitInVain) note(freed <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.freed, w.until = freed, time.Now().Add(fullRest)
+}
+
+// still tells whether no memory was freed since, and not much time has passed.
+func (w *waitInVain) still(freed <-chan struct{}) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.freed == freed && time.Now().Before(w.until)
 }
 
 // asFull gives the want of space for an eviction's own edit its public name.

@@ -302,7 +302,7 @@ func TestBudgetCrowd(t *testing.T) {
 	for range callers {
 		wg.Go(func() {
 			asking.Add(1)
-			e, err := s.reserve("t", length)
+			e, err := s.reserve(context.Background(), "t", length)
 			if err != nil {
 				t.Error(err)
 				return

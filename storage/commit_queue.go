@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -28,9 +29,21 @@ type tableQueue struct {
 
 type appendRequest struct {
 	a      *Append
+	group  *appendGroup // once the committer has it; guarded by the queue's mutex
 	result AppendResult
 	err    error
 	done   chan struct{} // closed by the committer
+}
+
+// appendGroup is requests of a table that the committer took together. Its
+// context ends when the last of their callers has given up: until then somebody
+// waits for the rows.
+type appendGroup struct {
+	table    *tableQueue
+	requests []*appendRequest
+	waiting  int // callers that have not given up; guarded by the queue's mutex
+	ctx      context.Context
+	cancel   context.CancelFunc
 }
 
 func (q *queues) init() {
@@ -39,8 +52,9 @@ func (q *queues) init() {
 }
 
 // submit waits for its turn, hands the request to the committer and waits for
-// the edit. Once the committer has it, the context no longer counts: the batch is
-// being read, and the edit comes soon.
+// the edit. Once the committer has it, the batch is being read, so the call stays
+// until it is through; but when all callers of a group have given up, the
+// committer does not wait for memory on their behalf.
 func (q *queues) submit(ctx context.Context, a *Append) (AppendResult, error) {
 	req := &appendRequest{a: a, done: make(chan struct{})}
 	for {
@@ -62,6 +76,9 @@ func (q *queues) submit(ctx context.Context, a *Append) (AppendResult, error) {
 			return AppendResult{}, ctx.Err()
 		}
 		<-req.done
+		if errors.Is(req.err, context.Canceled) {
+			return AppendResult{}, ctx.Err()
+		}
 	}
 	return req.result, req.err
 }
@@ -88,10 +105,17 @@ func (q *queues) offer(req *appendRequest) (space <-chan struct{}) {
 	return nil
 }
 
-// withdraw takes a request back, unless the committer has it.
+// withdraw takes a request back. If the committer has it, it notes that its
+// caller has given up.
 func (q *queues) withdraw(req *appendRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if g := req.group; g != nil {
+		if g.waiting--; g.waiting == 0 {
+			g.cancel()
+		}
+		return false
+	}
 	t := q.byTable[req.a.Table]
 	if t == nil {
 		return false
@@ -108,31 +132,47 @@ func (q *queues) withdraw(req *appendRequest) bool {
 }
 
 // take returns the requests for the next block; nil if none wait.
-func (q *queues) take() (t *tableQueue, taken []*appendRequest) {
+func (q *queues) take() *appendGroup {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.ready) > 0 && len(taken) == 0 {
-		t = q.ready[0]
+	for len(q.ready) > 0 {
+		t := q.ready[0]
 		q.ready = q.ready[1:]
-		rows, bytes := 0, 0
-		for _, req := range t.waiting {
-			r, b := req.a.Batch.Rows(), req.a.Batch.Bytes()
-			if len(taken) > 0 && (rows+r > smallRowsMax || bytes+b > smallBytesMax) {
-				break
-			}
-			rows, bytes = rows+r, bytes+b
-			taken = append(taken, req)
-		}
-		t.waiting = t.waiting[len(taken):]
-		t.rows -= rows
-		t.bytes -= bytes
+		taken := t.takeLocked()
 		if len(t.waiting) > 0 {
 			q.ready = append(q.ready, t)
 		}
-		close(t.space)
-		t.space = make(chan struct{})
+		if len(taken) == 0 {
+			continue // all were withdrawn
+		}
+		g := &appendGroup{table: t, requests: taken, waiting: len(taken)}
+		g.ctx, g.cancel = context.WithCancel(context.Background())
+		for _, req := range taken {
+			req.group = g
+		}
+		return g
 	}
-	return t, taken
+	return nil
+}
+
+// takeLocked takes what fits into one block off the queue, at least one request
+// if there is any.
+func (t *tableQueue) takeLocked() (taken []*appendRequest) {
+	rows, bytes := 0, 0
+	for _, req := range t.waiting {
+		r, b := req.a.Batch.Rows(), req.a.Batch.Bytes()
+		if len(taken) > 0 && (rows+r > smallRowsMax || bytes+b > smallBytesMax) {
+			break
+		}
+		rows, bytes = rows+r, bytes+b
+		taken = append(taken, req)
+	}
+	t.waiting = t.waiting[len(taken):]
+	t.rows -= rows
+	t.bytes -= bytes
+	close(t.space)
+	t.space = make(chan struct{})
+	return taken
 }
 
 // idle forgets the queue of a table for which nothing waits, with its scratch.
@@ -149,8 +189,8 @@ func (q *queues) idle(name string) {
 func (s *Store) commitSmall() {
 	defer s.running.Done()
 	for {
-		t, taken := s.queues.take()
-		if len(taken) == 0 {
+		g := s.queues.take()
+		if g == nil {
 			select {
 			case <-s.queues.wake:
 			case <-s.closing:
@@ -158,8 +198,9 @@ func (s *Store) commitSmall() {
 			}
 			continue
 		}
-		s.commitGroup(t, taken)
-		for _, req := range taken {
+		s.commitGroup(g, g.requests)
+		g.cancel()
+		for _, req := range g.requests {
 			close(req.done)
 		}
 	}
@@ -167,26 +208,26 @@ func (s *Store) commitSmall() {
 
 // commitGroup makes one block of the requests, or a few where clocks are far
 // off, and one edit. If the rows do not go together, each request is tried alone.
-func (s *Store) commitGroup(t *tableQueue, group []*appendRequest) {
-	refs, err := s.encodeGroup(t, group)
+func (s *Store) commitGroup(g *appendGroup, requests []*appendRequest) {
+	refs, err := s.encodeGroup(g, requests)
 	var seq uint64
 	if err == nil {
-		of := make([]*Append, len(group))
-		for i, req := range group {
+		of := make([]*Append, len(requests))
+		for i, req := range requests {
 			of[i] = req.a
 		}
-		seq, err = s.commitRows(t.name, refs, of)
+		seq, err = s.commitRows(g.ctx, g.table.name, refs, of)
 	}
 	if err != nil {
 		s.discard(refs)
-		if len(group) > 1 {
-			for i := range group {
-				s.commitGroup(t, group[i:i+1])
+		if len(requests) > 1 && !endsGroup(err) {
+			for i := range requests {
+				s.commitGroup(g, requests[i:i+1])
 			}
 			return
 		}
 	}
-	for _, req := range group {
+	for _, req := range requests {
 		req.result, req.err = AppendResult{Receipt: req.a.Receipt, Seq: seq}, err
 		if err != nil {
 			req.result = AppendResult{}
@@ -194,13 +235,20 @@ func (s *Store) commitGroup(t *tableQueue, group []*appendRequest) {
 	}
 }
 
-func (s *Store) encodeGroup(t *tableQueue, group []*appendRequest) (refs []*Ref, err error) {
-	for _, part := range t.parts(group) {
+// endsGroup tells whether an error is that of every request of a group: what one
+// waited for in vain, the next would wait for as long.
+func endsGroup(err error) bool {
+	var full *FullError
+	return errors.As(err, &full) || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed)
+}
+
+func (s *Store) encodeGroup(g *appendGroup, requests []*appendRequest) (refs []*Ref, err error) {
+	for _, part := range g.table.parts(requests) {
 		level := levelFresh
 		if part.batch.Rows() >= smallRowsMax {
 			level = levelMid
 		}
-		r, err := s.encodeBlock(t.name, part, level, Cheap)
+		r, err := s.encodeBlock(g.ctx, g.table.name, part, level, Cheap)
 		if err != nil {
 			return refs, err
 		}

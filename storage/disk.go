@@ -170,6 +170,8 @@ func (d *disk) waitLag(ctx context.Context) error {
 		case <-synced:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-d.store.leaving:
+			return ErrClosed
 		case <-timer.C:
 			return &DiskLagError{Dir: d.dir, Age: age, Err: failed}
 		}

@@ -97,6 +97,8 @@ func (s *Store) waitMerges(ctx context.Context, t *Table) error {
 		case <-done:
 		case <-timer.C:
 			return nil
+		case <-s.leaving:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -133,7 +133,7 @@ func TestMergeDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := s.reserve("t", int64(len(data)))
+	at, err := s.reserve(context.Background(), "t", int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,11 +300,11 @@ func TestMergeBehind(t *testing.T) {
 		// A fresh merge takes at most so many rows, whatever waits.
 		for first := 0; first < rows; first += fresh.rowsMax {
 			part := testBatch(int64(first), min(fresh.rowsMax, rows-first), 1)
-			r, err := s.encodeBlock("t", batchPart{batch: part, arrival: 1}, fresh.to, Cheap)
+			r, err := s.encodeBlock(context.Background(), "t", batchPart{batch: part, arrival: 1}, fresh.to, Cheap)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.commitRows("t", []*Ref{r}, nil); err != nil {
+			if _, err := s.commitRows(context.Background(), "t", []*Ref{r}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -20,7 +20,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg: cfg, alloc: newAllocator(cfg.MemoryDir),
 		tables: map[string]*Table{}, byNumber: map[uint64]*Table{},
 		changed: make(chan struct{}, 1), checkpts: make(chan struct{}, 1), reload: make(chan struct{}, 1),
-		closing: make(chan struct{}), room: make(chan struct{}, 1),
+		leaving: make(chan struct{}), closing: make(chan struct{}), room: make(chan struct{}, 1),
 	}
 	s.inflight.chunks = map[chunkID]chan struct{}{}
 	s.queues.init()

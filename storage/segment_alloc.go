@@ -178,6 +178,20 @@ func (a *allocator) addLocked(small bool, length int64) (*segment, error) {
 func (a *allocator) release(e *extent) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.takeBackLocked(e)
+	close(a.freed)
+	a.freed = make(chan struct{})
+}
+
+// takeBack is release for an extent that never came to be used. Who waits for
+// memory is not told: an append that fails for want of it frees none by that.
+func (a *allocator) takeBack(e *extent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.takeBackLocked(e)
+}
+
+func (a *allocator) takeBackLocked(e *extent) {
 	size := e.seg.rounded(e.length)
 	e.seg.used -= size
 	a.live -= size
@@ -185,8 +199,6 @@ func (a *allocator) release(e *extent) {
 		panic("BUG: extent released twice")
 	}
 	addRange(&e.seg.free, byteRange{e.off, e.off + size})
-	close(a.freed)
-	a.freed = make(chan struct{})
 }
 
 // waitFreed returns a channel that is closed when the next extent is freed.

@@ -38,6 +38,7 @@ type Config struct {
 	// For tests; zero is the real thing.
 	checkpointPast int64                // when a checkpoint is due
 	lagWait        time.Duration        // how long receipts wait for the disk
+	fullWait       time.Duration        // how long appends wait for memory that views hold
 	flushEvery     time.Duration        // the pause before a flush
 	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
@@ -61,6 +62,9 @@ func (c *Config) fill() error {
 	}
 	if c.lagWait == 0 {
 		c.lagWait = diskLagWait
+	}
+	if c.fullWait == 0 {
+		c.fullWait = fullWait
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery
@@ -124,10 +128,11 @@ type Store struct {
 
 	merges     merges
 	room       chan struct{} // of capacity 1: held by who makes room in memory
-	logBytes   atomic.Int64  // pages of the memory log
-	logDamaged bool          // the log could not be read to its end at Open
-	keyBytes   atomic.Int64  // of the keys of all tables
-	evicted    atomic.Int64  // blocks gone for want of memory since Open
+	inVain     waitInVain
+	logBytes   atomic.Int64 // pages of the memory log
+	logDamaged bool         // the log could not be read to its end at Open
+	keyBytes   atomic.Int64 // of the keys of all tables
+	evicted    atomic.Int64 // blocks gone for want of memory since Open
 
 	pinned  atomic.Int64 // views not released
 	pending atomic.Int64 // bytes dropped that views still hold
@@ -138,7 +143,8 @@ type Store struct {
 	checkpts chan struct{} // the log wants a checkpoint
 	reload   chan struct{} // blocks wait to be read from disk
 
-	closing chan struct{}
+	leaving chan struct{} // closed first by Close: calls that wait for memory, merges or the disk give up
+	closing chan struct{} // closed when no call is under way any more: goroutines end
 	closed  atomic.Bool
 	running sync.WaitGroup // goroutines of the store
 	calls   sync.WaitGroup // Append and the like, under way
@@ -271,7 +277,8 @@ func checkTableName(name string) error {
 }
 
 // Close waits for what is under way, flushes the disk and lets go of the
-// directories. The memory files stay for the next Open.
+// directories. The memory files stay for the next Open. Appends that wait for
+// memory or for a disk that lags return ErrClosed.
 func (s *Store) Close() error {
 	s.callsMu.Lock()
 	already := s.closed.Swap(true)
@@ -279,6 +286,7 @@ func (s *Store) Close() error {
 	if already {
 		return ErrClosed
 	}
+	close(s.leaving)
 	s.calls.Wait()
 	close(s.closing)
 	s.running.Wait()

@@ -113,7 +113,7 @@ func (s *Store) appendOnce(ctx context.Context, a *Append) (AppendResult, error)
 	if rows < richRowsMin {
 		return s.queues.submit(ctx, a)
 	}
-	return s.appendRich(a)
+	return s.appendRich(ctx, a)
 }
 
 // onDisk tells whether the rows of a table go to disk; nil is a table yet to be.
@@ -123,21 +123,21 @@ func (s *Store) onDisk(t *Table) bool {
 
 // appendRich encodes a large batch in the calling goroutine, so that several are
 // encoded at once.
-func (s *Store) appendRich(a *Append) (AppendResult, error) {
+func (s *Store) appendRich(ctx context.Context, a *Append) (AppendResult, error) {
 	var refs []*Ref
 	for _, part := range cutBatch(a.Batch, a.Arrival) {
 		level := levelMid
 		if part.batch.Rows() >= finalRowsMin {
 			level = levelFinal
 		}
-		r, err := s.encodeBlock(a.Table, part, level, Rich)
+		r, err := s.encodeBlock(ctx, a.Table, part, level, Rich)
 		if err != nil {
 			s.discard(refs)
 			return AppendResult{}, err
 		}
 		refs = append(refs, r)
 	}
-	seq, err := s.commitRows(a.Table, refs, []*Append{a})
+	seq, err := s.commitRows(ctx, a.Table, refs, []*Append{a})
 	if err != nil {
 		s.discard(refs)
 		return AppendResult{}, err
@@ -151,7 +151,7 @@ var blockBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // encodeBlock encodes rows and puts them into memory as a sealed block that no
 // edit names yet.
-func (s *Store) encodeBlock(table string, part batchPart, level blockKind, rich Richness) (*Ref, error) {
+func (s *Store) encodeBlock(ctx context.Context, table string, part batchPart, level blockKind, rich Richness) (*Ref, error) {
 	buf := blockBuffers.Get().(*[]byte)
 	defer blockBuffers.Put(buf)
 	data, meta, err := AppendBlock((*buf)[:0], part.batch, BlockOptions{Shard: s.super.shard, Arrival: part.arrival, Richness: rich})
@@ -159,7 +159,7 @@ func (s *Store) encodeBlock(table string, part batchPart, level blockKind, rich 
 		return nil, fmt.Errorf("cannot encode %d rows of table %q: %w", part.batch.Rows(), table, err)
 	}
 	*buf = data
-	e, err := s.reserve(table, int64(len(data)))
+	e, err := s.reserve(ctx, table, int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +190,13 @@ func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*
 // discard gives back the memory of blocks that no edit came to name.
 func (s *Store) discard(refs []*Ref) {
 	for _, r := range refs {
-		s.alloc.release(r.extent.Load())
+		s.alloc.takeBack(r.extent.Load())
 	}
 }
 
 // commitRows makes new blocks of a table live, with the keys of the requests
 // they hold, as one edit. The caller keeps the blocks if it fails.
-func (s *Store) commitRows(table string, refs []*Ref, of []*Append) (seq uint64, err error) {
+func (s *Store) commitRows(ctx context.Context, table string, refs []*Ref, of []*Append) (seq uint64, err error) {
 	for range commitTries {
 		seq, err = s.tryCommitRows(table, refs, of)
 		if !errors.Is(err, errNoSpace) {
@@ -206,11 +206,12 @@ func (s *Store) commitRows(table string, refs []*Ref, of []*Append) (seq uint64,
 		if s.alloc.shrink() > 0 {
 			continue
 		}
-		if err := s.makeRoom(table, memoryLogStep, nil); err != nil {
+		if err := s.makeRoom(ctx, table, memoryLogStep, nil); err != nil {
 			return 0, err
 		}
 		s.alloc.shrink()
 	}
+	s.inVain.note(s.alloc.waitFreed())
 	return 0, s.asFull(table, err)
 }
 

@@ -48,11 +48,11 @@ func BenchmarkStoreOpen(b *testing.B) {
 			now := time.Now().UnixNano()
 			rows := testBatch(0, 100, now)
 			for range blocks {
-				r, err := s.encodeBlock("t", batchPart{batch: rows, arrival: now}, levelFinal, Cheap)
+				r, err := s.encodeBlock(context.Background(), "t", batchPart{batch: rows, arrival: now}, levelFinal, Cheap)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := s.commitRows("t", []*Ref{r}, nil); err != nil {
+				if _, err := s.commitRows(context.Background(), "t", []*Ref{r}, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -163,6 +163,11 @@ const (
 	// dropped before it fails as full.
 	fullWait = 5 * time.Second
 
+	// fullRest is how long after such a wait in vain others do not begin one,
+	// unless memory is freed: the committer waits for all tables, so waits in a
+	// row would hold up every receipt.
+	fullRest = 5 * time.Second
+
 	// evictPatience is how long an append waits for such memory before it evicts
 	// blocks that no view holds, as long as no more than a pendingShare of the
 	// memory in use is dropped and held.
