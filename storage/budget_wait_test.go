@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -116,6 +117,17 @@ func TestFullClose(t *testing.T) {
 	}
 }
 
+// watchedContext counts how often its end is waited for.
+type watchedContext struct {
+	context.Context
+	waits atomic.Int64
+}
+
+func (c *watchedContext) Done() <-chan struct{} {
+	c.waits.Add(1)
+	return c.Context.Done()
+}
+
 // TestFullCancel takes appends back that wait for memory. Of a group whose
 // callers are not all gone the others wait on.
 func TestFullCancel(t *testing.T) {
@@ -129,8 +141,9 @@ func TestFullCancel(t *testing.T) {
 				appendMany(t, s, first, rows, 1) // waits while those behind it leave
 				waitFor(t, "an append waits for memory", func() bool { return len(s.room) == 1 })
 			}
-			errs := appendMany(t, s, ctx, rows, 20)
-			waitFor(t, "an append waits for memory", func() bool { return len(s.room) == 1 })
+			watched := &watchedContext{Context: ctx}
+			errs := appendMany(t, s, watched, rows, 20)
+			waitFor(t, "all appends wait", func() bool { return len(s.room) == 1 && watched.waits.Load() >= 20 })
 			cancel()
 			wantErrors(t, errs, 20, 10*time.Second, func(err error) bool { return errors.Is(err, context.Canceled) })
 		})
