@@ -261,7 +261,18 @@ func (b *binder) binary(e *Binary, sc scope) (*Bound, error) {
 	case e.Op == BinaryConcat:
 		return b.fold(&Bound{Op: OpConcat, Type: storage.TypeString, Args: []*Bound{x, y}, Pos: e.Pos}), nil
 	}
-	return b.arithmetic(e, x, y)
+	return b.arithmetic(e, timeBeside(e.Y, x), timeBeside(e.X, y))
+}
+
+// timeBeside makes a time of a constant text that reads as one, beside a length
+// of time: '2026-11-22' + 10h. Any other text is in numeric context.
+func timeBeside(other Expr, x *Bound) *Bound {
+	if _, ok := other.(*Duration); ok && x.Op == OpConst && x.Const.Type == storage.TypeString {
+		if t, ok := Cast(x.Const, storage.TypeTime); ok {
+			return constant(t, x.Pos)
+		}
+	}
+	return x
 }
 
 var comparisonOps = [...]Op{BinaryEq: OpEq, BinaryNe: OpNe, BinaryLt: OpLt, BinaryLe: OpLe, BinaryGt: OpGt, BinaryGe: OpGe}

@@ -151,6 +151,12 @@ func (o *oracle) binary(e *query.Binary, c ctx) storage.Value {
 	if isNull(x) || isNull(y) {
 		return null
 	}
+	if o.isWrittenTime(e.X, e, c) {
+		x = asTime(x)
+	}
+	if o.isWrittenTime(e.Y, e, c) {
+		y = asTime(y)
+	}
 	if e.Op == query.BinaryConcat {
 		return storage.String(text(x) + text(y))
 	}
@@ -165,6 +171,18 @@ func (o *oracle) binary(e *query.Binary, c ctx) storage.Value {
 		return intArithmetic(e.Op, x.Int, y.Int)
 	}
 	return floatArithmetic(e.Op, float(x), float(y))
+}
+
+// isWrittenTime tells whether an operand of + or - is a constant text that is a
+// time, and the other one a length of time: a time literal then.
+func (o *oracle) isWrittenTime(operand query.Expr, e *query.Binary, c ctx) bool {
+	_, x := e.X.(*query.Duration)
+	_, y := e.Y.(*query.Duration)
+	if x == y || e.Op != query.BinaryAdd && e.Op != query.BinarySub || !o.isConstant(operand, c) {
+		return false
+	}
+	v := o.eval(operand, c)
+	return v.Type == storage.TypeString && !isNull(asTime(v))
 }
 
 // intArithmetic computes with big integers; null past int64 and by zero.

@@ -329,13 +329,18 @@ func splitPart(s, by string, which storage.Value) storage.Value {
 	return storage.String(list[at])
 }
 
-var groupPattern = regexp.MustCompile(`\\[0-9]`)
+var groupPattern = regexp.MustCompile(`\\[0-9\\]`)
 
 // regexpReplace replaces the first match, all with 'g'; \1 is group 1.
 func regexpReplace(t []string) storage.Value {
 	re := regexp.MustCompile(t[1])
 	template := strings.ReplaceAll(t[2], "$", "$$")
-	template = groupPattern.ReplaceAllStringFunc(template, func(s string) string { return "${" + s[1:] + "}" })
+	template = groupPattern.ReplaceAllStringFunc(template, func(s string) string {
+		if s == `\\` {
+			return `\`
+		}
+		return "${" + s[1:] + "}"
+	})
 	matches := re.FindAllStringSubmatchIndex(t[0], -1)
 	if len(t) < 4 || !strings.Contains(t[3], "g") {
 		matches = matches[:min(1, len(matches))]

@@ -87,6 +87,9 @@ func (o *oracle) binaryType(e *query.Binary, c ctx) storage.Type {
 	if d, _ := monthsOf(e); d != nil {
 		return storage.TypeTime
 	}
+	if o.isWrittenTime(e.X, e, c) || o.isWrittenTime(e.Y, e, c) {
+		return storage.TypeTime
+	}
 	x, y := o.typeOf(e.X, c), o.typeOf(e.Y, c)
 	xTime, yTime := x == storage.TypeTime, y == storage.TypeTime
 	switch {
