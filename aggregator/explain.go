@@ -28,6 +28,9 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 	if err != nil {
 		return nil, err
 	}
+	if table == "" {
+		return nil, badRequest("only SELECT can be explained", "ask it as a query")
+	}
 	schema, from, to, known := a.book.schema(table)
 	if !known && a.Ready() {
 		return nil, &errUnknownTable{table, a.nearTable(table)}

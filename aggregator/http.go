@@ -18,7 +18,7 @@ import (
 
 // HTTPConfig is what the public API stands on beside the Aggregator.
 type HTTPConfig struct {
-	UI      http.Handler        // GET /
+	UI      http.Handler        // GET / and /x/{table}
 	Members func() []MemberInfo // /v1/cluster; nil: the leaves alone
 	Hosts   []string            // names the server answers to beside loopback
 
@@ -52,22 +52,54 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget(cfg.Forget)))
 	})
 	if cfg.UI != nil {
-		r.Get("/*", cfg.UI.ServeHTTP)
+		r.Get("/", cfg.UI.ServeHTTP)
+		r.Get("/x/{table}", cfg.UI.ServeHTTP)
 	}
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		if plannedCall.MatchString(r.URL.Path) {
-			writeError(w, &apiError{Status: http.StatusNotFound, Code: "bad_request",
-				Message: r.URL.Path + " is not there yet", Hint: "the calls of this version are listed in docs/api.md"})
-			return
-		}
-		writeError(w, &apiError{Status: http.StatusNotFound, Code: "bad_request",
-			Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the calls are listed in docs/api.md"})
-	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, &apiError{Status: http.StatusMethodNotAllowed, Code: "bad_request",
-			Message: r.Method + " is not a method of " + r.URL.Path})
-	})
+	r.NotFound(noSuchCall(""))
+	r.MethodNotAllowed(noSuchMethod)
 	return sameOrigin().Handler(r)
+}
+
+// noSuchCall answers what is not there; elsewhere says where it may be.
+func noSuchCall(elsewhere string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		e := &apiError{Status: http.StatusNotFound, Code: "bad_request",
+			Message: "there is no " + r.Method + " " + r.URL.Path, Hint: "the calls are listed in docs/api.md"}
+		if plannedCall.MatchString(r.URL.Path) {
+			e.Message, e.Hint = r.URL.Path+" is not there yet", "the calls of this version are listed in docs/api.md"
+		}
+		if elsewhere != "" {
+			e.Hint = elsewhere
+		}
+		writeError(w, e)
+	}
+}
+
+func noSuchMethod(w http.ResponseWriter, r *http.Request) {
+	e := &apiError{Status: http.StatusMethodNotAllowed, Code: "bad_request",
+		Message: r.Method + " is not a method of " + r.URL.Path}
+	var takes []string
+	routes := chi.RouteContext(r.Context()).Routes
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			takes = append(takes, method)
+		}
+	}
+	if len(takes) > 0 {
+		w.Header().Set("Allow", strings.Join(takes, ", "))
+		e.Hint = "it takes " + strings.Join(takes, ", ")
+	}
+	writeError(w, e)
+}
+
+// ServeLoading answers while a node maps its blocks: alive, not ready yet.
+func ServeLoading(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" {
+		writeText(w, http.StatusOK, "ok\n")
+		return
+	}
+	writeError(w, &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+		Message: "the blocks are being mapped", Hint: "try again in a moment; /readyz tells when"})
 }
 
 // plannedCall matches the calls of the contract that a later version brings.
@@ -188,10 +220,13 @@ func asAPIError(err error) *apiError {
 	case errors.Is(err, context.Canceled):
 		return &apiError{Status: statusClientGone, Code: "timeout", Message: "the request was cancelled"}
 	case errors.As(err, &body):
-		return badRequest(err.Error(), "")
+		return badRequest(err.Error(), "the rows before that place are counted in the receipt")
 	}
-	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: err.Error()}
+	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: err.Error(), Hint: internalHint}
 }
+
+// internalHint goes with what nobody outside can have caused.
+const internalHint = "this is a fault of kelp's or of its machine; the server's log may say more"
 
 func queryError(e *query.Error) *apiError {
 	out := &apiError{Status: http.StatusBadRequest, Code: e.Code, Message: e.Message, Hint: e.Hint}
@@ -217,7 +252,7 @@ func wireError(e *wire.Error) *apiError {
 	case wire.CodeBad:
 		return badRequest(e.Message, "")
 	}
-	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: e.Message}
+	return &apiError{Status: http.StatusInternalServerError, Code: "internal", Message: e.Message, Hint: internalHint}
 }
 
 // writeError is the single writer of errors.

@@ -187,5 +187,8 @@ func MemberHandler(members func() []MemberInfo, ready func() bool) http.Handler 
 	r.Get("/v1/cluster", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"members": members()})
 	})
+	r.NotFound(noSuchCall("this is a leaf: aggregators answer queries and take rows; GET /v1/cluster names them. " +
+		"A leaf has /healthz, /readyz, /metrics and /v1/cluster"))
+	r.MethodNotAllowed(noSuchMethod)
 	return r
 }

@@ -31,18 +31,22 @@ func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
 	if err := checkTable(table); err != nil {
 		return err
 	}
+	values, err := params(r, "time")
+	if err != nil {
+		return err
+	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > keyBytesMax {
 		return badRequest(fmt.Sprintf("the Idempotency-Key is longer than %d bytes", keyBytesMax), "a UUID is enough")
 	}
 	body, err := ingest.Body(r.Body, r.Header.Get("Content-Encoding"))
 	if err != nil {
-		return badRequest(err.Error(), "")
+		return badRequest(err.Error(), "plain, or one of those")
 	}
 	defer body.Close()
 	receipt, err := a.Ingest(r.Context(), table, key, body, ingest.Options{
 		Format:    ingest.FormatOf(r.Header.Get("Content-Type")),
-		TimeField: r.URL.Query().Get("time"),
+		TimeField: values.Get("time"),
 		Now:       a.cfg.Now,
 	})
 	if err != nil {
@@ -57,10 +61,21 @@ func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
 	}
 	if receipt.Accepted == 0 {
 		return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Receipt: &receipt,
-			Message: "the body holds no row", Hint: `send JSON objects, for example {"path":"/pay","ms":31}`}
+			Message: "the body holds no row", Hint: rowHint(ingest.FormatOf(r.Header.Get("Content-Type")))}
 	}
 	writeJSON(w, status, receipt)
 	return nil
+}
+
+// rowHint shows what a row looks like in a format.
+func rowHint(f ingest.Format) string {
+	switch f {
+	case ingest.CSV:
+		return "after the line of names, a line for each row"
+	case ingest.ArrowStream:
+		return "a schema and at least one record batch with rows"
+	}
+	return `send JSON objects, for example {"path":"/pay","ms":31}`
 }
 
 func firstError(r Receipt) string {

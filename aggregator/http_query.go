@@ -17,53 +17,66 @@ import (
 	"github.com/kelpdb/kelp/query"
 )
 
-// readAsk takes the question out of a request: ?q= of a GET, a JSON object or
-// the bare SQL of a POST.
+// readAsk takes the question out of a request: of a GET the parameters, of a POST
+// a JSON object, which may override them, or the bare SQL.
 func readAsk(r *http.Request) (Ask, error) {
-	var ask Ask
-	if r.Method == http.MethodGet {
-		v := r.URL.Query()
-		ask.SQL, ask.TZ = v.Get("q"), v.Get("tz")
-		ask.Strict = v.Get("strict") == "1" || v.Get("strict") == "true"
-		if s := v.Get("timeout_ms"); s != "" {
-			n, err := strconv.ParseInt(s, 10, 64)
-			if err != nil {
-				return ask, badRequest("timeout_ms is not a number", "")
-			}
-			ask.TimeoutMs = n
-		}
-		if s := v.Get("min_completeness"); s != "" {
-			share, err := strconv.ParseFloat(s, 64)
-			if err != nil {
-				return ask, badRequest("min_completeness is not a number", "a share like 0.95")
-			}
-			ask.MinCompleteness = share
-		}
-	} else {
+	ask, err := askOfAddress(r)
+	if err != nil {
+		return ask, err
+	}
+	if r.Method != http.MethodGet {
 		body, err := io.ReadAll(io.LimitReader(r.Body, queryBytesMax+1))
 		if err != nil {
-			return ask, badRequest("the request broke off: "+err.Error(), "")
+			return ask, badRequest("the request broke off before its end", "send it again")
 		}
 		if len(body) > queryBytesMax {
 			return ask, &apiError{Status: http.StatusRequestEntityTooLarge, Code: "too_large",
-				Message: fmt.Sprintf("the query is longer than %d bytes", queryBytesMax)}
+				Message: fmt.Sprintf("the query is longer than %d bytes", queryBytesMax), Hint: "ask a shorter one"}
 		}
 		text := strings.TrimSpace(string(body))
-		if !strings.HasPrefix(text, "{") {
+		if strings.HasPrefix(text, "{") {
+			if err := decodeAsk(body, &ask); err != nil {
+				return ask, badRequest("the request can not be read: "+jsonFault(err), askHint)
+			}
+		} else if text != "" {
 			ask.SQL = text
-		} else if err := decodeAsk(body, &ask); err != nil {
-			return ask, badRequest("the request can not be read: "+err.Error(), `send {"sql": "SELECT ..."} or the SQL itself`)
 		}
 	}
 	if strings.TrimSpace(ask.SQL) == "" {
 		return ask, badRequest("there is no query", `send {"sql": "SELECT ..."}, the SQL itself, or ?q=`)
 	}
 	if ask.TimeoutMs < 0 {
-		return ask, badRequest("timeout_ms is negative", "")
+		return ask, badRequest("timeout_ms is negative", "leave it out for 10 seconds")
 	}
 	ask.TimeoutMs = min(ask.TimeoutMs, timeoutMax.Milliseconds())
 	if !(ask.MinCompleteness >= 0 && ask.MinCompleteness <= 1) {
-		return ask, badRequest("min_completeness is not a share from 0 to 1", "")
+		return ask, badRequest("min_completeness is not from 0 to 1", "a share like 0.95")
+	}
+	return ask, nil
+}
+
+const askHint = `send the SQL itself, or {"sql": "SELECT ..."} with timeout_ms, strict, min_completeness, tz`
+
+// askOfAddress reads the parameters that stand for a question.
+func askOfAddress(r *http.Request) (ask Ask, err error) {
+	v, err := params(r, "q", "timeout_ms", "strict", "min_completeness", "tz", "summary")
+	if err != nil {
+		return ask, err
+	}
+	ask.SQL, ask.TZ = v.Get("q"), v.Get("tz")
+	if ask.TimeoutMs, err = intParam(v, "timeout_ms"); err != nil {
+		return ask, err
+	}
+	if ask.Strict, err = boolParam(v, "strict"); err != nil {
+		return ask, err
+	}
+	if _, err = boolParam(v, "summary"); err != nil {
+		return ask, err
+	}
+	if s := v.Get("min_completeness"); s != "" {
+		if ask.MinCompleteness, err = strconv.ParseFloat(s, 64); err != nil {
+			return ask, badRequest(fmt.Sprintf("min_completeness is %q", s), "it must be a share like 0.95")
+		}
 	}
 	return ask, nil
 }
@@ -135,7 +148,8 @@ func (a *Aggregator) serveQueries(w http.ResponseWriter, _ *http.Request) error 
 func (a *Aggregator) serveCancel(w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
 	if !a.queries.cancel(id) {
-		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running"}
+		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running",
+			Hint: "GET /v1/queries lists those that are"}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"cancelled": id})
 	return nil

@@ -29,7 +29,11 @@ func (a *Aggregator) serveTables(w http.ResponseWriter, _ *http.Request) error {
 
 // serveTable is GET /v1/tables/{t}.
 func (a *Aggregator) serveTable(w http.ResponseWriter, r *http.Request) error {
-	d, err := a.describe(r.Context(), chi.URLParam(r, "table"))
+	table := chi.URLParam(r, "table")
+	if !tableName.MatchString(table) {
+		return checkTable(table)
+	}
+	d, err := a.describe(r.Context(), table)
 	if err != nil {
 		return err
 	}
@@ -79,9 +83,18 @@ func settingsToJSON(s storage.Settings) settingsJSON {
 		out.Durability = string(storage.DurabilityDisk)
 	}
 	if s.RetentionAge > 0 {
-		out.RetentionAge = query.FormatDuration(s.RetentionAge)
+		out.RetentionAge = formatAge(s.RetentionAge)
 	}
 	return out
+}
+
+// formatAge writes a retention as people set it: in days from a day up.
+func formatAge(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return query.FormatDuration(d)
 }
 
 // serveSettings is PATCH /v1/tables/{t}: the fields that are there change.
@@ -92,7 +105,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, queryBytesMax))
 	if err != nil {
-		return badRequest("the request broke off: "+err.Error(), "")
+		return badRequest("the request broke off before its end", "send it again")
 	}
 	d, err := a.describe(r.Context(), table)
 	if err != nil {
@@ -114,13 +127,20 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
+// settingHints says what a setting takes.
+var settingHints = map[string]string{
+	"retention_age":   `a duration like "7d" or "36h", a number of seconds, or "" for ever`,
+	"retention_bytes": "a whole number of bytes; 0 is no limit of its own",
+	"durability":      `"memory" or "disk"`,
+}
+
 // settingsLater are fields of CONTRACT that no code acts on yet.
 var settingsLater = []string{"thin_after", "thin_keep", "quota_rows_s", "quota_bytes_s", "replicas"}
 
 func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return s, badRequest("the settings are not a JSON object: "+err.Error(), `send {"retention_age": "7d"}`)
+		return s, badRequest("the settings can not be read: "+jsonFault(err), `send {"retention_age": "7d"}`)
 	}
 	for name, raw := range fields {
 		var err error
@@ -143,7 +163,7 @@ func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 			return s, badRequest(fmt.Sprintf("there is no setting %q", name), settingHint(name))
 		}
 		if err != nil {
-			return s, badRequest("the setting "+name+" can not be read: "+err.Error(), "")
+			return s, badRequest("the setting "+name+" can not be read: "+jsonFault(err), settingHints[name])
 		}
 	}
 	return s, nil
@@ -178,7 +198,7 @@ func parseAge(raw json.RawMessage) (time.Duration, error) {
 		}
 		return query.ParseDuration(v)
 	}
-	return 0, errors.New(`it is no duration like "7d"`)
+	return 0, errors.New("it is no duration")
 }
 
 // settings is the newest settings any leaf has of a table.
@@ -197,13 +217,17 @@ func (b *book) settings(table string) storage.Settings {
 
 // serveValues is GET /v1/tables/{t}/values?column=C&prefix=P: a column's top values.
 func (a *Aggregator) serveValues(w http.ResponseWriter, r *http.Request) error {
-	table, column := chi.URLParam(r, "table"), r.URL.Query().Get("column")
+	values, err := params(r, "column", "prefix")
+	if err != nil {
+		return err
+	}
+	table, column := chi.URLParam(r, "table"), values.Get("column")
 	if column == "" {
 		return badRequest("which column?", "add ?column=NAME")
 	}
 	name := query.QuoteName(column)
 	sql := fmt.Sprintf("SELECT %s AS value, count() AS n FROM %s WHERE %s IS NOT NULL", name, query.QuoteName(table), name)
-	if prefix := r.URL.Query().Get("prefix"); prefix != "" {
+	if prefix := values.Get("prefix"); prefix != "" {
 		sql += fmt.Sprintf(" AND starts_with(%s, '%s')", name, strings.ReplaceAll(prefix, "'", "''"))
 	}
 	ans, err := a.Select(r.Context(), Ask{SQL: sql + fmt.Sprintf(" GROUP BY value ORDER BY n DESC LIMIT %d", valuesMax)})
@@ -214,11 +238,11 @@ func (a *Aggregator) serveValues(w http.ResponseWriter, r *http.Request) error {
 		Value json.RawMessage `json:"value"`
 		Count json.RawMessage `json:"count"`
 	}
-	values := make([]value, ans.Result.Rows)
-	for i := range values {
-		values[i] = value{query.AppendJSONValue(nil, ans.Result.Cols[0].Value(i)), query.AppendJSONValue(nil, ans.Result.Cols[1].Value(i))}
+	top := make([]value, ans.Result.Rows)
+	for i := range top {
+		top[i] = value{query.AppendJSONValue(nil, ans.Result.Cols[0].Value(i)), query.AppendJSONValue(nil, ans.Result.Cols[1].Value(i))}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"values": values, "completeness": ans.Completeness})
+	writeJSON(w, http.StatusOK, map[string]any{"values": top, "completeness": ans.Completeness})
 	return nil
 }
 

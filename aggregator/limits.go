@@ -58,6 +58,10 @@ const (
 	// queryBytesMax is the longest body of a query request.
 	queryBytesMax = 1 << 20
 
+	// headerBytesMax bounds Kelp-Warnings: proxies take headers of a few KiB. The
+	// body has them all.
+	headerBytesMax = 3 << 10
+
 	// keyBytesMax is the longest Idempotency-Key.
 	keyBytesMax = 256
 

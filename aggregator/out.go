@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"mime"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 )
 
 // outFormat writes an answer in one media type.
@@ -62,22 +64,50 @@ func formatOf(accept string) (outFormat, error) {
 }
 
 // setSummary puts what stands behind an answer into headers or trailers.
-func setSummary(h http.Header, prefix string, ans *Answer) {
-	h.Set(prefix+"Kelp-Completeness", formatRatio(ans.Completeness.Ratio))
-	h.Set(prefix+"Kelp-Elapsed-Ms", strconv.FormatFloat(elapsedMs(ans.Elapsed), 'f', -1, 64))
+func setSummary(h http.Header, ans *Answer) {
+	h.Set("Kelp-Completeness", formatRatio(ans.Completeness.Ratio))
+	h.Set("Kelp-Elapsed-Ms", strconv.FormatFloat(elapsedMs(ans.Elapsed), 'f', -1, 64))
 	if len(ans.Result.Warnings) > 0 {
-		h.Set(prefix+"Kelp-Warnings", headerText(strings.Join(ans.Result.Warnings, "; ")))
+		h.Set("Kelp-Warnings", headerList(ans.Result.Warnings))
 	}
 }
 
-// headerText keeps a header to one line of printable ASCII.
-func headerText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e {
-			return '?'
+// headerList writes texts as a JSON array in ASCII, so that a header can carry
+// them and a program can take them apart. Of a list that is too long, the last
+// element says how many are left out.
+func headerList(texts []string) string {
+	list := []byte{'['}
+	for i, text := range texts {
+		item := asciiJSON(text)
+		if len(list)+len(item) > headerBytesMax {
+			item = asciiJSON(fmt.Sprintf("%d more", len(texts)-i))
+			return string(append(append(list, item...), ']'))
 		}
-		return r
-	}, s)
+		list = append(append(list, item...), ',')
+	}
+	list[len(list)-1] = ']'
+	return string(list)
+}
+
+// asciiJSON is a text as a JSON string without a byte above 0x7e.
+func asciiJSON(s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic("BUG: a text is not JSON: " + err.Error())
+	}
+	ascii := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case r < 0x7f: // what is below 0x20 has been escaped
+			ascii = append(ascii, byte(r))
+		case r <= 0xffff:
+			ascii = fmt.Appendf(ascii, "\\u%04x", r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			ascii = fmt.Appendf(ascii, "\\u%04x\\u%04x", high, low)
+		}
+	}
+	return ascii
 }
 
 func formatRatio(r float64) string { return strconv.FormatFloat(r, 'f', -1, 64) }

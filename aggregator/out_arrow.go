@@ -48,7 +48,7 @@ func writeAnswerArrow(w http.ResponseWriter, _ *http.Request, ans *Answer) error
 	if err := out.Close(); err != nil {
 		return nil // as above
 	}
-	setSummary(w.Header(), "", ans)
+	setSummary(w.Header(), ans)
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 
 // writeAnswerJSON writes the whole answer as one object, columns and rows first.
 func writeAnswerJSON(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
-	setSummary(w.Header(), "", ans)
+	setSummary(w.Header(), ans)
 	w.Header().Set("Content-Type", "application/json")
 	buf := append(make([]byte, 0, 64<<10), `{"columns":`...)
 	buf = appendColumns(buf, ans.Result)

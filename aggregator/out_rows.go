@@ -51,7 +51,7 @@ func writeAnswerNDJSON(w http.ResponseWriter, r *http.Request, ans *Answer) erro
 			buf = buf[:0]
 		}
 	}
-	if r.URL.Query().Get("summary") == "1" {
+	if wanted, err := boolParam(r.URL.Query(), "summary"); err == nil && wanted {
 		tail, err := json.Marshal(map[string]any{"_kelp": summary(ans)})
 		if err != nil {
 			panic("BUG: a summary is not JSON: " + err.Error())
@@ -59,7 +59,7 @@ func writeAnswerNDJSON(w http.ResponseWriter, r *http.Request, ans *Answer) erro
 		buf = append(append(buf, tail...), '\n')
 	}
 	_, _ = w.Write(buf) // the client may have gone
-	setSummary(w.Header(), "", ans)
+	setSummary(w.Header(), ans)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func writeAnswerCSV(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
 		}
 	}
 	out.Flush()
-	setSummary(w.Header(), "", ans)
+	setSummary(w.Header(), ans)
 	return nil
 }
 

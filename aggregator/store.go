@@ -39,7 +39,13 @@ var errBusy = &wire.Error{Code: wire.CodeFull,
 // bodyError says that a body could not be read on.
 type bodyError struct{ err error }
 
-func (e *bodyError) Error() string { return "the body can not be read on: " + e.err.Error() }
+func (e *bodyError) Error() string {
+	if e.err == io.ErrUnexpectedEOF {
+		return "the body is cut short: its connection broke before its end"
+	}
+	return "the body can not be read on: " + e.err.Error()
+}
+
 func (e *bodyError) Unwrap() error { return e.err }
 
 // intake gathers the chunks' receipts of one call.

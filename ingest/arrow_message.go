@@ -92,7 +92,7 @@ func (m *arrowMessages) size() (int64, error) {
 	case string(prefix[:]) == "ARRO":
 		return 0, errors.New("this is an Arrow file; send the stream format")
 	case n > arrowMetadataBytesMax:
-		return 0, fmt.Errorf("its description of %d bytes is longer than %d", n, int64(arrowMetadataBytesMax))
+		return 0, fmt.Errorf("its description of %d bytes is longer than %d: is this an Arrow stream?", n, int64(arrowMetadataBytesMax))
 	}
 	return int64(n), nil
 }
@@ -100,7 +100,7 @@ func (m *arrowMessages) size() (int64, error) {
 // cutShort tells the end of a body from an end within a message.
 func cutShort(err error, between bool) error {
 	if errors.Is(err, io.EOF) && !between || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the body ends inside a message: %w", io.ErrUnexpectedEOF)
+		return &bodyFault{"the body ends inside a message", io.ErrUnexpectedEOF}
 	}
 	return err
 }

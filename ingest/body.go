@@ -89,12 +89,23 @@ func gzipError(err error) error {
 	case err == nil, err == io.EOF:
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the gzip body is cut short: %w", err)
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return fmt.Errorf("cannot read the body as gzip: %w", err)
+		return &bodyFault{"the gzip body is cut short", err}
+	case errors.Is(err, gzip.ErrHeader):
+		return &bodyFault{"the body is not gzip", err}
+	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return &bodyFault{"the gzip body is damaged", err}
 	}
 	return err
 }
+
+// bodyFault says in plain words what a decoder says in its own.
+type bodyFault struct {
+	text  string
+	cause error
+}
+
+func (e *bodyFault) Error() string { return e.text }
+func (e *bodyFault) Unwrap() error { return e.cause }
 
 // zstdBody names the encoding in errors of the data.
 type zstdBody struct {
@@ -130,7 +141,19 @@ func (z zstdBody) Read(p []byte) (int, error) {
 	if err == nil || err == io.EOF || z.in.err != nil {
 		return n, err
 	}
-	return n, fmt.Errorf("cannot read the body as zstd (windows up to %d MiB): %w", zstdWindowMax>>20, err)
+	return n, zstdError(err)
+}
+
+func zstdError(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &bodyFault{"the zstd body is cut short", err}
+	case errors.Is(err, zstd.ErrMagicMismatch):
+		return &bodyFault{"the body is not zstd", err}
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return &bodyFault{fmt.Sprintf("the zstd body needs a window of more than %d MiB: compress it without --long", zstdWindowMax>>20), err}
+	}
+	return &bodyFault{"the zstd body is damaged", err}
 }
 
 func (z zstdBody) Close() error {

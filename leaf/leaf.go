@@ -128,7 +128,7 @@ func appendError(err error) error {
 	case errors.As(err, &full), errors.As(err, &lag), errors.Is(err, storage.ErrTables):
 		return &wire.Error{Code: wire.CodeFull, Message: err.Error()}
 	case errors.Is(err, storage.ErrKeyReused):
-		return &wire.Error{Code: wire.CodeKeyReused, Message: err.Error()}
+		return &wire.Error{Code: wire.CodeKeyReused, Message: "this Idempotency-Key came with other content before"}
 	case errors.Is(err, storage.ErrClosed):
 		return &wire.Error{Code: wire.CodeClosing, Message: "the leaf is shutting down"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

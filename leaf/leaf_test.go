@@ -325,7 +325,7 @@ func TestErrorCodes(t *testing.T) {
 	f(appendError(&storage.FullError{Table: "t"}), wire.CodeFull, `"t"`)
 	f(appendError(fmt.Errorf("x: %w", &storage.DiskLagError{Dir: "/d"})), wire.CodeFull, "/d")
 	f(appendError(fmt.Errorf("one more: %w", storage.ErrTables)), wire.CodeFull, "drop a table")
-	f(appendError(fmt.Errorf("x: %w", storage.ErrKeyReused)), wire.CodeKeyReused, "key")
+	f(appendError(fmt.Errorf("x: %w", storage.ErrKeyReused)), wire.CodeKeyReused, "Idempotency-Key")
 	f(appendError(storage.ErrClosed), wire.CodeClosing, "shutting down")
 	f(appendError(context.Canceled), wire.CodeFateUnknown, "in time")
 	f(appendError(errors.New("odd")), wire.CodeInternal, "odd")

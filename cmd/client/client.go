@@ -176,7 +176,7 @@ func (c *Client) getJSON(ctx context.Context, path string, v any) error {
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
-		return fmt.Errorf("cannot read the answer of %s%s: %w", c.base, path, err)
+		return fmt.Errorf("what %s answers to %s broke off, or is not kelp's: %w", c.base, path, err)
 	}
 	return nil
 }

@@ -28,6 +28,10 @@ const (
 	// other formats cut nothing.
 	answerCellMax = 120
 
+	// linkBytesMax is the longest address printed for a query: terminals and
+	// browsers take about that much.
+	linkBytesMax = 1000
+
 	// sparkLinesMax is how many groups get a spark line below a table.
 	sparkLinesMax = 20
 

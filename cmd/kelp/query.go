@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kelpdb/kelp/cmd/client"
+	"github.com/kelpdb/kelp/query"
 )
 
 type queryCmd struct {
@@ -120,8 +122,26 @@ func (a *asker) askTable(q client.Query) (*client.Summary, error) {
 	}
 	out := bufio.NewWriter(a.console.stdout)
 	io.WriteString(out, renderTable(answer, q.SQL, widthOf(a.console.stdout)))
-	io.WriteString(out, footer(&answer.Summary))
+	page := ""
+	if isTerminal(a.console.stdout) {
+		page = pageOf(a.server.Address(), q.SQL)
+	}
+	io.WriteString(out, footerLink(&answer.Summary, page))
 	return &answer.Summary, out.Flush()
+}
+
+// pageOf is the address of the page that asks the same question; "" if it would
+// be too long to click on.
+func pageOf(server, sql string) string {
+	page := server + "/"
+	if table, err := query.TableOf(sql); err == nil && table != "" {
+		page += "x/" + url.PathEscape(table)
+	}
+	page += "?q=" + url.QueryEscape(strings.TrimSpace(sql))
+	if len(page) > linkBytesMax {
+		return ""
+	}
+	return page
 }
 
 func (a *asker) askJSON(q client.Query) (*client.Summary, error) {

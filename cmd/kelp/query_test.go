@@ -57,6 +57,25 @@ func TestQueryTable(t *testing.T) {
 			"approximate: uniq(x)\nwarning: no row has statsu; did you mean status?\n")
 }
 
+// TestQueryPage: below a table on a terminal stands the page that asks the same.
+func TestQueryPage(t *testing.T) {
+	f := func(sql, want string) {
+		t.Helper()
+		if got := pageOf("http://127.0.0.1:7411", sql); got != want {
+			t.Errorf("%q: %s, want %s", sql, got, want)
+		}
+	}
+	f(" FROM shop SELECT count() ", "http://127.0.0.1:7411/x/shop?q=FROM+shop+SELECT+count%28%29")
+	f("FROM shop -- a & b\nSELECT 'x  y'", "http://127.0.0.1:7411/x/shop?q=FROM+shop+--+a+%26+b%0ASELECT+%27x++y%27")
+	f("SHOW TABLES", "http://127.0.0.1:7411/?q=SHOW+TABLES")
+	f("FROM shop SELECT '"+strings.Repeat("x", linkBytesMax)+"'", "")
+	var s client.Summary
+	s.Completeness.Ratio, s.Completeness.Exact, s.Completeness.Leaves.Total, s.Completeness.Leaves.Answered = 1, true, 1, 1
+	if got, want := footerLink(&s, "http://h/x/t?q=1"), "100% complete · 1/1 leaf     open: http://h/x/t?q=1\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestQueryInAPipe(t *testing.T) {
 	s := answering(t, wholeSummary)
 	o := kelp(t, "", "query", "FROM t", "--server", s.URL).want(t, 0)

@@ -154,10 +154,5 @@ func (h *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(*real).ServeHTTP(w, r)
 		return
 	}
-	if r.URL.Path == "/healthz" {
-		_, _ = io.WriteString(w, "ok\n") // the asker may have gone
-		return
-	}
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, `{"error": {"code": "unavailable", "message": "the blocks are being mapped"}}`, http.StatusServiceUnavailable)
+	aggregator.ServeLoading(w, r)
 }

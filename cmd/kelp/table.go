@@ -181,12 +181,19 @@ func countColumns(columns []client.Column, sql string) []bool {
 
 // footer says what stands behind an answer: a line for its completeness, then
 // one for each thing to know.
-func footer(s *client.Summary) string {
+func footer(s *client.Summary) string { return footerLink(s, "") }
+
+// footerLink is footer with the address of a page that shows the same, if there
+// is one.
+func footerLink(s *client.Summary, page string) string {
 	var b strings.Builder
 	c := &s.Completeness
 	fmt.Fprintf(&b, "%s complete · %d/%s", percent(c.Ratio), c.Leaves.Answered, plural(c.Leaves.Total, "leaf", "leaves"))
 	if s.Stats.ElapsedMs > 0 {
 		fmt.Fprintf(&b, " · %s rows · %s", thousands(s.Stats.RowsScanned), millis(s.Stats.ElapsedMs))
+	}
+	if page != "" {
+		b.WriteString("     open: " + page)
 	}
 	b.WriteByte('\n')
 	for _, m := range c.Leaves.Missing {
