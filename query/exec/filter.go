@@ -86,7 +86,11 @@ func (f *filter) decide(v *blockView) (verdict, error) {
 		return allRows, nil
 	}
 	if f.op == filterLeaf {
-		return f.leaf.decide(v)
+		d, err := f.leaf.decide(v)
+		if err == nil && f.leaf.warns(v) {
+			d = someRows // whose rows warn is seen when they are looked at
+		}
+		return d, err
 	}
 	// Of AND one noRows decides, of OR one allRows; the neutral is the opposite.
 	decides, neutral := noRows, allRows

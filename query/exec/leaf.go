@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 )
 
@@ -131,6 +132,9 @@ func (l *leaf) decideStored(v *blockView, c *storedColumn) (verdict, error) {
 // restrict takes the rows that do not pass out of sel.
 func (l *leaf) restrict(v *blockView, sel bitmap) error {
 	d, err := l.decide(v)
+	if err == nil {
+		err = l.warn(v, sel)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -295,8 +299,9 @@ func (l *leaf) restrictRows(v *blockView, sel bitmap) error {
 
 // A codeTable says for which entries of a dictionary a leaf passes.
 type codeTable struct {
-	passes  []uint8 // by code, 1 or 0; one more for null, kept 0
-	passing int     // entries that pass
+	passes  []uint8         // by code, 1 or 0; one more for null, kept 0
+	passing int             // entries that pass
+	warns   []query.Warning // by code, one more for null; nil: none
 }
 
 // table evaluates the leaf once for each dictionary entry.
@@ -309,7 +314,8 @@ func (l *leaf) table(v *blockView, c *storedColumn) (codeTable, error) {
 	}
 	n := c.codes.Entries
 	t := codeTable{passes: v.u8.takeClear(max(256, n+1))}
-	row := &valueRow{warn: &v.warned}
+	warned := codeWarnings{codes: n + 1}
+	row := &valueRow{warn: &warned.last}
 	text := c.Type() == storage.TypeString
 	s := l.spans[c.Type()]
 	for code := range n {
@@ -331,7 +337,9 @@ func (l *leaf) table(v *blockView, c *storedColumn) (codeTable, error) {
 			t.passes[code] = 1
 			t.passing++
 		}
+		warned.note(code)
 	}
+	t.warns = warned.all
 	v.tables[tableKey{l, c}] = t
 	return t, nil
 }

@@ -283,7 +283,8 @@ func (v *blockView) vectorOfCodes(in *inputPlan, set *rowSet, c *storedColumn, n
 	codes := codeCount(c.codes)
 	t := codeTable{passes: v.u8.takeClear(max(256, codes+1))}
 	table := v.newVector(nil, in.arg.Type, codes)
-	row := &valueRow{warn: &v.warned}
+	warned := codeWarnings{codes: codes + 1}
+	row := &valueRow{warn: &warned.last}
 	passing := 0
 	for code := range codes {
 		if code == c.codes.Entries && !null {
@@ -295,6 +296,10 @@ func (v *blockView) vectorOfCodes(in *inputPlan, set *rowSet, c *storedColumn, n
 			t.passes[code] = 1
 			passing++
 		}
+		warned.note(code)
+	}
+	if err := v.warnCodes(c, warned.all, set.bits); err != nil {
+		return nil, err
 	}
 	if passing == 0 {
 		return nil, nil
