@@ -100,9 +100,7 @@ func (m *Members) reach(ctx context.Context) {
 	seeds := slices.DeleteFunc(slices.Clone(m.cfg.Seeds), func(addr string) bool { return addr == m.cfg.HTTPAddr })
 	if len(seeds) > 0 {
 		found, err := ResolveSeeds(ctx, m.cfg.HTTP, seeds)
-		if err != nil && ctx.Err() == nil {
-			m.cfg.Log.Debug("no seed answered", "error", err)
-		}
+		m.tellSilence(ctx, err)
 		targets = append(targets, found...)
 	}
 	tried := 0
@@ -119,6 +117,21 @@ func (m *Members) reach(ctx context.Context) {
 		}
 	}
 	m.checkClaims()
+}
+
+// tellSilence logs that no seed answers, at once and then now and then, and that
+// one does again. Only reach calls it, which never runs twice at once.
+func (m *Members) tellSilence(ctx context.Context, err error) {
+	now := time.Now()
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && !m.silenceTold.IsZero():
+		m.cfg.Log.Info("a member to join answers")
+		m.silenceTold = time.Time{}
+	case err != nil && now.Sub(m.silenceTold) >= silenceEvery:
+		m.cfg.Log.Warn("no member to join answers; they are asked again until one does", "join", m.cfg.Seeds, "error", err)
+		m.silenceTold = now
+	}
 }
 
 // away lists the gossip addresses of members that do not answer.

@@ -51,6 +51,9 @@ const (
 	// TCP are asked: generous for a machine whose cores are busy.
 	probeTimeout = 250 * time.Millisecond
 
+	// silenceEvery is how often it is logged that no seed answers.
+	silenceEvery = 30 * time.Second
+
 	// suspicionMult times probeInterval is how long a suspect has to answer.
 	suspicionMult = 3
 

@@ -42,6 +42,7 @@ type Members struct {
 
 	changedMeta chan struct{} // wakes publish
 	changedPeer chan struct{} // wakes keepJoined
+	silenceTold time.Time     // when it was logged that no seed answers; zero while one does. Only reach's
 
 	mu        sync.Mutex
 	own       meta // what publish sends

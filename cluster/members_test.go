@@ -475,6 +475,35 @@ func TestLogIsLimited(t *testing.T) {
 	}
 }
 
+// TestSilentSeeds: that no seed answers is said once, and that one does again.
+func TestSilentSeeds(t *testing.T) {
+	said := make(chan string, 100)
+	log := slog.New(handlerFunc(func(r slog.Record) {
+		if strings.Contains(r.Message, "to join") {
+			said <- r.Message
+		}
+	}))
+	hear := func() string {
+		t.Helper()
+		select {
+		case text := <-said:
+			return text
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing was said")
+			return ""
+		}
+	}
+	first, second := newWeb(t), newWeb(t)
+	second.join(t, "b", func(c *Config) { c.Log = log }, first.addr()) // which answers 503 yet
+	if got := hear(); !strings.Contains(got, "no member to join answers") {
+		t.Errorf("said %q", got)
+	}
+	first.join(t, "a", nil)
+	if got := hear(); got != "a member to join answers" { // and nothing in between
+		t.Errorf("said %q", got)
+	}
+}
+
 type handlerFunc func(slog.Record)
 
 func (h handlerFunc) Enabled(context.Context, slog.Level) bool      { return true }

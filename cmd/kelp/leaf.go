@@ -63,23 +63,40 @@ type memberPorts struct {
 
 // listen opens the HTTP and RPC ports and names the gossip address.
 func (f *memberFlags) listen(listen string) (p memberPorts, err error) {
-	if p.http, err = listenLoopback(listen, "--listen"); err != nil {
+	if err := f.check(listen); err != nil {
 		return p, err
 	}
-	if f.RPC == "" {
-		if f.RPC, err = portAbove(listen, 1000); err != nil {
-			return p, err
-		}
+	if p.http, err = listenLoopback(listen, "--listen"); err != nil {
+		return p, err
 	}
 	if p.rpc, err = listenLoopback(f.RPC, "--rpc"); err != nil {
 		p.http.Close()
 		return p, err
 	}
 	p.gossip = f.Gossip
-	if p.gossip == "" {
-		p.gossip, err = portAbove(listen, 2000)
+	return p, nil
+}
+
+// check refuses addresses that can not be meant, and fills in those that follow
+// from --listen, before anything is opened.
+func (f *memberFlags) check(listen string) (err error) {
+	if err := onlyLoopback(listen, "--listen"); err != nil {
+		return err
 	}
-	return p, err
+	if f.Join, err = seeds(f.Join); err != nil {
+		return err
+	}
+	if f.RPC == "" {
+		if f.RPC, err = portAbove(listen, 1000, "--rpc"); err != nil {
+			return err
+		}
+	}
+	if f.Gossip == "" {
+		if f.Gossip, err = portAbove(listen, 2000, "--gossip"); err != nil {
+			return err
+		}
+	}
+	return onlyLoopback(f.Gossip, "--gossip")
 }
 
 // nameOr is the name given, else one made of the role and the HTTP port.
@@ -104,7 +121,7 @@ func (cmd *leafCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cmd.resolve(); err != nil {
+	if _, err := cmd.resolve(1); err != nil {
 		return err
 	}
 	var handler lateHandler

@@ -7,6 +7,10 @@ const (
 	// while the other is being stored.
 	ingestSenders = 2
 
+	// leafMemoryMin is the least memory a leaf starts with: a full block of the usual
+	// events, the parts it is merged from, and the edit log.
+	leafMemoryMin = 8 << 20
+
 	// workingRoom is the part of what a leaf holds that it gets on top of it when
 	// memory is divided anew: a store keeps a sixteenth free for merges, and log and holes take some.
 	workingRoom = 4

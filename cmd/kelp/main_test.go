@@ -62,6 +62,23 @@ func TestUsage(t *testing.T) {
 	kelp(t, "", "ingest", "Az09_.-"+strings.Repeat("x", 121), "--server", "ftp://x").want(t, 2, "want a URL") // that name is one
 	kelp(t, "", "tables", "--server", "ftp://x").want(t, 2, "want a URL")
 	kelp(t, "", "demo", "--rate", "0").want(t, 2, "--rate")
+	kelp(t, "", "query", "SELECT 1", "--timeout", "0s").want(t, 2, "--timeout")
+	kelp(t, "", "serve", "--memory", "1KiB").want(t, 2, "--memory 1.0 KiB is too little for 1 leaf", "8.0 MiB")
+	kelp(t, "", "serve", "--memory", "31MiB", "--leaves", "4").want(t, 2, "4 leaves", "32.0 MiB")
+	for _, address := range []string{"foo", "127.0.0.1", "127.0.0.1:abc", "127.0.0.1:99999", "127.0.0.1:-1", ""} {
+		kelp(t, "", "serve", "--listen", address).want(t, 2, "--listen")
+	}
+	kelp(t, "", "serve", "--listen", "0.0.0.0:7411").want(t, 2, "loopback")
+	leaf := func(more ...string) outcome {
+		return kelp(t, "", append([]string{"leaf", "--data", t.TempDir(), "--memory-dir", t.TempDir()}, more...)...)
+	}
+	for _, address := range []string{"notanaddr", ":7411", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:0", "a b:1", "-x:1", "https://127.0.0.1:1", "http://127.0.0.1:1/x", "127.0.0.1:1,foo"} {
+		leaf("--listen", "127.0.0.1:0", "--join="+address).want(t, 2, "--join")
+	}
+	leaf("--listen", "127.0.0.1:64000", "--join", "127.0.0.1:1").want(t, 2, "above 65535", "--gossip")
+	leaf("--listen", "127.0.0.1:0", "--join", "127.0.0.1:1", "--gossip", "0.0.0.0:0").want(t, 2, "--gossip", "loopback")
+	leaf("--listen", "127.0.0.1:0", "--join", "127.0.0.1:1", "--rpc", "foo").want(t, 2, "--rpc", "HOST:PORT")
+	kelp(t, "", "aggregator", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--join", "nobody").want(t, 2, "--join", "HOST:PORT")
 	kelp(t, "", "--help").want(t, 0, "ingest", "query", "demo", "version", "KELP_SERVER")
 	kelp(t, "", "demo", "--help").want(t, 0, "--outage-after", "KELP_OUTAGE_AFTER")
 	kelp(t, "", "version").want(t, 0, "kelp "+buildVersion(), "go1.")

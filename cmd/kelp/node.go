@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/kelpdb/kelp/leaf"
@@ -38,17 +37,27 @@ func (f *logFlags) logger(c *console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.stderr, nil))
 }
 
-// resolve fills in the memory directory and the budget in bytes.
-func (f *storeFlags) resolve() (fromMachine bool, err error) {
+// resolve fills in the memory directory and the budget in bytes, which must do
+// for the leaves of the process.
+func (f *storeFlags) resolve(leaves int) (fromMachine bool, err error) {
 	if f.MemoryDir == "" {
 		if f.MemoryDir, err = memoryDefault(f.Data); err != nil {
 			return false, err
 		}
 	}
+	least := size(leaves) * leafMemoryMin
 	if f.Memory > 0 {
+		if f.Memory < least {
+			return false, usageError{fmt.Errorf("--memory %s is too little for %s; at least %s are needed",
+				formatBytes(int64(f.Memory)), plural(leaves, "leaf", "leaves"), formatBytes(int64(least)))}
+		}
 		return false, nil
 	}
 	budget, err := budgetDefault(f.MemoryDir)
+	if err == nil && size(budget) < least {
+		return true, fmt.Errorf("this machine leaves %s for blocks in %s, too little for %s; free memory there, or give more with --memory",
+			formatBytes(budget), f.MemoryDir, plural(leaves, "leaf", "leaves"))
+	}
 	f.Memory = size(budget)
 	return true, err
 }
@@ -79,40 +88,6 @@ func (f *storeFlags) openLeaf(name string, leaves int, budget int64, pool *exec.
 
 // newPool makes the process's workers, one for each processor.
 func newPool() *exec.Pool { return exec.NewPool(runtime.GOMAXPROCS(0)) }
-
-// listenLoopback listens on an address of this machine's own. Without tokens
-// there is nothing to keep strangers out, so no other address is taken.
-func listenLoopback(addr, what string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("%s %q is not HOST:PORT", what, addr)}
-	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, usageError{fmt.Errorf("%s %q is not a loopback address, and without tokens anyone could read and write; use 127.0.0.1", what, addr)}
-	}
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w (is another kelp running there? choose another with %s)", addr, err, what)
-	}
-	return ln, nil
-}
-
-// portAbove is addr with its port raised by n; port 0 stays 0.
-func portAbove(addr string, n int) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", usageError{fmt.Errorf("%q is not HOST:PORT", addr)}
-	}
-	p, err := strconv.Atoi(port)
-	if err != nil {
-		return "", usageError{fmt.Errorf("%q is not a port", port)}
-	}
-	if p > 0 {
-		p += n
-	}
-	return net.JoinHostPort(host, strconv.Itoa(p)), nil
-}
 
 // httpServer serves one handler that is set once the node is ready to.
 type httpServer struct {

@@ -26,6 +26,9 @@ type queryCmd struct {
 }
 
 func (cmd *queryCmd) Run(c *console) error {
+	if cmd.Timeout <= 0 {
+		return usageError{fmt.Errorf("--timeout is %s; it must be longer than nothing", cmd.Timeout)}
+	}
 	server, err := client.New(c.server, c.token)
 	if err != nil {
 		return usageError{err}
@@ -77,7 +80,7 @@ func (a *asker) askAll(r io.Reader) error {
 // ask asks one question and prints the answer. An error of the server's comes
 // back with the place in the SQL drawn below it.
 func (a *asker) ask(sql string) error {
-	question := client.Query{SQL: sql, TimeoutMs: a.cmd.Timeout.Milliseconds(), TZ: a.cmd.TZ}
+	question := client.Query{SQL: sql, TimeoutMs: max(1, a.cmd.Timeout.Milliseconds()), TZ: a.cmd.TZ}
 	var summary *client.Summary
 	var err error
 	switch a.cmd.Format {

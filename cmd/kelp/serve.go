@@ -38,13 +38,12 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 		return usageError{fmt.Errorf("--leaves is %d; 1 to %d", cmd.Leaves, leavesMax)}
 	}
 	log := cmd.logger(c)
-	ln, err := listenLoopback(cmd.Listen, "--listen")
+	fromMachine, err := cmd.resolve(cmd.Leaves)
 	if err != nil {
 		return err
 	}
-	fromMachine, err := cmd.resolve()
+	ln, err := listenLoopback(cmd.Listen, "--listen")
 	if err != nil {
-		ln.Close()
 		return err
 	}
 	var handler lateHandler
@@ -63,7 +62,12 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 	self := aggregator.MemberInfo{Name: serveName, Role: "aggregator", State: "up", Address: address, Version: buildVersion()}
 	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(),
 		Members: func() []aggregator.MemberInfo { return []aggregator.MemberInfo{self} }}))
-	cmd.greet(c.stderr, address, fromMachine, node)
+	if cmd.LogFormat == "json" {
+		log.Info("serving", "ui", "http://"+address, "memory_bytes", int64(cmd.Memory), "memory_from_machine", fromMachine,
+			"data", cmd.Data, "tables", node.agg.Tables())
+	} else {
+		cmd.greet(c.stderr, address, fromMachine, node)
+	}
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=- gossip=- name=%s\n", address, serveName)
 	err = web.untilDone(c.ctx)
 	web.stop()

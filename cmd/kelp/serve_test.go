@@ -34,6 +34,27 @@ func TestServeMembers(t *testing.T) {
 	}
 }
 
+// TestJSONLog: with --log-format json a program can read every line of stderr,
+// and stdout is the ready line alone.
+func TestJSONLog(t *testing.T) {
+	url, stop := serve(t, "--log-format", "json")
+	stdout, stderr := stop()
+	if want := "ready http=" + strings.TrimPrefix(url, "http://") + " rpc=- gossip=- name=kelp\n"; stdout != want {
+		t.Errorf("stdout %q, want %q", stdout, want)
+	}
+	told := false
+	for line := range strings.Lines(stderr) {
+		var entry struct{ Msg, UI string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("%v: %q", err, line)
+		}
+		told = told || entry.Msg == "serving" && entry.UI == url
+	}
+	if !told {
+		t.Errorf("no line says where it serves:\n%s", stderr)
+	}
+}
+
 // TestDistinct: the detail of a table says about how many values a column has,
 // whatever its encoding.
 func TestDistinct(t *testing.T) {
