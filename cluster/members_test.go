@@ -27,6 +27,8 @@ type node struct {
 	*Members
 	web *httptest.Server
 	at  atomic.Pointer[Members]
+
+	asked atomic.Int32 // requests that came
 }
 
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,6 +39,7 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer struct {
 		Members []member `json:"members"`
 	}
+	n.asked.Add(1)
 	m := n.at.Load()
 	if m == nil || r.URL.Path != "/v1/cluster" {
 		http.Error(w, "not yet", http.StatusServiceUnavailable)
@@ -497,6 +500,11 @@ func TestSilentSeeds(t *testing.T) {
 	second.join(t, "b", func(c *Config) { c.Log = log }, first.addr()) // which answers 503 yet
 	if got := hear(); !strings.Contains(got, "no member to join answers") {
 		t.Errorf("said %q", got)
+	}
+	for deadline := time.Now().Add(20 * time.Second); first.asked.Load() < 3; time.Sleep(time.Millisecond) { // a poll
+		if time.Now().After(deadline) {
+			t.Fatal("the seed is not asked again")
+		}
 	}
 	first.join(t, "a", nil)
 	if got := hear(); got != "a member to join answers" { // and nothing in between
