@@ -355,7 +355,7 @@ func (b *binder) finishAgg(agg *Agg, e *Call, spec aggregateSpec) error {
 		agg.Type = storage.TypeFloat64
 	}
 	if agg.Arg != nil {
-		agg.Arg = b.addend(agg.Kind, agg.Arg)
+		agg.Arg = b.numberArg(agg.Kind, agg.Arg)
 	}
 	return checkAggType(agg.Kind, e, t)
 }

@@ -17,6 +17,9 @@ func (b *Bound) evalArithmetic(r Row) storage.Value {
 	}
 	if (b.Op == OpAdd || b.Op == OpSub) && (x.Type == storage.TypeTime || y.Type == storage.TypeTime) {
 		v, w := timeArithmetic(b.Op, x, y)
+		if v.Type != b.Type && !v.IsNull() {
+			return storage.Value{} // time - text is seconds: text that is a number of them is no time
+		}
 		warn(r, w)
 		return v
 	}

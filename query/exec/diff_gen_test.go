@@ -19,10 +19,12 @@ func (g *diffGen) chance(percent int) bool { return g.r.IntN(100) < percent }
 // number is an expression that is a number, or text that may be one.
 func (g *diffGen) number(depth int) string {
 	if depth <= 0 || g.chance(40) {
-		return g.one("status", "ms", "f", "big", "rare", "mix", "odd", "nosuch", "seq", "2", "-1", "0", "0.5", "1e3", "100", "status", "ms")
+		return g.one("status", "ms", "f", "big", "rare", "mix", "odd", "nosuch", "seq", "2", "-1", "0", "0.5", "1e3", "100", "status", "ms", "any", "ok", "true")
 	}
 	x, y := g.number(depth-1), g.number(depth-1)
-	switch g.r.IntN(14) {
+	switch g.r.IntN(15) {
+	case 14:
+		return fmt.Sprintf("(%s)::%s", g.one("any", "mix", "stamp", g.time(depth-1)), g.one("int", "float64", "bool::int", "time::text::float"))
 	case 0, 1, 2:
 		return fmt.Sprintf("(%s %s %s)", x, g.one("+", "-", "*", "/", "%"), y)
 	case 3:
@@ -51,7 +53,7 @@ func (g *diffGen) number(depth int) string {
 
 func (g *diffGen) text(depth int) string {
 	if depth <= 0 || g.chance(40) {
-		return g.one("service", "path", "mix", "odd", "nosuch", "id", "line", "same", "'api'", "'x'", "''", "'10'")
+		return g.one("service", "path", "mix", "odd", "any", "stamp", "nosuch", "id", "line", "same", "'api'", "'x'", "''", "'10'")
 	}
 	x, y := g.text(depth-1), g.text(depth-1)
 	switch g.r.IntN(13) {
@@ -85,11 +87,16 @@ func (g *diffGen) text(depth int) string {
 
 func (g *diffGen) time(depth int) string {
 	if depth <= 0 || g.chance(50) {
-		return g.one("time", "seen", "now()", "time")
+		return g.one("time", "seen", "now()", "time", "stamp::time", "any::time", "odd::timestamptz")
 	}
-	switch g.r.IntN(5) {
+	switch g.r.IntN(8) {
 	case 0:
-		return fmt.Sprintf("(%s %s %s)", g.time(depth-1), g.one("+", "-"), g.one("1h", "15m", "1.5s", "250ms", "7d", "rare"))
+		return fmt.Sprintf("(%s %s %s)", g.time(depth-1), g.one("+", "-"), g.one("1h", "15m", "1.5s", "250ms", "7d", "rare", "ok", "any"))
+	case 5, 6:
+		return fmt.Sprintf("(%s %s %s)", g.one(g.time(depth-1), g.time(depth-1), "stamp", "any", "'2024-02-29'", "'2026-08-31 23:30+02'"), g.one("+", "-"),
+			g.one("1mo", "3mo", "12mo", "INTERVAL '1 month 2 days'", "INTERVAL '1 year'", "13mo", "INTERVAL '2 months 36 hours'"))
+	case 7:
+		return fmt.Sprintf("(%s + %s)", g.one("'2026-11-22 10:00:00+0200'", "'2024-02-29'", "1mo", "2h"), g.one("2h", "INTERVAL '90 minutes'", "'2026-01-31'", "seen"))
 	case 1:
 		return fmt.Sprintf("time_bucket('%s', %s)", g.one("5m", "1h", "1w", "1mo", "90s"), g.time(depth-1))
 	case 2:
@@ -124,7 +131,7 @@ func (g *diffGen) cond(depth int) string {
 	case 3:
 		return fmt.Sprintf("%s %s %s", g.one("ms", "f", "big", "rare"), op, g.one("10", "0", "0.5", "'NaN'", "'x'", "9223372036854775807", "1e300", "'Infinity'"))
 	case 4:
-		return fmt.Sprintf("mix %s %s", op, g.one("'10'", "10", "2", "'x'", "1.5", "null"))
+		return fmt.Sprintf("%s %s %s", g.one("mix", "any", "any::bool::int", "any::float64"), op, g.one("'10'", "10", "2", "'x'", "1.5", "null", "'true'", "true", "'2026-11-22'"))
 	case 5:
 		return g.one("ok", "NOT ok", "ok = true", "ok != 'false'", "ok = 1", "ok IS NULL", "true", "false", "nosuch IS NULL", "status IS NOT NULL", "mix IS NULL")
 	case 6:
@@ -138,7 +145,7 @@ func (g *diffGen) cond(depth int) string {
 	case 9:
 		return fmt.Sprintf("%s %s %s", g.one("service", "path", "mix", "status"), g.one("~", "!~", "~*", "!~*"), g.one("'a'", "'^/api/[0-9]$'", "'[0-4]'", "'B$'", "''", "'(x|1)'"))
 	case 10:
-		return "tags HAS " + g.one("'a'", "ANY ('a', 'b')", "ALL ('a', 'b')", "NONE ('a', 'c')", "''", "ALL ('a')", "NONE ('z')")
+		return g.one("tags", "tags", "any") + " HAS " + g.one("'a'", "ANY ('a', 'b')", "ALL ('a', 'b')", "NONE ('a', 'c')", "''", "ALL ('a')", "NONE ('z')")
 	case 11:
 		return fmt.Sprintf("%s %s %s", g.time(depth-1), op, g.one("'2026-11-22T10:30:00Z'", "now() - 1h", "seen", "'2026-11-22'"))
 	case 12:
@@ -150,7 +157,7 @@ func (g *diffGen) cond(depth int) string {
 	case 15:
 		return fmt.Sprintf("time %s %s", op, g.one("'2026-11-22T10:30:00Z'", "now() - 45m", "'2026-11-22T10:59:00.5Z'"))
 	}
-	return fmt.Sprintf("%s %s", g.number(depth), g.one("IS NULL", "IS NOT NULL"))
+	return fmt.Sprintf("%s %s", g.one(g.number(depth), g.time(depth)), g.one("IS NULL", "IS NOT NULL"))
 }
 
 // longIn is an IN list that is worth a table: of numbers from first on, or of paths.
@@ -180,7 +187,7 @@ func (g *diffGen) any(depth int) string {
 	case 2, 3:
 		return g.text(depth)
 	case 4:
-		return g.one("tags", "ok", "seen", "service", "ms", "mix", "f", "big")
+		return g.one("tags", "ok", "seen", "service", "ms", "mix", "f", "big", "any", "stamp", "typeof(any)", "any::text", "any[1]")
 	}
 	return g.time(depth)
 }
@@ -189,7 +196,7 @@ func (g *diffGen) any(depth int) string {
 func (g *diffGen) key() string {
 	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
 		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
-		"date_trunc('day', seen)", "split_part(path, '/', 2)", g.number(1), g.text(1))
+		"date_trunc('day', seen)", "any", "stamp::time", "typeof(any)", "any::bool", "date_trunc('month', "+g.time(1)+")", "split_part(path, '/', 2)", g.number(1), g.text(1))
 }
 
 func (g *diffGen) bucket() string {
@@ -199,7 +206,8 @@ func (g *diffGen) bucket() string {
 // exact is an aggregate that may be ordered by.
 func (g *diffGen) exact() string {
 	a := g.one("count()", "count(*)", "hits()", "count(rare)", "count(mix)", "sum(status)", "sum(ms)", "sum(big)", "sum(ok)", "sum(mix)", "sum(odd)", "sum(rare)",
-		"avg(ms)", "avg(status)", "avg(ok)", "min(ms)", "max(ms)", "min(f)", "max(f)", "min(service)", "max(mix)", "min(ok)", "max(seen)", "max(big)",
+		"avg(ms)", "avg(status)", "avg(ok)", "sum(any)", "avg(any)", "avg(mix)", "rate(any)", "rate(ok)", "avg(odd)", "min(any)", "max(any)", "any(any)", "last(any)", "count(distinct any)", "sum(ok + 1)",
+		"sum("+g.one("any", "ok", "mix")+"::float64)", "max("+g.time(1)+")", "count("+g.time(1)+")", "min(ms)", "max(ms)", "min(f)", "max(f)", "min(service)", "max(mix)", "min(ok)", "max(seen)", "max(big)",
 		"first(service)", "last(ms)", "sum(seq)", "min(seq)", "max(id)", "count(distinct id)", "count(distinct seq)", "any(line)", "min(line)", "max(same)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
 		"uniq_exact(tags)", "count(distinct mix)", "count(distinct f)", "count_if(status >= 500)", "count_if("+g.cond(1)+")", "rate()", "rate(status)",
 		"sum("+g.number(1)+")", "min("+g.text(1)+")", "max("+g.number(1)+")", "count("+g.text(1)+")", "count(1)", "count(null)", "first(time)", "max(length(tags))")
@@ -210,7 +218,7 @@ func (g *diffGen) exact() string {
 }
 
 func (g *diffGen) approximate() string {
-	return g.one("p50(ms)", "p99(ms)", "p99_9(status)", "percentile(ms, 0.25)", "percentile(ms, 0)", "percentile(ms, 1)", "median(mix)", "p90(rare)", "p95(f)",
+	return g.one("p50(ms)", "p99(ms)", "p99_9(status)", "percentile(ms, 0.25)", "percentile(ms, 0)", "percentile(ms, 1)", "median(mix)", "p90(rare)", "p95(f)", "median(any)", "p99(any)", "variance(any)", "stddev(any)", "p50(ok)", "stddev(ok)", "percentile(odd, 0.3)", "uniq(any)", "p90("+g.number(1)+")",
 		"uniq(service)", "uniq(path)", "uniq(ms)", "uniq(tags)", "uniq(id)", "uniq(seq)", "p99(seq)", "stddev(seq)", "stddev(ms)", "variance(status)", "stddev(rare)", "variance(mix)", "p90(ms) FILTER (WHERE "+g.cond(1)+")")
 }
 

@@ -170,7 +170,7 @@ func (d *diffTable) differs(r *rand.Rand, pool *Pool, sql string, now int64) (pr
 	if err != nil {
 		return "", err
 	}
-	want, err := oracle.Run(stmt.(*query.Select), d.rows, now)
+	want, err := askOracle(stmt.(*query.Select), d.rows, now)
 	if err != nil {
 		return "the oracle: " + err.Error(), nil
 	}
@@ -179,6 +179,16 @@ func (d *diffTable) differs(r *rand.Rand, pool *Pool, sql string, now int64) (pr
 		return "the engine: " + err.Error(), nil
 	}
 	return diffResults(got, want), nil
+}
+
+// askOracle makes an error of what the oracle panics with, so that the query is shown.
+func askOracle(sel *query.Select, rows []oracle.Row, now int64) (res *oracle.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return oracle.Run(sel, rows, now)
 }
 
 // diffResults says how an answer differs from the right one.

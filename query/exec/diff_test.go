@@ -49,6 +49,8 @@ var diffColumns = []struct {
 		return storage.List(items)
 	}},
 	{"mix", oneOf(1, 2, 10, "10", "9", "x", "", "1.5", " 1", 2.5, nil)},
+	{"any", anything},
+	{"stamp", oneOf("2026-11-22 10:00:00+02", "2026-11-22T10:00:00.25Z", "2026-01-31 10:00 -0530", "2024-02-29", "2026-11-22 10:00:00+2", "2023-02-29", "", "10")},
 	{"odd", oneOf("2026-11-22T10:00:00Z", "2026-11-22", "12", "-0.5", "1e3", "NaN", "0x10", "true", "abc")},
 	{"path", func(r *rand.Rand) storage.Value {
 		return storage.String(fmt.Sprintf("/%s/%d", []string{"api", "web", "v2/user"}[r.IntN(3)], r.IntN(30)))
@@ -83,6 +85,25 @@ func oneOf(values ...any) func(r *rand.Rand) storage.Value {
 		}
 		return storage.Value{}
 	}
+}
+
+// anything draws values of every type, so that a column has them all.
+func anything(r *rand.Rand) storage.Value {
+	switch r.IntN(10) {
+	case 0, 1:
+		return storage.Bool(r.IntN(2) == 0)
+	case 2, 3:
+		return oneOf(0, 1, 2, 7, -3, math.MaxInt64)(r)
+	case 4:
+		return oneOf(0.5, -1.25, math.NaN(), 1e10, math.Inf(1))(r)
+	case 5, 6:
+		return oneOf("1", "true", "x", "", "2.5", "-7", "2026-11-22 10:00:00+02", "NaN")(r)
+	case 7:
+		return storage.Time(diffNow - r.Int64N(3)*86400e9)
+	case 8:
+		return storage.List([]string{"a", "1"}[:r.IntN(3)])
+	}
+	return storage.Value{}
 }
 
 // diffRows makes random rows; some tables lack some columns.

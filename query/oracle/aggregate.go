@@ -53,8 +53,10 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 		s := sample{weight: o.weight(row), time: row[storage.TimeColumn].Int}
 		if arg {
 			s.value = o.eval(e.Args[0], in)
-			if v := o.stored(e.Args[0], in); v.Type == storage.TypeBool && sums(e.Name) {
-				s.value = v // true among texts is no text
+			// Of a column of several types numbers are what they are stored as.
+			switch v := o.stored(e.Args[0], in); {
+			case v.Type == storage.TypeBool && sums(e.Name), v.Type == storage.TypeFloat64 && ofNumbers(e.Name):
+				s.value = v
 			}
 			if isNull(s.value) {
 				continue
@@ -67,6 +69,12 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 
 // sums tells the aggregates that add up.
 func sums(name string) bool { return name == "sum" || name == "avg" || name == "rate" }
+
+// ofNumbers tells the aggregates that take values in numeric context.
+func ofNumbers(name string) bool {
+	_, share := percentileShare(name)
+	return share || sums(name) || name == "percentile" || name == "stddev" || name == "variance"
+}
 
 func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
 	samples := o.samples(e, c)
@@ -186,20 +194,25 @@ func (o *oracle) spread(samples []sample, root bool) storage.Value {
 	var weight int64
 	mean, square := new(big.Float).SetPrec(600), new(big.Float).SetPrec(600)
 	var values []sample
+	infinite := false // or not a number
 	for _, s := range samples {
 		if s.value = number(s.value); isNull(s.value) {
 			continue
 		}
+		weight += s.weight
 		if f := float(s.value); math.IsNaN(f) || math.IsInf(f, 0) {
-			return storage.Float(math.NaN())
+			infinite = true
+			continue
 		}
 		values = append(values, s)
-		weight += s.weight
 		x := exactly(s.value)
 		mean.Add(mean, x.Mul(x, new(big.Float).SetInt64(s.weight)))
 	}
 	if weight < 2 {
 		return null
+	}
+	if infinite {
+		return storage.Float(math.NaN())
 	}
 	mean.Quo(mean, new(big.Float).SetInt64(weight))
 	for _, s := range values {

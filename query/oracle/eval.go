@@ -161,7 +161,10 @@ func (o *oracle) binary(e *query.Binary, c ctx) storage.Value {
 		return storage.String(text(x) + text(y))
 	}
 	if x.Type == storage.TypeTime || y.Type == storage.TypeTime {
-		return timeArithmetic(e.Op, x, y)
+		if v := timeArithmetic(e.Op, x, y); v.Type == o.typeOf(e, c) {
+			return v
+		}
+		return null // time - text is a time less another, or nothing
 	}
 	x, y = number(x), number(y)
 	switch {
