@@ -321,8 +321,8 @@ func (p *csvRows) set(c *chunker, col *csvColumn, f *csvField) {
 	case col.rank == 0:
 	case string(text) == "true" || string(text) == "false":
 		c.timeUnread(col.rank, col.slot)
-	default:
-		ns, ok := parseTime(text)
+	default: // blanks behind separators are common, and no part of a time
+		ns, ok := parseTime(bytes.TrimSpace(text))
 		if !ok {
 			c.timeUnread(col.rank, col.slot)
 		} else if !c.timeRead(col.rank, col.slot, ns) {

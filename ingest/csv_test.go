@@ -39,6 +39,24 @@ func TestCSVTime(t *testing.T) {
 		`{a=1 time=2026-01-02T03:04:05Z}`, `{a=2 time=2023-11-14T22:13:20Z}`, `{a=3 time=2023-11-14T22:13:20.25Z}`, `{a=4 time=2023-11-14T22:13:20.123Z}`,
 		`{a=5}`, `{a=6 time_raw="x"}`, `{a=7 time_raw=true}`,
 		`?the field "time" is not always a time (RFC 3339, or a number of s, ms, us or ns, years 1678 to 2261): such rows keep it in the column time_raw and get their time of arrival`)
+
+	// The forms that other programs write, told apart as in JSON.
+	at := func(field, want string) {
+		t.Helper()
+		f("a, time \n1,"+field+"\n", "{a=1 time="+want+"}")
+	}
+	at("2026-01-02T03:04:05.5+02:00", "2026-01-02T01:04:05.5Z")
+	at("2026-01-02 03:04:05", "2026-01-02T03:04:05Z")
+	at(`"2026-01-02 03:04:05.25"`, "2026-01-02T03:04:05.25Z")
+	at("2026-01-02 03:04:05 +0200", "2026-01-02T01:04:05Z")
+	at("2026-01-02", "2026-01-02T00:00:00Z")
+	at(" 2026-01-02 03:04:05 ", "2026-01-02T03:04:05Z")
+	at(" 1700000000", "2023-11-14T22:13:20Z")
+	at("1700000000123", "2023-11-14T22:13:20.123Z")
+	at("1700000000123456", "2023-11-14T22:13:20.123456Z")
+	at("1700000000123456789", "2023-11-14T22:13:20.123456789Z")
+	at("1.7e9", "2023-11-14T22:13:20Z")
+	f("a;timestamp\n1;2026-01-02 03:04:05\n", "{a=1 time=2026-01-02T03:04:05Z}")
 }
 
 func TestCSVRejected(t *testing.T) {
