@@ -362,23 +362,37 @@ func TestCutAndFrozenConnections(t *testing.T) {
 	}
 }
 
-// Wake shortens the pause after failures.
-func TestComesBack(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	c := dial(t, addr, ClientConfig{})
-	for range 3 {
-		if _, err := c.Status(testContext(t)); codeOf(err) != CodeUnreachable {
-			t.Fatalf("nobody there: %v", err)
+// latecomer is a client that has found nobody at its address three times, and a
+// listener that is there now. A port that someone else took meanwhile is given up.
+func latecomer(t *testing.T) (*Client, net.Listener) {
+	t.Helper()
+	for range 10 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := ln.Addr().String()
+		_ = ln.Close()
+		c := dial(t, addr, ClientConfig{})
+		alone := true
+		for range 3 {
+			_, err := c.Status(testContext(t))
+			alone = alone && codeOf(err) == CodeUnreachable
+		}
+		if ln, err = net.Listen("tcp", addr); err == nil && alone {
+			return c, ln
+		}
+		if err == nil {
+			t.Fatal("an answer where nobody is")
 		}
 	}
-	if ln, err = net.Listen("tcp", addr); err != nil {
-		t.Skipf("the port is taken: %v", err)
-	}
+	t.Fatal("ten ports were taken")
+	return nil, nil
+}
+
+// Wake shortens the pause after failures.
+func TestComesBack(t *testing.T) {
+	c, ln := latecomer(t)
 	s, err := NewServer(ServerConfig{}, &fakeLeaf{})
 	if err != nil {
 		t.Fatal(err)
