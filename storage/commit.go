@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"os"
 )
 
 // commitLocked makes an edit live: it is written to the log and then visible.
@@ -199,84 +198,6 @@ func (s *Store) liveLocked(t *Table, refs []*Ref) bool {
 		}
 	}
 	return !t.dropped
-}
-
-// checkpointLocked writes all that is live to a new log and makes it the current
-// one.
-func (s *Store) checkpointLocked() error {
-	next, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.log.number+1, s.checkpointRoom())
-	if err != nil {
-		return fmt.Errorf("cannot begin a checkpoint: %w", err)
-	}
-	err = s.writeCheckpoint(func(e *edit) error { return next.append(appendEdit(nil, e), false) })
-	if err != nil {
-		return errors.Join(fmt.Errorf("cannot write a checkpoint: %w", err), next.close(), os.Remove(next.path))
-	}
-	next.base = next.tail
-	// The one word that decides which log counts. The old one goes after it.
-	if err := Guard(func() error { s.logSwitch.store(next.number); return nil }); err != nil {
-		s.broken = fmt.Errorf("the superblock cannot be written any more, restart to recover: %w", err)
-		return s.broken
-	}
-	old := s.log
-	s.log, s.super.log = next, next.number
-	return errors.Join(old.close(), os.Remove(old.path))
-}
-
-// checkpointRoom is the address space for a checkpoint and as much again of later
-// edits, generously.
-func (s *Store) checkpointRoom() int64 {
-	blocks := 0
-	for _, t := range s.Tables() {
-		blocks += t.Blocks()
-	}
-	return 3 * (int64(blocks)*blockEditBytes + s.keyBytes.Load())
-}
-
-// writeCheckpoint gives all that is live to write as edits, each of a bounded
-// length. The commit mutex is held, or the store is not open yet.
-func (s *Store) writeCheckpoint(write func(*edit) error) error {
-	seq := s.seq.Load()
-	e, size := &edit{seq: seq, nextBlock: s.nextBlock.Load()}, 0
-	flush := func(more int) error {
-		if size += more; size < checkpointEditBytes {
-			return nil
-		}
-		err := write(e)
-		e, size = &edit{seq: seq}, 0
-		return err
-	}
-	for _, t := range s.Tables() {
-		t.mu.Lock()
-		refs, mark := t.refs, editMark{t.incarnation, t.added, t.horizon}
-		t.mu.Unlock()
-		e.tables = append(e.tables, editTable{t.incarnation, t.name})
-		e.settings = append(e.settings, editSettings{t.incarnation, t.Settings()})
-		e.marks = append(e.marks, mark)
-		for _, r := range refs {
-			e.adds = append(e.adds, r.add())
-			if err := flush(64 + 8*len(r.Meta.Hist)); err != nil {
-				return err
-			}
-		}
-		err := t.keys.each(func(key string, c *chunkReceipt) error {
-			e.keys = append(e.keys, editKey{t.incarnation, key, *c})
-			return flush(64 + len(key) + c.receipt.textBytes())
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return write(e)
-}
-
-// add returns the change that makes the block live where it lies now.
-func (r *Ref) add() editAdd {
-	a := editAdd{incarnation: r.table.incarnation, id: r.ID, kind: r.kind, meta: r.Meta, ref: r}
-	if e := r.extent.Load(); e != nil {
-		a.place = place{file: e.seg.no, offset: e.off}
-	}
-	return a
 }
 
 // releaseAll gives memory back that nobody can see any more.

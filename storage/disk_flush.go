@@ -307,13 +307,10 @@ func (d *disk) idsWhere(want func(diskPlace) bool) (ids []BlockID) {
 // and the blocks that the disk lacks. It comes at the start, after the log was
 // given up, and when the log has grown long.
 func (d *disk) rewrite() error {
-	b, err := d.snapshot()
+	b := d.snapshot()
 	defer b.release()
-	if err != nil {
-		d.putBack(nil)
-		return err
-	}
 	places := map[BlockID]diskPlace{}
+	var err error
 	for _, e := range b.edits {
 		for i := range e.adds {
 			a := &e.adds[i]
@@ -342,7 +339,20 @@ func (d *disk) rewrite() error {
 
 // snapshot returns a checkpoint of memory with the durable tables' rows, and
 // empties the queue, which it covers.
-func (d *disk) snapshot() (*diskBatch, error) {
+func (d *disk) snapshot() *diskBatch {
+	b, state := d.noteState()
+	err := state.edits(func(e *edit) error {
+		b.edits = append(b.edits, b.durable(e))
+		return nil
+	})
+	if err != nil {
+		panic("BUG: edits that are only kept failed: " + err.Error())
+	}
+	return b
+}
+
+// noteState is the part of snapshot that commits wait for.
+func (d *disk) noteState() (*diskBatch, *liveState) {
 	s, b := d.store, newDiskBatch()
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
@@ -359,11 +369,7 @@ func (d *disk) snapshot() (*diskBatch, error) {
 			b.view(t)
 		}
 	}
-	err := s.writeCheckpoint(func(e *edit) error {
-		b.edits = append(b.edits, b.durable(e))
-		return nil
-	})
-	return b, err
+	return b, s.stateLocked()
 }
 
 // durable leaves out of an edit what is not written to disk.

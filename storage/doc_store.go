@@ -12,7 +12,8 @@ package storage
 //	           files of blocks                       another
 //
 // A block is live if the log of its directory says so, and in no other way.
-// superblock.go, log.go, edit_codec.go and disk_log.go describe the formats.
+// superblock.go, log.go, edit_codec.go and disk_log.go describe the formats,
+// checkpoint.go how a log is replaced beside commits.
 //
 // # One append
 //

@@ -61,6 +61,9 @@ type memoryLog struct {
 	tail   int64  // where the next record goes
 	taken  int64  // below it the file has pages
 	base   int64  // length of the checkpoint it began with
+
+	readers  int  // checkpoints that read it
+	replaced bool // it is not current any more: the last reader removes it
 }
 
 func logName(number uint64) string { return fmt.Sprintf("%s%016x", logPrefix, number) }
@@ -277,6 +280,15 @@ func (l *memoryLog) word(at int64) *uint64 { return (*uint64)(unsafe.Pointer(&l.
 
 // wantsCheckpoint tells whether the log has grown enough since its checkpoint.
 func (l *memoryLog) wantsCheckpoint(past int64) bool { return l.tail > past && l.tail > 2*l.base }
+
+// doneReading ends the part of a checkpoint. A log that was replaced goes with the
+// last of them. The commit mutex is held.
+func (l *memoryLog) doneReading() error {
+	if l.readers--; l.readers > 0 || !l.replaced {
+		return nil
+	}
+	return errors.Join(l.close(), os.Remove(l.path))
+}
 
 // close unmaps the log and leaves its file.
 func (l *memoryLog) close() error {

@@ -260,12 +260,13 @@ func (s *Store) removeLogs(current uint64) error {
 // the store's tables say, then the superblock that names it. Until the
 // superblock is there, nothing of it counts.
 func (s *Store) createMemory() error {
-	log, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.super.log, s.checkpointRoom())
+	state := s.stateLocked()
+	log, err := createLog(s.cfg.MemoryDir, s.super.epoch, s.super.log, s.logRoom(state))
 	if err != nil {
 		return err
 	}
 	s.log = log
-	if err := s.writeCheckpoint(func(e *edit) error { return log.append(appendEdit(nil, e), false) }); err != nil {
+	if err := state.edits(func(e *edit) error { return log.append(appendEdit(nil, e), false) }); err != nil {
 		return fmt.Errorf("cannot write the first edit log: %w", err)
 	}
 	log.base = log.tail

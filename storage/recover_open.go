@@ -74,6 +74,7 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	s.logBytes.Store(s.log.taken)
+	s.lastLog = s.super.log
 	if s.logSwitch, err = openLogSwitch(s.cfg.MemoryDir); err != nil {
 		return err
 	}

@@ -48,21 +48,6 @@ func (s *Store) trim() {
 	}
 }
 
-// checkpoint replaces the log if it is still past that length.
-func (s *Store) checkpoint(past int64) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
-	if s.broken != nil || !s.log.wantsCheckpoint(past) {
-		return
-	}
-	if err := s.checkpointLocked(); err != nil {
-		// The log goes on growing and asks again when it is twice as long.
-		s.log.base = s.log.tail
-		s.cfg.Log.Warn("no checkpoint of the edit log", "error", err)
-	}
-	s.logBytes.Store(s.log.taken)
-}
-
 // retain drops the blocks that are older than their table keeps, or too many.
 func (s *Store) retain() {
 	now := s.cfg.Now().UnixNano()

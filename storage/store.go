@@ -42,6 +42,7 @@ type Config struct {
 	flushEvery     time.Duration        // the pause before a flush
 	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
+	atCheckpoint   func(step string)    // called at the steps of a checkpoint
 }
 
 func (c *Config) fill() error {
@@ -74,6 +75,9 @@ func (c *Config) fill() error {
 	}
 	if c.syncFile == nil {
 		c.syncFile = syncData
+	}
+	if c.atCheckpoint == nil {
+		c.atCheckpoint = func(string) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -111,6 +115,7 @@ type Store struct {
 	// commitMu is held to write an edit; it orders before every other mutex.
 	commitMu  sync.Mutex
 	log       *memoryLog
+	lastLog   uint64 // the highest number of a log, current or not
 	logSwitch *logSwitch
 	editBuf   []byte
 	broken    error // after a fault while the log was written: nothing more is committed

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,10 @@ import (
 
 // childEnv makes the test binary run a writer that a test kills.
 const childEnv = "KELP_STORE_CHILD"
+
+// checkpointEnv makes the writer tell of checkpoints, and is how long it lives on
+// then.
+const checkpointEnv = childEnv + "_CHECKPOINT"
 
 // TestStoreWriter is not a test: it is the process that TestStoreKill kills.
 func TestStoreWriter(t *testing.T) {
@@ -32,18 +37,25 @@ func TestStoreWriter(t *testing.T) {
 	if os.Getenv(childEnv+"_DATA") != "" {
 		cfg.DataDir = filepath.Join(dir, "data")
 	}
-	s, err := Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var first int64
-	fmt.Sscan(os.Getenv(childEnv+"_FIRST"), &first)
 	var mu sync.Mutex
 	say := func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintf(os.Stdout, format, args...) // one write, unbuffered
 	}
+	if os.Getenv(checkpointEnv) != "" {
+		cfg.atCheckpoint = func(step string) {
+			if step == "begin" {
+				say("checkpoint\n")
+			}
+		}
+	}
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first int64
+	fmt.Sscan(os.Getenv(childEnv+"_FIRST"), &first)
 	say("ready\n")
 	for w := range 4 {
 		go func() {
@@ -107,6 +119,9 @@ func runWriter(t *testing.T, dir string, first int64, life time.Duration, env ..
 		if err != nil {
 			break
 		}
+		if line == "checkpoint\n" {
+			timer.Reset(checkpointLife(env))
+		}
 		var what, table string
 		var first int64
 		var rows int
@@ -130,6 +145,34 @@ func runWriter(t *testing.T, dir string, first int64, life time.Duration, env ..
 	return chunks
 }
 
+// checkpointLife is how long a writer lives on once a checkpoint began.
+func checkpointLife(env []string) time.Duration {
+	for _, e := range env {
+		if life, ok := strings.CutPrefix(e, checkpointEnv+"="); ok {
+			d, _ := time.ParseDuration(life)
+			return d
+		}
+	}
+	return time.Hour
+}
+
+// TestStoreKillCheckpoint kills the writer while a checkpoint and commits run side
+// by side: at least once it dies between the two logs.
+func TestStoreKillCheckpoint(t *testing.T) {
+	within := 0
+	for round := range 20 {
+		if within >= 3 {
+			break
+		}
+		life := time.Duration(round%5) * 700 * time.Microsecond
+		within += killRounds(t, 2, fmt.Sprint(checkpointEnv, "=", life))
+	}
+	if within == 0 {
+		t.Fatal("no kill fell within a checkpoint: the test shows nothing")
+	}
+	t.Logf("%d kills fell within a checkpoint", within)
+}
+
 // TestStoreKill kills a writing process many times. Each time every acknowledged
 // row is there once, a batch that was not acknowledged is there as a whole or
 // not at all, and its key says which.
@@ -141,10 +184,11 @@ func TestStoreKill(t *testing.T) {
 	killRounds(t, rounds)
 }
 
-func killRounds(t *testing.T, rounds int, env ...string) {
+// killRounds returns how many kills fell within a checkpoint.
+func killRounds(t *testing.T, rounds int, env ...string) (within int) {
 	dir := testShm(t)
 	cfg := testConfig(t, dir)
-	if len(env) > 0 {
+	if slices.Contains(env, childEnv+"_DATA=1") {
 		cfg.DataDir = filepath.Join(dir, "data")
 	}
 	seed := uint64(time.Now().UnixNano())
@@ -154,7 +198,13 @@ func killRounds(t *testing.T, rounds int, env ...string) {
 	acked, lost := 0, 0
 	for round := range rounds {
 		life := time.Duration(rng.IntN(250)) * time.Millisecond
+		if checkpointLife(env) < time.Hour {
+			life = time.Minute // until the first checkpoint
+		}
 		chunks := runWriter(t, dir, int64(round)*100_000_000, life, env...)
+		if logs, _ := filepath.Glob(filepath.Join(cfg.MemoryDir, logPrefix+"*")); len(logs) > 1 {
+			within++
+		}
 		s := testOpen(t, cfg)
 		if s.Status().LogDamaged || s.Status().Damaged > 0 {
 			t.Fatalf("round %d: a kill left damage: %+v", round, s.Status())
@@ -192,6 +242,7 @@ func killRounds(t *testing.T, rounds int, env ...string) {
 	if acked == 0 {
 		t.Fatal("no batch was acknowledged: the test shows nothing")
 	}
+	return within
 }
 
 // copyDir copies the files of a directory as they are, while they change.

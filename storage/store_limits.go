@@ -35,6 +35,16 @@ const (
 	// checkpointEditBytes is about how long one edit of a checkpoint gets.
 	checkpointEditBytes = 256 << 10
 
+	// checkpointSlice is how many blocks or keys of a table are read at a time,
+	// as its lock is held meanwhile: some 50 us.
+	checkpointSlice = 256
+
+	// checkpointLastBytes is how many bytes of records may be left to be copied
+	// while commits wait, checkpointRounds how often a checkpoint tries to come
+	// that near to a log that is being written.
+	checkpointLastBytes = 64 << 10
+	checkpointRounds    = 16
+
 	// smallRowsMax is the most rows of waiting requests that go into one small
 	// block; richRowsMin is how many rows of one request are encoded richly at
 	// once, by the caller.

@@ -17,7 +17,11 @@ type keyTable struct {
 	byKey  map[string]*keyEntry
 	oldest []keyRef // in the order they were put; from head on
 	head   int
+	cut    uint64 // how many stood before oldest[0]: positions only grow
 }
+
+// keySpan is the positions [from, to) of chunks in the order they were put.
+type keySpan struct{ from, to uint64 }
 
 type keyEntry struct {
 	key    string
@@ -130,6 +134,7 @@ func (k *keyTable) forgetOldestLocked() {
 	k.head++
 	if k.head > len(k.oldest)/2 && k.head > 1024 {
 		k.oldest = append(k.oldest[:0:0], k.oldest[k.head:]...)
+		k.cut += uint64(k.head)
 		k.head = 0
 	}
 	e := r.entry
@@ -161,18 +166,26 @@ func (k *keyTable) expire(now int64) {
 	}
 }
 
-// each calls fn with every chunk, oldest first, until fn fails.
-func (k *keyTable) each(fn func(key string, c *chunkReceipt) error) error {
+// span is all chunks kept now.
+func (k *keyTable) span() keySpan {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, r := range k.oldest[k.head:] {
+	return keySpan{k.cut + uint64(k.head), k.cut + uint64(len(k.oldest))}
+}
+
+// next appends up to most chunks of a span to dst, oldest first, and takes them
+// off it. Those forgotten since are left out. None: the span is at its end.
+func (k *keyTable) next(span *keySpan, most int, dst []editKey) []editKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	span.from = max(span.from, k.cut+uint64(k.head))
+	for most += len(dst); span.from < span.to && len(dst) < most; span.from++ {
+		r := k.oldest[span.from-k.cut]
 		if c := r.entry.find(r.chunk); c != nil {
-			if err := fn(r.entry.key, c); err != nil {
-				return err
-			}
+			dst = append(dst, editKey{key: r.entry.key, chunk: *c})
 		}
 	}
-	return nil
+	return dst
 }
 
 // oldestAt is when the oldest chunk kept was put, in ns; 0: none is kept.

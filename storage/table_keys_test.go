@@ -31,7 +31,16 @@ func TestKeyTable(t *testing.T) {
 		t.Fatal("a chunk that lives is gone")
 	}
 	n := 0
-	if err := k.each(func(string, *chunkReceipt) error { n++; return nil }); err != nil || n != 1_499 || k.count() != n {
+	for span := k.span(); ; n++ {
+		one := k.next(&span, 1, nil)
+		if len(one) == 0 {
+			break
+		}
+		if want := int64(1_501 + n); one[0].chunk.at != want {
+			t.Fatalf("chunk %d of those left is of %d, not %d", n, one[0].chunk.at, want)
+		}
+	}
+	if n != 1_499 || k.count() != n {
 		t.Fatalf("%d chunks are left", n)
 	}
 	k.expire(1 << 62)
@@ -93,7 +102,7 @@ func TestCheckpointRoom(t *testing.T) {
 		tab.keys.put(fmt.Sprintf("%s%08d", pad, i), &chunkReceipt{seq: 1 << 60, digest: 1 << 63, at: now})
 	}
 	s.commitMu.Lock()
-	room, err := s.checkpointRoom(), s.checkpointLocked()
+	room, err := s.logRoom(s.stateLocked()), s.checkpointLocked()
 	s.commitMu.Unlock()
 	if err != nil {
 		t.Fatal(err)
