@@ -117,6 +117,9 @@ func (cmd *leafCmd) Run(c *console) error {
 	if len(cmd.Join) == 0 {
 		return usageError{errors.New("a leaf needs --join with the HTTP address of any member; for one process use `kelp serve`")}
 	}
+	if err := cmd.checkMemory(1); err != nil {
+		return err
+	}
 	ports, err := cmd.listen(cmd.Listen)
 	if err != nil {
 		return err

@@ -37,6 +37,15 @@ func (f *logFlags) logger(c *console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.stderr, nil))
 }
 
+// checkMemory refuses a --memory that is too little for the leaves of the process.
+func (f *storeFlags) checkMemory(leaves int) error {
+	if least := size(leaves) * leafMemoryMin; f.Memory > 0 && f.Memory < least {
+		return usageError{fmt.Errorf("--memory %s is too little for %s; at least %s are needed",
+			formatBytes(int64(f.Memory)), plural(leaves, "leaf", "leaves"), formatBytes(int64(least)))}
+	}
+	return nil
+}
+
 // resolve fills in the memory directory and the budget in bytes, which must do
 // for the leaves of the process.
 func (f *storeFlags) resolve(leaves int) (fromMachine bool, err error) {
@@ -45,16 +54,11 @@ func (f *storeFlags) resolve(leaves int) (fromMachine bool, err error) {
 			return false, err
 		}
 	}
-	least := size(leaves) * leafMemoryMin
 	if f.Memory > 0 {
-		if f.Memory < least {
-			return false, usageError{fmt.Errorf("--memory %s is too little for %s; at least %s are needed",
-				formatBytes(int64(f.Memory)), plural(leaves, "leaf", "leaves"), formatBytes(int64(least)))}
-		}
 		return false, nil
 	}
 	budget, err := budgetDefault(f.MemoryDir)
-	if err == nil && size(budget) < least {
+	if err == nil && size(budget) < size(leaves)*leafMemoryMin {
 		return true, fmt.Errorf("this machine leaves %s for blocks in %s, too little for %s; free memory there, or give more with --memory",
 			formatBytes(budget), f.MemoryDir, plural(leaves, "leaf", "leaves"))
 	}

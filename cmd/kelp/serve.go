@@ -37,13 +37,17 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 	if cmd.Leaves < 1 || cmd.Leaves > leavesMax {
 		return usageError{fmt.Errorf("--leaves is %d; 1 to %d", cmd.Leaves, leavesMax)}
 	}
+	if err := cmd.checkMemory(cmd.Leaves); err != nil {
+		return err
+	}
 	log := cmd.logger(c)
-	fromMachine, err := cmd.resolve(cmd.Leaves)
+	ln, err := listenLoopback(cmd.Listen, "--listen")
 	if err != nil {
 		return err
 	}
-	ln, err := listenLoopback(cmd.Listen, "--listen")
+	fromMachine, err := cmd.resolve(cmd.Leaves)
 	if err != nil {
+		ln.Close()
 		return err
 	}
 	var handler lateHandler
