@@ -151,7 +151,7 @@ func timeToAnswer(ctx context.Context) time.Duration {
 // is no connection, nothing was done.
 func errorBefore(ctx context.Context, err error, trailer metadata.MD) error {
 	if len(trailer.Get(errorTrailer)) == 0 && ctx.Err() == nil && status.Code(err) == codes.Unavailable {
-		return &Error{Code: CodeUnreachable, Message: "cannot reach the peer: " + status.Convert(err).Message()}
+		return &Error{Code: CodeUnreachable, Message: "the leaf can not be reached" + dialled(status.Convert(err).Message())}
 	}
 	return errorFrom(ctx, err, trailer)
 }

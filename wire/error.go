@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -51,6 +51,21 @@ func statusOf(err error) (metadata.MD, error) {
 	return metadata.Pairs(errorTrailer, string(text)), status.Error(codes.Unknown, body.Code)
 }
 
+// lateError is the end of a deadline, or of a call that was given up.
+type lateError struct{ cause error }
+
+func (e *lateError) Error() string { return "the leaf did not answer in time" }
+func (e *lateError) Unwrap() error { return e.cause }
+
+// dialled is what the system said of an address, out of all that gRPC says.
+func dialled(text string) string {
+	_, said, ok := strings.Cut(text, "dial tcp ")
+	if !ok {
+		return ""
+	}
+	return " at " + strings.TrimRight(said, `"`)
+}
+
 // errorFrom is the reverse, at the client.
 func errorFrom(ctx context.Context, err error, trailer metadata.MD) error {
 	var damaged *errDamaged
@@ -67,16 +82,16 @@ func errorFrom(ctx context.Context, err error, trailer metadata.MD) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("the peer did not answer in time: %w", ctx.Err())
+		return &lateError{ctx.Err()}
 	}
 	s, _ := status.FromError(err)
 	switch s.Code() {
 	case codes.DeadlineExceeded:
-		return fmt.Errorf("the peer did not answer in time: %w", context.DeadlineExceeded)
+		return &lateError{context.DeadlineExceeded}
 	case codes.Canceled:
 		return &Error{Code: CodeBroken, Message: "the peer broke the call off"}
 	case codes.Unavailable:
-		return &Error{Code: CodeBroken, Message: "the connection broke: " + s.Message()}
+		return &Error{Code: CodeBroken, Message: "the connection broke" + dialled(s.Message())}
 	case codes.Unauthenticated:
 		return &Error{Code: CodeBad, Message: "the peer has another cluster key: give all nodes the same --cluster-key-file"}
 	case codes.Unimplemented:

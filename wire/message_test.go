@@ -1,11 +1,17 @@
 package wire
 
 import (
+	"context"
+	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -141,5 +147,26 @@ func TestMessageLies(t *testing.T) {
 			_, _, _ = decodeQuery(bad)
 			_, _ = decodeUpdate(bad)
 		}
+	}
+}
+
+// TestErrorsForPeople: what gRPC and package context say is not passed on; what
+// the system says of an address is.
+func TestErrorsForPeople(t *testing.T) {
+	f := func(err error, cause error, want string) {
+		t.Helper()
+		got := errorFrom(context.Background(), err, nil)
+		if got.Error() != want || cause != nil && !errors.Is(got, cause) {
+			t.Errorf("%v became %q, want %q", err, got, want)
+		}
+	}
+	f(status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:8411: connect: connection refused"`), nil,
+		"the connection broke at 127.0.0.1:8411: connect: connection refused")
+	f(status.Error(codes.Unavailable, "error reading from server: EOF"), nil, "the connection broke")
+	f(status.Error(codes.DeadlineExceeded, "context deadline exceeded"), context.DeadlineExceeded, "the leaf did not answer in time")
+	late, cancel := context.WithTimeout(context.Background(), -1)
+	defer cancel()
+	if got := errorFrom(late, io.EOF, nil); got.Error() != "the leaf did not answer in time" || !errors.Is(got, context.DeadlineExceeded) {
+		t.Errorf("after the deadline: %v", got)
 	}
 }

@@ -7,9 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/kelpdb/kelp/query"
 )
 
 // commands are the subcommands, one line each.
@@ -37,7 +41,11 @@ func main() {
 		stop() // a second signal ends the process at once
 	}()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	if err != nil && err.Error() != "" {
+	switch {
+	case err == nil || err.Error() == "":
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "kelp: stopped")
+	default:
 		fmt.Fprintln(os.Stderr, "kelp:", err)
 	}
 	os.Exit(exitStatus(err))
@@ -51,6 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Name("kelp"),
 		kong.Description("Wide events in, answers out, and how complete they are. Start with `kelp serve`."),
 		kong.DefaultEnvars("KELP"),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { panic(helpShown(status)) }),
@@ -75,6 +84,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr,
 		server: cli.Server, token: cli.Token,
 	})
+}
+
+// readDuration reads a flag that is a length of time: as Go writes it, or the
+// language of queries (1h30m, 7d).
+func readDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		if d, err = query.ParseDuration(text); err != nil {
+			return fmt.Errorf("%q is not a duration; write 250ms, 10s, 5m, 1h30m or 7d", text)
+		}
+	}
+	target.SetInt(int64(d))
+	return nil
 }
 
 // helpShown ends parsing once --help has been printed.

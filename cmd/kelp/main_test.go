@@ -63,6 +63,15 @@ func TestUsage(t *testing.T) {
 	kelp(t, "", "tables", "--server", "ftp://x").want(t, 2, "want a URL")
 	kelp(t, "", "demo", "--rate", "0").want(t, 2, "--rate")
 	kelp(t, "", "query", "SELECT 1", "--timeout", "0s").want(t, 2, "--timeout")
+	for _, text := range []string{"x", "5", "1mo", "5parsecs"} {
+		o := kelp(t, "", "query", "SELECT 1", "--timeout", text).want(t, 2, "--timeout", "is not a duration; write")
+		if strings.Contains(o.err.Error(), "time:") {
+			t.Errorf("%s: %v", text, o.err)
+		}
+	}
+	for _, text := range []string{"1h30m", "250ms", "1d", "1.5h"} {
+		kelp(t, "", "query", "SELECT 1", "--timeout", text, "--server", "http://127.0.0.1:1").want(t, 1, "cannot reach")
+	}
 	kelp(t, "", "serve", "--memory", "1KiB").want(t, 2, "--memory 1.0 KiB is too little for 1 leaf", "8.0 MiB")
 	kelp(t, "", "serve", "--memory", "31MiB", "--leaves", "4").want(t, 2, "4 leaves", "32.0 MiB")
 	for _, address := range []string{"foo", "127.0.0.1", "127.0.0.1:abc", "127.0.0.1:99999", "127.0.0.1:-1", ""} {
