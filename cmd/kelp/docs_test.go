@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -133,6 +136,32 @@ func TestSQLOfTheDocs(t *testing.T) {
 			case len(answer.Rows) == 0:
 				t.Errorf("docs/sql.md:%d: no row\n%s", line, sql)
 			}
+		}
+	}
+}
+
+// The replies that the page shows have the fields of real ones, and no others.
+func TestJSONOfTheDocs(t *testing.T) {
+	url := startServer(t)
+	_, receipt := call(t, "POST", url+"/v1/ingest/requests", `{"ms":31}`)
+	_, answer := call(t, "POST", url+"/v1/query", `SELECT count() FROM requests`)
+	_, detail := call(t, "GET", url+"/v1/tables/requests", "")
+	_, failure := call(t, "POST", url+"/v1/query", `SELECT count() FROM requests WHERE`)
+	fields := func(text string) string {
+		t.Helper()
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return strings.Join(slices.Sorted(maps.Keys(object)), " ")
+	}
+	shown := make(map[string]bool)
+	for _, block := range blocks(t, "../../docs/api.md", "json") {
+		shown[fields(block.text)] = true
+	}
+	for what, reply := range map[string]string{"receipt": receipt, "answer": answer, "table": detail, "error": failure} {
+		if !shown[fields(reply)] {
+			t.Errorf("docs/api.md shows no %s with the fields %s", what, fields(reply))
 		}
 	}
 }
