@@ -11,31 +11,45 @@ import (
 // compare binds a comparison. A constant takes the type of the other side; one
 // that has no such form makes the comparison false, with a warning.
 func (b *binder) compare(op Op, x, y *Bound, pos Pos) *Bound {
+	operands := []*Bound{x, y}
 	if op != OpEq && op != OpNe {
 		b.warnMixed(x, y)
 		b.warnMixed(y, x)
 	}
 	switch {
-	case y.Op == OpConst && x.Op != OpConst:
+	case isLiteral(y) && !isLiteral(x):
 		y = b.literalTo(y, x)
-	case x.Op == OpConst && y.Op != OpConst:
+	case isLiteral(x) && !isLiteral(y):
 		x = b.literalTo(x, y)
-	case x.Op == OpConst && x.Type == storage.TypeString:
+	case isLiteral(x) && x.Type == storage.TypeString:
 		x = b.literalTo(x, y)
-	case y.Op == OpConst && y.Type == storage.TypeString:
+	case isLiteral(y) && y.Type == storage.TypeString:
 		y = b.literalTo(y, x)
 	}
 	if x == nil || y == nil {
-		return constant(storage.Bool(false), pos)
+		return falseOf(pos, operands...)
 	}
 	return b.fold(&Bound{Op: op, Type: storage.TypeBool, Args: []*Bound{x, y}, Pos: pos})
+}
+
+// isLiteral tells constants that no column is written in. Others happen to be
+// constant, which must not decide on how they are compared.
+func isLiteral(x *Bound) bool { return x.Op == OpConst && !x.computed }
+
+// falseOf is false, as the value of an expression over operands.
+func falseOf(pos Pos, operands ...*Bound) *Bound {
+	n := constant(storage.Bool(false), pos)
+	for _, x := range operands {
+		n.computed = n.computed || !isLiteral(x)
+	}
+	return n
 }
 
 // literalTo gives a constant the type of what it is compared with. It returns
 // nil, with a warning, if the constant does not read as that type. A number
 // stays a number beside an integer or a float, and beside text that is computed.
 func (b *binder) literalTo(lit, other *Bound) *Bound {
-	if lit.Op != OpConst || lit.Const.IsNull() || lit.Const.Type == other.Type {
+	if !isLiteral(lit) || lit.Const.IsNull() || lit.Const.Type == other.Type {
 		return lit
 	}
 	v, ok := literalAs(lit.Const, other.Type, other.Op == OpColumn)
@@ -104,7 +118,7 @@ func (b *binder) in(e *In, sc scope) (*Bound, error) {
 			return nil, err
 		}
 		switch {
-		case y.Op != OpConst:
+		case !isLiteral(y):
 			others = append(others, b.compare(OpEq, x, y, e.Pos))
 		case y.Const.IsNull():
 			set.SetNull = true
@@ -122,7 +136,7 @@ func (b *binder) in(e *In, sc scope) (*Bound, error) {
 	var n *Bound
 	switch len(others) {
 	case 0:
-		n = constant(storage.Bool(false), e.Pos)
+		n = falseOf(e.Pos, x)
 	case 1:
 		n = others[0]
 	default:
@@ -153,7 +167,7 @@ func (b *binder) betweenBounds(n *Bound, e *Between, sc scope) (*Bound, error) {
 		}
 		b.warnMixed(y, x)
 		if n.Args = append(n.Args, b.literalTo(y, x)); n.Args[len(n.Args)-1] == nil {
-			n = constant(storage.Bool(false), e.Pos)
+			n = falseOf(e.Pos, x, y)
 			break
 		}
 	}
@@ -228,7 +242,7 @@ func (b *binder) regex(e *Regex, sc scope) (*Bound, error) {
 // expressions are compared.
 func (b *binder) match(op Op, x *Bound, m *Matcher, null bool, pattern string, index int, fold, not bool, pos Pos) *Bound {
 	if null {
-		return &Bound{Op: OpConst, Type: storage.TypeBool, Pos: pos}
+		return &Bound{Op: OpConst, Type: storage.TypeBool, Pos: pos, computed: !isLiteral(x)}
 	}
 	if fold {
 		index++

@@ -116,7 +116,11 @@ func (b *binder) fold(n *Bound) *Bound {
 	for _, text := range row.warnings.Texts() {
 		b.warn(text)
 	}
-	return &Bound{Op: OpConst, Type: n.Type, Const: v, Pos: n.Pos}
+	folded := &Bound{Op: OpConst, Type: n.Type, Const: v, Pos: n.Pos}
+	for _, arg := range n.Args {
+		folded.computed = folded.computed || arg.computed
+	}
+	return folded
 }
 
 // name binds a column or an alias.
@@ -198,10 +202,14 @@ func (b *binder) logic(e *Logic, sc scope) (*Bound, error) {
 // simplifyLogic drops operands that cannot matter: true of an AND, false of an OR.
 func (b *binder) simplifyLogic(n *Bound) *Bound {
 	var kept []*Bound
+	computed := false
+	for _, arg := range n.Args {
+		computed = computed || !isLiteral(arg)
+	}
 	for _, arg := range n.Args {
 		if arg.Op == OpConst && arg.Const.Type == storage.TypeBool {
 			if (arg.Const.Int != 0) == (n.Op == OpOr) {
-				return constant(arg.Const, n.Pos)
+				return &Bound{Op: OpConst, Type: storage.TypeBool, Const: arg.Const, Pos: n.Pos, computed: computed}
 			}
 			continue
 		}
@@ -209,7 +217,7 @@ func (b *binder) simplifyLogic(n *Bound) *Bound {
 	}
 	switch len(kept) {
 	case 0:
-		return constant(storage.Bool(n.Op == OpAnd), n.Pos)
+		return &Bound{Op: OpConst, Type: storage.TypeBool, Const: storage.Bool(n.Op == OpAnd), Pos: n.Pos, computed: computed}
 	case 1:
 		if kept[0].Type == storage.TypeBool {
 			return kept[0]

@@ -62,6 +62,9 @@ type Bound struct {
 	Match   *Matcher  // OpLike, OpRegex: a constant pattern
 	Func    *Function // OpCall
 	Pos     Pos
+	// computed: an OpConst that columns are written in, such as x = 'no number'
+	// where x is an int64: a value that turned out to be constant, no literal.
+	computed bool
 }
 
 // Row gives a Bound its inputs. Each context implements the method it needs and

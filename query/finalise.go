@@ -17,7 +17,11 @@ func Finalise(plan *Plan, p *Partial, env FinalEnv) (*Result, error) {
 	}
 	res := &Result{Truncated: p.Truncated, Warnings: slices.Concat(plan.Warnings, p.Warnings)}
 	if p.Later > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d rows are later than now and are left out", p.Later))
+		what := "1 row is later than now and is left out"
+		if p.Later > 1 {
+			what = fmt.Sprintf("%d rows are later than now and are left out", p.Later)
+		}
+		res.Warnings = append(res.Warnings, what)
 	}
 	if plan.Grouped {
 		finaliseGroups(plan, p, env, res)

@@ -15,6 +15,7 @@ type groupRow struct {
 	states   []State
 	env      FinalEnv
 	group    int
+	ranking  bool // rates only rank groups over the whole range
 	warnings Warning
 }
 
@@ -28,6 +29,9 @@ func (r *groupRow) Warn(w Warning) { r.warnings |= w }
 
 // rateSeconds is the length of the group's time bucket, else of the range.
 func (r *groupRow) rateSeconds() float64 {
+	if r.ranking { // which groups there are buckets of does not matter, nor does the length
+		return 1
+	}
 	for k := range r.plan.Keys {
 		key := &r.plan.Keys[k]
 		if !key.TimeBucket || r.keys[k].IsNull(r.group) {

@@ -118,7 +118,7 @@ func regroup(row *groupRow, items, to []uint32, groups int) []State {
 
 // rankCombinations returns the best combinations, at most limit.
 func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int, limit int64) []uint32 {
-	whole := &groupRow{plan: row.plan, env: row.env, states: regroup(row, items, comboOf, combos)}
+	whole := &groupRow{plan: row.plan, env: row.env, ranking: true, states: regroup(row, items, comboOf, combos)}
 	first := make([]uint32, combos)
 	for at := len(items) - 1; at >= 0; at-- {
 		first[comboOf[at]] = items[at]

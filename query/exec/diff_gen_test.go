@@ -280,6 +280,22 @@ func (g *diffGen) rows() string {
 	return sql + g.tail()
 }
 
+// named gives the items aliases, some of them the names of columns, and the keys
+// by alias, position or text.
+func (g *diffGen) named(items, keys []string) (shown, by []string) {
+	for i, item := range items {
+		alias := fmt.Sprintf("x%d", i)
+		if i > len(keys) {
+			alias = g.one(alias, "ms", "service", "mix")
+		}
+		shown = append(shown, item+" AS "+alias)
+	}
+	for i, key := range keys {
+		by = append(by, g.one(key, fmt.Sprintf("x%d", i), fmt.Sprint(i+1)))
+	}
+	return shown, by
+}
+
 func (g *diffGen) groups() string {
 	var keys, items []string
 	for range g.r.IntN(3) {
@@ -291,6 +307,7 @@ func (g *diffGen) groups() string {
 	}
 	items = append(items, keys...)
 	items = append(items, g.exact())
+	named := g.chance(30)
 	for range g.r.IntN(4) {
 		items = append(items, g.one(g.exact(), g.exact(), g.approximate()))
 	}
@@ -306,7 +323,11 @@ func (g *diffGen) groups() string {
 			items[i] = strings.ReplaceAll(items[i], "sum()", "count()")
 		}
 	}
-	sql := "SELECT " + strings.Join(items, ", ") + " FROM t " + g.timeRange() + where
+	shown := items
+	if named {
+		shown, keys = g.named(items, keys)
+	}
+	sql := "SELECT " + strings.Join(shown, ", ") + " FROM t " + g.timeRange() + where
 	if len(keys) > 0 {
 		sql += " GROUP BY " + g.one(strings.Join(keys, ", "), strings.Join(keys, ", "), "ALL")
 	}
@@ -314,10 +335,19 @@ func (g *diffGen) groups() string {
 	if g.chance(20) && !other {
 		sql += " HAVING " + g.one("count() > 2", "hits() < 10 OR max(ms) > 100", "max(service) != 'web'", "sum(status) IS NOT NULL")
 	}
+	if named && g.chance(20) && !other && !strings.Contains(sql, " HAVING ") {
+		sql += " HAVING " + fmt.Sprintf(g.one("x%d IS NOT NULL", "x%d > 2", "NOT x%d = 1"), len(keys)) + g.one("", " OR max(ms) > 10")
+	}
 	if g.chance(40) {
 		var order []string
 		for range 1 + g.r.IntN(2) {
 			order = append(order, g.one(g.exact(), "1", g.one(items[:len(keys)+1]...))+g.nulls())
+		}
+		if named {
+			order[0] = g.one("x0", "x0", fmt.Sprintf("x%d", len(keys)), "ms", "max(ms)") + g.nulls()
+			if !other && g.chance(20) { // what is computed of a bucket does not lead with Other
+				order[0] = "coalesce(x0, null)" + g.nulls()
+			}
 		}
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}

@@ -273,6 +273,9 @@ func (o *oracle) rate(e *query.Call, samples []sample, c ctx) storage.Value {
 	if isNull(total) || len(samples) == 0 {
 		return null // over nothing only counts are 0
 	}
+	if o.ranking {
+		return storage.Float(float(total))
+	}
 	from, to := o.from, o.to
 	if from == math.MinInt64 {
 		from = o.dataFrom

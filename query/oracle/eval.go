@@ -74,20 +74,12 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 	panic("BUG: an unknown expression")
 }
 
-// stored is a column's value as it is stored, also behind an alias; of all else
-// the value in its type.
+// stored is a column's value as it is stored; of all else the value in its type.
 func (o *oracle) stored(e query.Expr, c ctx) storage.Value {
-	for {
-		name, ok := e.(*query.Name)
-		if !ok {
-			return o.eval(e, c)
-		}
-		it, ok := o.alias(name.Name, c)
-		if !ok {
-			return c.row[name.Name]
-		}
-		e, c = it.expr, ctx{row: c.row, group: c.group}
+	if name, ok := o.column(e, c); ok {
+		return c.row[name]
 	}
+	return o.eval(e, c)
 }
 
 func (o *oracle) unary(e *query.Unary, c ctx) storage.Value {
@@ -293,7 +285,7 @@ func (o *oracle) literalFor(v storage.Value, e query.Expr, c ctx) (storage.Value
 	if isNull(v) || v.Type == to || to == storage.TypeNull {
 		return v, true
 	}
-	_, column := e.(*query.Name)
+	_, column := o.column(e, c)
 	switch to {
 	case storage.TypeInt64, storage.TypeFloat64:
 		if v.Type == storage.TypeString {

@@ -25,14 +25,12 @@ func (o *oracle) call(e *query.Call, c ctx) storage.Value {
 		}
 		return storage.Time(o.bucketOf(e).start(t.Int))
 	case "typeof":
-		if name, ok := e.Args[0].(*query.Name); ok {
-			if _, ok := o.alias(name.Name, c); !ok {
-				t := c.row[name.Name].Type // as it is stored
-				if t == storage.TypeInt64 && o.hasFloats[name.Name] {
-					t = storage.TypeFloat64
-				}
-				return storage.String(t.String())
+		if name, ok := o.column(e.Args[0], c); ok {
+			t := c.row[name].Type // as it is stored
+			if t == storage.TypeInt64 && o.hasFloats[name] {
+				t = storage.TypeFloat64
 			}
+			return storage.String(t.String())
 		}
 		return storage.String(o.eval(e.Args[0], c).Type.String())
 	case "length":

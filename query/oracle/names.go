@@ -73,32 +73,31 @@ func percentileShare(name string) (string, bool) {
 }
 
 // hasAgg tells whether an expression holds an aggregate, also behind an alias.
-func (o *oracle) hasAgg(e query.Expr) bool {
+func (o *oracle) hasAgg(e query.Expr, mode aliasMode) bool {
 	found := false
 	o.walk(e, func(e query.Expr) {
 		switch e := e.(type) {
 		case *query.Call:
 			found = found || isAggName(e.Name)
 		case *query.Name:
-			if at, ok := o.aliases[e.Name]; ok {
-				if _, self := o.items[at].expr.(*query.Name); !self {
-					found = found || containsAgg(o, o.items[at].expr)
-				}
+			if it, ok := o.alias(e.Name, ctx{mode: mode}); ok {
+				found = found || o.hasAgg(it.expr, it.mode)
 			}
 		}
 	})
 	return found
 }
 
-// containsAgg looks at an item's own text only.
-func containsAgg(o *oracle, e query.Expr) bool {
-	found := false
-	o.walk(e, func(e query.Expr) {
-		if call, ok := e.(*query.Call); ok {
-			found = found || isAggName(call.Name)
-		}
-	})
-	return found
+// column is the column that an expression is, also behind an alias.
+func (o *oracle) column(e query.Expr, c ctx) (string, bool) {
+	name, ok := e.(*query.Name)
+	if !ok {
+		return "", false
+	}
+	if it, ok := o.alias(name.Name, c); ok {
+		return o.column(it.expr, ctx{mode: it.mode})
+	}
+	return name.Name, true
 }
 
 // walk visits an expression and all parts of it.

@@ -46,6 +46,7 @@ type oracle struct {
 	closed           bool // the range was written with its last instant
 	dataFrom, dataTo int64
 	grouped          bool
+	ranking          bool                 // of groups over the whole range: rates are totals
 	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
 	tol              float64              // of the cell being computed: relative
 	abs              float64              // absolute
@@ -93,10 +94,10 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	}
 	o.grouped = o.grouped || len(o.keys) > 0 || sel.GroupAll || sel.Having != nil
 	for _, it := range o.items {
-		o.grouped = o.grouped || o.hasAgg(it.expr)
+		o.grouped = o.grouped || o.hasAgg(it.expr, it.mode)
 	}
 	for _, t := range sel.OrderBy {
-		o.grouped = o.grouped || o.hasAgg(t.Expr)
+		o.grouped = o.grouped || o.hasAgg(t.Expr, aliasFirst)
 	}
 	terms := o.orderTerms()
 	if !o.grouped {
@@ -169,7 +170,7 @@ func (o *oracle) setKeys() {
 	}
 	if o.sel.GroupAll {
 		for _, it := range o.items {
-			if !o.hasAgg(it.expr) {
+			if !o.hasAgg(it.expr, it.mode) {
 				add(it.name, it.expr, aliasNone)
 			}
 		}

@@ -49,7 +49,7 @@ func (o *oracle) orderTerms() []term {
 		if t.output >= 0 {
 			t.expr, t.mode = o.items[t.output].expr, o.items[t.output].mode
 		}
-		t.agg = o.hasAgg(t.expr)
+		t.agg = o.hasAgg(t.expr, t.mode)
 		for _, k := range o.keys {
 			t.bucket = t.bucket || k.bucket != nil && o.same(t.expr, t.mode, k.expr, k.mode)
 		}
@@ -79,7 +79,7 @@ func (o *oracle) defaultOrder() []term {
 		}
 	}
 	for i, it := range o.items {
-		if o.hasAgg(it.expr) {
+		if o.hasAgg(it.expr, it.mode) {
 			terms = append(terms, term{output: i, desc: true})
 			break
 		}
@@ -292,17 +292,19 @@ func (o *oracle) bestCombos(all []*group, terms []term) []int {
 	ranking := slices.DeleteFunc(slices.Clone(terms), func(t term) bool { return t.bucket })
 	if len(terms) > 0 && terms[0].bucket && !(ranking[0].desc && ranking[0].agg) {
 		for i, it := range o.items {
-			if o.hasAgg(it.expr) {
+			if o.hasAgg(it.expr, it.mode) {
 				ranking = append([]term{{output: i, expr: it.expr, mode: it.mode, desc: true, agg: true}}, ranking...)
 				break
 			}
 		}
 	}
+	o.ranking = true
 	lines := o.groupLines(all)
 	for i := range lines {
 		lines[i].by = strconv.Itoa(i)
 	}
 	o.sort(lines, ranking)
+	o.ranking = false
 	var best []int
 	from := min(o.sel.Offset, int64(len(lines)))
 	to := min(from+o.sel.Limit.N, int64(len(lines)))
