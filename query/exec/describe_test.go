@@ -9,7 +9,7 @@ import (
 // TestDescribe: an explanation names the ways that Run then goes, and about the
 // bytes that it reads.
 func TestDescribe(t *testing.T) {
-	table := plainTable(t, 4, 20_000)
+	table := plainTable(t, 4, 5000)
 	pool := NewPool(2)
 	defer pool.Close()
 	f := func(sql string, pruned, header int, facts ...string) {

@@ -82,7 +82,7 @@ func TestPoolClose(t *testing.T) {
 
 // TestSameBits: asked twice of the same blocks, sums are alike to the bit.
 func TestSameBits(t *testing.T) {
-	table := plainTable(t, 12, 3000)
+	table := plainTable(t, 12, 1000)
 	pool := NewPool(3)
 	defer pool.Close()
 	plan := table.plan(t, "SELECT service, sum(n / 3.7), avg(n * 1e-5), stddev(n) FROM t GROUP BY service LIMIT ALL")

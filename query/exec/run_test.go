@@ -138,7 +138,7 @@ func TestRandomQueries(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
 	rounds := 60
-	if testing.Short() {
+	if testing.Short() || underRace {
 		rounds = 20
 	}
 	for range rounds / 20 {
@@ -178,7 +178,11 @@ func TestEachPath(t *testing.T) {
 
 func TestCountByColumn(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	table := newTestTable(t, r, 5000, 3000, 20_000, 1, 700)
+	large := 20_000
+	if underRace {
+		large = 2000
+	}
+	table := newTestTable(t, r, 5000, 3000, large, 1, 700)
 	pool := NewPool(2)
 	defer pool.Close()
 	for _, sql := range []string{
