@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/kelpdb/kelp/bench/gen"
 )
-
-// chunkRows is what a goroutine makes at once: about 4 MiB.
-const chunkRows = 10_000
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -52,38 +47,5 @@ func run(args []string, stdout, stderr io.Writer) error {
 	case *rows < 1 || *from < 0 || *from > *to || *to > *rows:
 		return fmt.Errorf("want 0 <= from (%d) <= to (%d) <= rows (%d)", *from, *to, *rows)
 	}
-	return write(gen.New(cfg), *from, *to, stdout)
-}
-
-func write(g *gen.Generator, from, to int64, stdout io.Writer) error {
-	ordered := make(chan chan []byte, 2*runtime.GOMAXPROCS(0))
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		defer close(ordered)
-		for at := from; at < to; at += chunkRows {
-			made := make(chan []byte, 1)
-			select {
-			case ordered <- made:
-			case <-stop:
-				return
-			}
-			go func() { made <- chunk(g, at, min(at+chunkRows, to)) }()
-		}
-	}()
-	out := bufio.NewWriterSize(stdout, 1<<20)
-	for made := range ordered {
-		if _, err := out.Write(<-made); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
-func chunk(g *gen.Generator, from, to int64) []byte {
-	buf := make([]byte, 0, (to-from)*450)
-	for i := from; i < to; i++ {
-		buf = g.AppendNDJSON(buf, i)
-	}
-	return buf
+	return gen.New(cfg).WriteNDJSON(stdout, *from, *to)
 }
