@@ -29,7 +29,7 @@ DATA ?= kelp-data
 FUZZ_EACH ?= 60
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build run test fuzz bench bench-load clean help \
+.PHONY: build run test fuzz bench bench-quick bench-kernels bench-load clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -88,10 +88,26 @@ test-e2e: build
 fuzz:
 	@.ci/fuzz $(FUZZ_EACH) 0
 
-## bench: the benchmarks beside the code, ten times each, for benchstat (BENCH=regexp PKG=./...)
+## bench: kelp beside DuckDB and ClickHouse on 10 million rows, a page into bench/results; needs node (BENCH_FLAGS=)
+BENCH_FLAGS ?=
+PEERS = bench/peers/node_modules/.package-lock.json
+bench: build $(PEERS)
+	go run ./bench/side/kelpbench -kelp bin/kelp $(BENCH_FLAGS)
+
+## bench-quick: the same on 1 million rows, in two minutes
+bench-quick: build $(PEERS)
+	go run ./bench/side/kelpbench -kelp bin/kelp -rows 1000000 -loads 2 -rounds 5 -patience 3s $(BENCH_FLAGS)
+
+# Versions and checksums are those of the lock, which names the binaries of
+# Linux on x86-64 alone; `npm ci` would want those of every other system in it.
+$(PEERS): bench/peers/package-lock.json
+	cd bench/peers && npm install --no-save
+	touch $@
+
+## bench-kernels: the benchmarks beside the code, ten times each, for benchstat (BENCH=regexp PKG=./...)
 BENCH ?= .
 PKG ?= ./...
-bench:
+bench-kernels:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 $(PKG)
 
 ## bench-load: 10 million reference events into a server of its own, and three questions
