@@ -51,7 +51,12 @@ type feed struct {
 // next returns what changed since the last call, nil if there is nothing to say.
 func (f *feed) next() *wire.Update {
 	store := f.leaf.cfg.Store
-	upTo, changes := store.Changes(f.since)
+	upTo, changes, all := store.Changes(f.since)
+	if all && !f.full {
+		// More tables were dropped than the store remembers: say everything anew.
+		f.full = true
+		clear(f.schemas)
+	}
 	if len(changes) == 0 && !f.full && !f.due && upTo == f.since {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"unsafe"
 )
 
 // BlockID names a block for ever: the epoch of the leaf that wrote it and a
@@ -75,6 +76,8 @@ type DamageError struct {
 	Block  BlockID
 	Column string
 	Err    error
+
+	addr uintptr // where the copy lies that was read; 0: not known
 }
 
 func (e *DamageError) Error() string {
@@ -82,6 +85,11 @@ func (e *DamageError) Error() string {
 }
 
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// faulty is the error of a column of the block.
+func (b *Block) faulty(column string, err error) error {
+	return &DamageError{Block: b.header.ID, Column: column, Err: err, addr: uintptr(unsafe.Pointer(unsafe.SliceData(b.data)))}
+}
 
 // Header returns the header.
 func (b *Block) Header() BlockHeader { return b.header }

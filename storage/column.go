@@ -79,7 +79,7 @@ func (c *Column) open() *columnState {
 	}
 	if err != nil {
 		s.opened = opened{}
-		s.err = &DamageError{Block: c.block.header.ID, Column: c.name, Err: err}
+		s.err = c.block.faulty(c.name, err)
 	}
 	c.state.CompareAndSwap(nil, s)
 	return c.state.Load()
@@ -177,5 +177,5 @@ func (c *Column) valueAt(o *opened, row int) (Value, error) {
 }
 
 func (c *Column) damaged(err error) error {
-	return &DamageError{Block: c.block.header.ID, Column: c.name, Err: err}
+	return c.block.faulty(c.name, err)
 }

@@ -183,6 +183,7 @@ func (s *Store) removeTable(t *Table, seq uint64) {
 	delete(s.byNumber, t.incarnation)
 	s.dropped = append(s.dropped, TableChange{Table: t.name, Incarnation: t.incarnation, Dropped: true, Seq: seq})
 	if len(s.dropped) > droppedTablesMax {
+		s.unknown = s.dropped[0].Seq
 		s.dropped = append(s.dropped[:0:0], s.dropped[1:]...)
 	}
 }

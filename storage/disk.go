@@ -50,6 +50,10 @@ type disk struct {
 	stale   bool             // the log does not follow memory: write it anew
 	moves   map[BlockID]bool // blocks to be written to another file
 
+	// unplaced is the blocks that the log names without a place, with their
+	// tables: they are lost, and their drop must be logged like any other.
+	unplaced map[BlockID]uint64
+
 	// unlogged is where blocks were written that no synced log names yet: what a
 	// flush that failed has done already.
 	unlogged map[BlockID]place
@@ -87,6 +91,7 @@ func openDisk(s *Store, dir string) (*disk, *superblock, error) {
 	d := &disk{
 		store: s, dir: dir, wake: make(chan struct{}, 1), ready: make(chan struct{}), synced: make(chan struct{}),
 		places: map[BlockID]diskPlace{}, files: map[uint32]*diskFile{}, known: map[uint64]bool{}, moves: map[BlockID]bool{},
+		unplaced: map[BlockID]uint64{},
 		unlogged: map[BlockID]place{}, nextNo: 1, stale: true, busy: true,
 	}
 	var err error

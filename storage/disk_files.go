@@ -171,6 +171,7 @@ func (d *disk) forget(id BlockID) {
 	delete(d.places, id)
 	d.mu.Unlock()
 	delete(d.moves, id)
+	delete(d.unplaced, id)
 	if ok {
 		d.count(p, -1)
 	}
@@ -252,11 +253,11 @@ func (d *disk) readBlock(id BlockID, p diskPlace) (data []byte, err error) {
 		err = fmt.Errorf("its header says block %v", b.Header().ID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("block %v at byte %d of %s is damaged: %w", id, p.offset, f.Name(), err)
+		return nil, &badCopyError{fmt.Errorf("block %v at byte %d of %s is damaged: %w", id, p.offset, f.Name(), err)}
 	}
 	for _, c := range b.Columns() {
 		if err := c.Check(); err != nil {
-			return nil, fmt.Errorf("block %v at byte %d of %s: %w", id, p.offset, f.Name(), err)
+			return nil, &badCopyError{fmt.Errorf("block %v at byte %d of %s: %w", id, p.offset, f.Name(), err)}
 		}
 	}
 	return data, nil

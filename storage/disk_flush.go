@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"maps"
 	"os"
 )
 
@@ -200,7 +201,8 @@ func (d *disk) netRows(net, e *edit, b *diskBatch) {
 		}
 	}
 	for _, x := range e.drops {
-		if _, ok := d.find(x.id); ok && b.tables[x.incarnation].table != nil {
+		_, ok := d.find(x.id)
+		if _, lost := d.unplaced[x.id]; (ok || lost) && b.tables[x.incarnation].table != nil {
 			net.drops = append(net.drops, x)
 		}
 	}
@@ -274,6 +276,7 @@ func (d *disk) applied(net *edit, b *diskBatch) {
 			d.put(a.id, diskPlace{a.place, int64(a.meta.Length), b.refs[a.id].table})
 		}
 	}
+	d.noteUnplaced(net)
 	for _, p := range net.places {
 		r := b.refs[p.id]
 		d.put(p.id, diskPlace{p.place, int64(r.Meta.Length), r.table})
@@ -287,8 +290,18 @@ func (d *disk) applied(net *edit, b *diskBatch) {
 		for _, id := range d.idsWhere(func(p diskPlace) bool { return p.table != nil && p.table.incarnation == g }) {
 			d.forget(id)
 		}
+		maps.DeleteFunc(d.unplaced, func(_ BlockID, incarnation uint64) bool { return incarnation == g })
 	}
 	d.logged()
+}
+
+// noteUnplaced notes the blocks that a synced edit names without a place.
+func (d *disk) noteUnplaced(e *edit) {
+	for i := range e.adds {
+		if e.adds[i].place.file == 0 {
+			d.unplaced[e.adds[i].id] = e.adds[i].incarnation
+		}
+	}
 }
 
 // idsWhere returns the blocks whose place satisfies want.
@@ -408,6 +421,10 @@ func (d *disk) switchLog(next *diskLog, places map[BlockID]diskPlace, b *diskBat
 	}
 	clear(d.known)
 	clear(d.moves)
+	clear(d.unplaced)
+	for _, e := range b.edits {
+		d.noteUnplaced(e)
+	}
 	for n, t := range b.tables {
 		d.known[n] = t.rows
 	}

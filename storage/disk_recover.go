@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -203,39 +204,72 @@ func (s *Store) reloadLoop() {
 	case <-s.closing:
 		return
 	}
-	tried := map[*Ref]bool{}
-	for {
-		for _, r := range s.missing(tried) {
-			select {
-			case <-s.closing:
-				return
-			default:
-			}
-			full, err := s.reloadBlock(r)
-			if full {
-				break
-			}
-			if err != nil {
-				tried[r] = true
-				s.cfg.Log.Error("a block cannot be read from disk", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows, "error", err)
-				r.loadFailed(err)
-			}
+	failed := map[*Ref]bool{} // blocks that could not be read, and whether for good
+	wait := time.NewTimer(s.cfg.reloadEvery)
+	defer wait.Stop()
+	for told := false; ; {
+		again, full := s.reloadMissing(failed)
+		if full && !told {
+			s.cfg.Log.Warn("memory is too small for what is on disk: some blocks stay there and are missing in answers", "knob", memoryKnob)
+		}
+		told = full
+		retry := wait.C
+		if wait.Reset(s.cfg.reloadEvery); !again && !full {
+			retry = nil
 		}
 		select {
 		case <-s.reload:
+		case <-retry:
 		case <-s.closing:
 			return
 		}
 	}
 }
 
-// missing returns the live blocks that are to be read from disk, newest first:
-// queries ask for those.
-func (s *Store) missing(tried map[*Ref]bool) (refs []*Ref) {
+// badCopyError says that the disk has no good copy of a block: reading it again
+// will not help.
+type badCopyError struct{ err error }
+
+func (e *badCopyError) Error() string { return e.err.Error() }
+func (e *badCopyError) Unwrap() error { return e.err }
+
+// reloadMissing reads what is missing, until there is no room. again tells that a
+// block could not be read and may be some time later.
+func (s *Store) reloadMissing(failed map[*Ref]bool) (again, full bool) {
+	maps.DeleteFunc(failed, func(r *Ref, _ bool) bool { return !s.isLive(r) })
+	for _, r := range s.missing(failed) {
+		select {
+		case <-s.closing:
+			return false, false
+		default:
+		}
+		full, err := s.reloadBlock(r)
+		if full {
+			return again, true
+		}
+		if err == nil {
+			delete(failed, r)
+			continue
+		}
+		_, before := failed[r]
+		var bad *badCopyError
+		failed[r] = errors.As(err, &bad)
+		again = again || !failed[r]
+		if !before {
+			s.cfg.Log.Error("a block cannot be read from disk", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows, "error", err)
+			r.loadFailed(err)
+		}
+	}
+	return again, false
+}
+
+// missing returns the live blocks that are to be read from disk and not given up
+// for good, newest first: queries ask for those.
+func (s *Store) missing(failed map[*Ref]bool) (refs []*Ref) {
 	for _, t := range s.Tables() {
 		view := t.Pin()
 		for _, r := range view.Blocks {
-			if r.State() != Live && !tried[r] {
+			if r.State() != Live && !failed[r] {
 				refs = append(refs, r)
 			}
 		}
@@ -261,7 +295,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		if !s.isLive(r) {
 			return false, nil
 		}
-		return false, errors.New("there is no copy of it on disk")
+		return false, &badCopyError{errors.New("there is no copy of it on disk")}
 	}
 	data, err := s.disk.readBlock(r.ID, p)
 	if err != nil {
@@ -272,7 +306,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		}
 		return false, err
 	}
-	e, err := s.alloc.alloc(int64(len(data)), s.mergeLimit())
+	e, err := s.allocForMerge(int64(len(data)))
 	if errors.Is(err, errNoSpace) {
 		return s.noRoomFor(r)
 	}
@@ -280,6 +314,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		return false, err
 	}
 	if err := Guard(func() error { copy(e.bytes(), data); return nil }); err != nil {
+		s.alloc.condemn(e)
 		return false, err
 	}
 	s.commitMu.Lock()
@@ -301,7 +336,6 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 // goes, if rows may go, else it stays on disk and counts as loading.
 func (s *Store) noRoomFor(r *Ref) (full bool, err error) {
 	if s.cfg.WhenFull != WhenFullEvict {
-		s.cfg.Log.Warn("memory is too small for what is on disk: some blocks stay there and are missing in answers", "knob", memoryKnob)
 		return true, nil
 	}
 	s.commitMu.Lock()

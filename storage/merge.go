@@ -191,10 +191,7 @@ func (s *Store) merge(t *Table, refs []*Ref, rule mergeRule, class blockKind) er
 		return err
 	}
 	*buf = data
-	e, err := s.alloc.alloc(int64(len(data)), s.mergeLimit())
-	if errors.Is(err, errNoSpace) && s.alloc.shrink() > 0 {
-		e, err = s.alloc.alloc(int64(len(data)), s.mergeLimit())
-	}
+	e, err := s.allocForMerge(int64(len(data)))
 	if err != nil {
 		return err
 	}
@@ -207,6 +204,16 @@ func (s *Store) merge(t *Table, refs []*Ref, rule mergeRule, class blockKind) er
 		return err
 	}
 	return nil
+}
+
+// allocForMerge returns memory for a block that takes the place of others, or of
+// its own copy on disk. It does not wait and evicts nothing.
+func (s *Store) allocForMerge(length int64) (*extent, error) {
+	e, err := s.alloc.alloc(length, s.mergeLimit())
+	if errors.Is(err, errNoSpace) && s.alloc.shrink() > 0 {
+		e, err = s.alloc.alloc(length, s.mergeLimit())
+	}
+	return e, err
 }
 
 // encodeMerged encodes the rows of blocks as one. A block that turns out to be

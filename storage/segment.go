@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,6 +48,12 @@ type extent struct {
 // bytes returns the block's memory. Reads of it run under Guard: the file may
 // have been cut short by someone.
 func (e *extent) bytes() []byte { return e.seg.data[e.off : e.off+e.length : e.off+e.length] }
+
+// holds tells whether an address lies in the block's memory.
+func (e *extent) holds(addr uintptr) bool {
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(e.bytes())))
+	return addr >= start && addr < start+uintptr(e.length)
+}
 
 func (s *segment) align() int64 {
 	if s.small {

@@ -191,6 +191,15 @@ func (a *allocator) takeBack(e *extent) {
 	a.takeBackLocked(e)
 }
 
+// condemn is takeBack for an extent that cannot be written: nothing more is placed
+// in its segment, whose file somebody has cut short.
+func (a *allocator) condemn(e *extent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e.seg.closed = true
+	a.takeBackLocked(e)
+}
+
 func (a *allocator) takeBackLocked(e *extent) {
 	size := e.seg.rounded(e.length)
 	e.seg.used -= size

@@ -40,6 +40,7 @@ type Config struct {
 	lagWait        time.Duration        // how long receipts wait for the disk
 	fullWait       time.Duration        // how long appends wait for memory that views hold
 	flushEvery     time.Duration        // the pause before a flush
+	reloadEvery    time.Duration        // the pause before a block is read from disk again
 	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
 	atCheckpoint   func(step string)    // called at the steps of a checkpoint
@@ -69,6 +70,9 @@ func (c *Config) fill() error {
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery
+	}
+	if c.reloadEvery == 0 {
+		c.reloadEvery = reloadEvery
 	}
 	if c.diskFileBytes == 0 {
 		c.diskFileBytes = diskFileBytes
@@ -127,6 +131,7 @@ type Store struct {
 	tables   map[string]*Table
 	byNumber map[uint64]*Table // by incarnation
 	dropped  []TableChange     // the last dropped tables
+	unknown  uint64            // of tables dropped up to this edit, some are not in it
 
 	inflight inflight
 	queues   queues

@@ -176,7 +176,7 @@ func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*
 		return nil
 	})
 	if err != nil {
-		// The extent is left alone: a place that cannot be written is no use to others.
+		s.alloc.condemn(e)
 		return nil, fmt.Errorf("cannot write block %v at byte %d of %s: %w", id, e.off, e.seg.path, err)
 	}
 	if len(data) > mergeBytesMax/2 {

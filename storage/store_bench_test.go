@@ -67,3 +67,55 @@ func BenchmarkStoreOpen(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStoreOpenRows gives the time to recover what a killed process left, by
+// rows in full blocks: it must not grow with them.
+func BenchmarkStoreOpenRows(b *testing.B) {
+	for _, rows := range []int{100_000, 1_000_000, 10_000_000} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			cfg := testConfig(b, testShm(b))
+			s := testOpen(b, cfg)
+			fillFull(b, s, rows)
+			left := cfg
+			left.MemoryDir += "-left"
+			copyDir(b, cfg.MemoryDir, left.MemoryDir) // as kill -9 leaves it
+			testClose(b, s)
+			var opening time.Duration
+			for b.Loop() {
+				start := time.Now()
+				s, err := Open(left)
+				if err != nil {
+					b.Fatal(err)
+				}
+				opening += time.Since(start)
+				if got := s.Status().Rows; got < int64(rows) {
+					b.Fatalf("%d rows of %d", got, rows)
+				}
+				testClose(b, s)
+			}
+			b.ReportMetric(opening.Seconds()*1e3/float64(b.N), "open-ms")
+		})
+	}
+}
+
+// fillFull appends that many rows as full blocks, all with the same bytes.
+func fillFull(b *testing.B, s *Store, rows int) {
+	now := time.Now().UnixNano()
+	data, meta, err := AppendBlock(nil, testBatch(0, RowsPerBlockMax, now), BlockOptions{Shard: s.super.shard, Arrival: now, Richness: Rich})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range (rows + RowsPerBlockMax - 1) / RowsPerBlockMax {
+		e, err := s.reserve(context.Background(), "t", int64(len(data)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := s.placeBlock(e, data, meta, levelFinal)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.commitRows(context.Background(), "t", []*Ref{r}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

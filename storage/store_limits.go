@@ -139,6 +139,10 @@ const (
 	// diskRetryEvery is the pause after a flush that failed.
 	diskRetryEvery = time.Second
 
+	// reloadEvery is the pause after which blocks that the disk would not give, or
+	// memory had no room for, are read again.
+	reloadEvery = 10 * time.Second
+
 	// diskLagMax is the age of the oldest unsynced row at which receipts wait,
 	// diskLagWait how long they wait before they fail.
 	diskLagMax  = time.Second

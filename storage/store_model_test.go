@@ -327,7 +327,7 @@ func (m *storeModel) check(when string) {
 // learn reads Changes as an aggregator does.
 func (m *storeModel) learn() {
 	var changes []TableChange
-	m.upTo, changes = m.s.Changes(m.upTo)
+	m.upTo, changes, _ = m.s.Changes(m.upTo)
 	for _, c := range changes {
 		k := m.known[c.Table]
 		if c.Dropped {

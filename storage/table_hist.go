@@ -100,10 +100,15 @@ type TableChange struct {
 
 // Changes returns what changed after the edit since, 0 for all there is, and the
 // edit up to which the caller then knows. Tables are told of more than once if
-// edits come in between; all values are absolute.
-func (s *Store) Changes(since uint64) (upTo uint64, changes []TableChange) {
+// edits come in between; all values are absolute. all tells that these are all
+// tables there are, because more were dropped since than are remembered: what the
+// caller knows of any other is to be forgotten.
+func (s *Store) Changes(since uint64) (upTo uint64, changes []TableChange, all bool) {
 	upTo = s.seq.Load()
 	s.tablesMu.RLock()
+	if all = since > 0 && since < s.unknown; all {
+		since = 0
+	}
 	for _, d := range s.dropped {
 		if d.Seq > since {
 			changes = append(changes, d)
@@ -116,7 +121,7 @@ func (s *Store) Changes(since uint64) (upTo uint64, changes []TableChange) {
 			changes = append(changes, c)
 		}
 	}
-	return upTo, changes
+	return upTo, changes, all
 }
 
 func (t *Table) changes(since uint64) (TableChange, bool) {

@@ -53,9 +53,10 @@ func (r *Ref) Open() (*Block, error) {
 	if b := r.block.Load(); b != nil {
 		return b, nil
 	}
-	b, err := openExtent(r.extent.Load(), r.ID)
+	e := r.extent.Load()
+	b, err := openExtent(e, r.ID)
 	if err != nil {
-		r.SetDamaged(err)
+		r.setDamaged(err, func(now *extent) bool { return now == e })
 		return nil, fmt.Errorf("block %v cannot be opened: %w", r.ID, err)
 	}
 	if !r.block.CompareAndSwap(nil, b) {
@@ -81,11 +82,25 @@ func openExtent(e *extent, id BlockID) (b *Block, err error) {
 
 // SetDamaged sets the block aside: later calls of Open fail, Status counts it,
 // and it is read again from disk if a copy is there. Whoever meets an error of
-// the block's columns calls it.
+// the block's columns calls it. An error of a copy that was replaced meanwhile,
+// which a view from before may still read, changes nothing.
 func (r *Ref) SetDamaged(err error) {
+	addr := uintptr(0)
+	var damage *DamageError
+	var fault *FaultError
+	if errors.As(err, &damage) {
+		addr = damage.addr
+	} else if errors.As(err, &fault) {
+		addr = fault.Addr
+	}
+	r.setDamaged(err, func(now *extent) bool { return addr == 0 || now.holds(addr) })
+}
+
+// setDamaged is SetDamaged if the copy of now is the one that the error is of.
+func (r *Ref) setDamaged(err error, of func(now *extent) bool) {
 	t := r.table
 	t.mu.Lock()
-	if r.State() != Live {
+	if r.State() != Live || !of(r.extent.Load()) {
 		t.mu.Unlock()
 		return
 	}
