@@ -54,7 +54,11 @@ func TestEveryBitFlip(t *testing.T) {
 			want = append(want, materialise(t, c))
 		}
 		detected, harmless := 0, 0
-		for at := range len(data) * 8 {
+		step := 1
+		if underRace {
+			step = 29
+		}
+		for at := 0; at < len(data)*8; at += step {
 			data[at/8] ^= 1 << (at % 8)
 			if flipDetected(t, data, at, whole, want) {
 				detected++

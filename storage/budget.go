@@ -90,7 +90,7 @@ func (s *Store) makeRoom(ctx context.Context, table string, length int64, end <-
 	case <-freed:
 		return nil
 	case <-end:
-		s.inVain.note(freed)
+		s.inVain.note(freed, s.cfg.fullRest)
 		return s.fullError(table)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -112,12 +112,14 @@ type waitInVain struct {
 	mu    sync.Mutex
 	freed <-chan struct{} // closed when memory is freed
 	until time.Time
+	count int // of waits in vain
 }
 
-func (w *waitInVain) note(freed <-chan struct{}) {
+func (w *waitInVain) note(freed <-chan struct{}, rest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.freed, w.until = freed, time.Now().Add(fullRest)
+	w.freed, w.until = freed, time.Now().Add(rest)
+	w.count++
 }
 
 // still tells whether no memory was freed since, and not much time has passed.

@@ -40,6 +40,7 @@ type Config struct {
 	lagWait        time.Duration        // how long receipts wait for the disk
 	fullWait       time.Duration        // how long appends wait for memory that views hold
 	flushEvery     time.Duration        // the pause before a flush
+	fullRest       time.Duration        // how long after such a wait in vain others do not begin one
 	reloadEvery    time.Duration        // the pause before a block is read from disk again
 	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
@@ -67,6 +68,9 @@ func (c *Config) fill() error {
 	}
 	if c.fullWait == 0 {
 		c.fullWait = fullWait
+	}
+	if c.fullRest == 0 {
+		c.fullRest = fullRest
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery

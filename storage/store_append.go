@@ -211,7 +211,7 @@ func (s *Store) commitRows(ctx context.Context, table string, refs []*Ref, of []
 		}
 		s.alloc.shrink()
 	}
-	s.inVain.note(s.alloc.waitFreed())
+	s.inVain.note(s.alloc.waitFreed(), s.cfg.fullRest)
 	return 0, s.asFull(table, err)
 }
 
