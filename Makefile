@@ -70,19 +70,19 @@ check-builds:
 	@GOEXPERIMENT= GOOS=darwin GOARCH=arm64 go build ./...
 
 test-unit:
-	@$(if $(RACE),CGO_ENABLED=1) go test $(RACE) $(PKGS)
+	@$(if $(RACE),CGO_ENABLED=1) .ci/gotest $(RACE) $(PKGS)
 
 # The plain twins of the SIMD kernels are what other machines run. Only the
 # packages that have twins are tested twice.
 TWINS = $(shell grep -rl 'goexperiment' --include='*.go' . | xargs -n 1 dirname | sort -u)
 test-plain:
-	@GOEXPERIMENT= go test $(TWINS)
+	@GOEXPERIMENT= .ci/gotest $(TWINS)
 
 test-fuzz:
 	@.ci/fuzz 5 90
 
 test-e2e: build
-	@if [ -d e2e ]; then go test -count=1 -timeout 12m ./e2e; else echo "no e2e/ yet"; fi
+	@.ci/gotest -count=1 -timeout 12m ./e2e
 
 ## fuzz: every fuzz target for FUZZ_EACH seconds (60)
 fuzz:
