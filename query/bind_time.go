@@ -158,19 +158,22 @@ func bucketOrigin(widthNs int64) int64 {
 	return 0
 }
 
-// autoWidth chooses the smallest width with few enough buckets in the range;
-// where the range is open, in what the table holds of it.
+// autoWidth chooses the smallest width with few enough buckets in the range, so
+// that it does not change with the rows that come in; where an end of the range is
+// open, what the table holds stands for it.
 func (b *binder) autoWidth() int64 {
 	r := b.plan.Range
-	if b.q.DataFrom != 0 || b.q.DataTo != 0 {
-		r.From = max(r.From, b.q.DataFrom)
-		if b.q.DataTo < r.To-1 {
+	known := b.q.DataFrom != 0 || b.q.DataTo != 0
+	if r.To == openTo {
+		r.To = b.q.Now
+		if known {
 			r.To = b.q.DataTo + 1
 		}
-	} else {
-		r.To = min(r.To, b.q.Now)
-		if r.From == openFrom { // nothing is known of the table
-			r.From = r.To - nsPerDay
+	}
+	if r.From == openFrom {
+		r.From = r.To - nsPerDay
+		if known {
+			r.From = b.q.DataFrom
 		}
 	}
 	for _, w := range autoWidthsNs {

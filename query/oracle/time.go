@@ -211,13 +211,21 @@ func (o *oracle) timeBucketOf(e query.Expr, mode aliasMode) *bucket {
 	return &b
 }
 
-// autoWidth is the smallest of the widths with at most 300 buckets in the range.
+// autoWidth is the smallest of the widths with at most 300 buckets in the range;
+// the rows stand for an end that is open.
 func (o *oracle) autoWidth() int64 {
 	s, m, h, d := int64(time.Second), int64(time.Minute), int64(time.Hour), int64(24*time.Hour)
 	widths := []int64{s, 2 * s, 5 * s, 10 * s, 15 * s, 30 * s, m, 2 * m, 5 * m, 10 * m, 15 * m, 30 * m, h, 2 * h, 3 * h, 6 * h, 12 * h, d, 7 * d}
+	from, last := o.from, o.to-1
+	if from == math.MinInt64 {
+		from = o.dataFrom
+	}
+	if o.to == math.MaxInt64 {
+		last = o.dataTo
+	}
 	for _, w := range widths {
 		b := bucket{ns: w}
-		if (b.start(min(o.to-1, o.dataTo))-b.start(max(o.from, o.dataFrom)))/w+1 <= 300 {
+		if (b.start(last)-b.start(from))/w+1 <= 300 {
 			return w
 		}
 	}
