@@ -9,8 +9,9 @@
 //	load      the same file of NDJSON, several times into an empty place; all but
 //	          the last are killed with -9 right after the last row was
 //	          acknowledged, opened again and asked (restart.go)
-//	settle    background work ends; then sizes (sizes.go)
-//	ask       Q1 to Q12 over 24 hours and over the last hour (questions.go, ask.go)
+//	settle    background work ends
+//	ask       Q1 to Q12 over 24 hours and over the last hour (questions.go,
+//	          ask.go), and then for sizes (sizes.go)
 //	restart   after a clean stop, after kill -9, and from disk alone with the
 //	          page cache dropped
 //

@@ -28,7 +28,7 @@ func (r *Report) restart(b *strings.Builder) {
 			t.add(after, m.name, milliseconds(median(program)), milliseconds(median(m.restartTimes(after, engine))), milliseconds(median(both)), blocks)
 		}
 		of := func(m *measured) float64 { return float64(median(m.restartTimes(after, engine))) }
-		if k := r.kelp(); k != nil && of(k) > 0 {
+		if k := r.kelp(); k != nil && of(k) > 0 && r.best(of, true) > 0 {
 			t.add(after, vsBest, "", ratio(of(k), r.best(of, true)))
 		}
 	}

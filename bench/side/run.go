@@ -204,7 +204,8 @@ func (b *bench) measure(ctx context.Context, s system) (m *measured, err error) 
 			return nil, err
 		}
 	}
-	for _, step := range []func(context.Context, system, *measured) error{b.settle, b.size, b.askAll, b.compress, b.restart} {
+	// Sizes come after the questions: kelp reads every column to tell them.
+	for _, step := range []func(context.Context, system, *measured) error{b.settle, b.askAll, b.size, b.compress, b.restart} {
 		if err := step(ctx, s, m); err != nil {
 			return nil, err
 		}

@@ -76,7 +76,7 @@ func smoke(t *testing.T, systems ...string) {
 		t.Errorf("wrong answers: %s", strings.Join(wrong, "\n"))
 	}
 	for _, m := range report.systems {
-		if len(m.loads) != 2 || m.version == "" || m.sizes.bytes <= 0 || m.settled.atRest <= 0 || len(m.times) != 2*len(questions()) {
+		if len(m.loads) != 2 || m.version == "" || m.sizes.bytes <= 0 || m.settled.atRest <= 0 || m.settled.took > settleMax/2 || len(m.times) != 2*len(questions()) {
 			t.Errorf("%s: %+v", m.name, m)
 		}
 		restarts := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -47,6 +48,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	cfg.Systems = strings.Split(*systems, ",")
 	report, err := side.Run(ctx, cfg)
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted; what had been started and written is gone")
+	}
 	if err != nil {
 		return err
 	}
