@@ -59,8 +59,8 @@ func (k *kelp) open(ctx context.Context, ready func() error) (time.Time, error) 
 		}
 	}
 	begun := time.Now()
-	server, err := startProcess(k.binary, []string{"serve", "--listen", "127.0.0.1:0", "--leaves", "1", "--data", k.data,
-		"--memory-dir", k.memory, "--memory", strconv.FormatInt(k.budget, 10), "--when-full", "reject"})
+	server, err := startProcess(filepath.Dir(k.data), k.binary, "serve", "--listen", "127.0.0.1:0", "--leaves", "1", "--data", k.data,
+		"--memory-dir", k.memory, "--memory", strconv.FormatInt(k.budget, 10), "--when-full", "reject")
 	if err != nil {
 		return begun, err
 	}

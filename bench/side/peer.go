@@ -19,7 +19,8 @@ type peer struct {
 	says    *dialect
 	node    string   // the program
 	program []string // script and its arguments
-	dir     string   // where the script is
+	scripts string   // where the script is
+	work    string   // where the process may leave files
 	path    string   // of the database; empty: in memory
 	child   *process
 	about   string
@@ -49,7 +50,7 @@ func (p *peer) open(ctx context.Context, ready func() error) (time.Time, error) 
 			return time.Time{}, err
 		}
 	}
-	child, err := startProcess(p.node, append([]string{filepath.Join(p.dir, p.program[0])}, p.program[1:]...))
+	child, err := startProcess(p.work, p.node, append([]string{filepath.Join(p.scripts, p.program[0])}, p.program[1:]...)...)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -164,7 +165,7 @@ func (r *response) took() time.Duration { return time.Duration(r.Ms * float64(ti
 // newPeer returns the peer of that name, with its files below dir; scripts is
 // bench/peers.
 func newPeer(name, node, scripts, dir string) (*peer, error) {
-	p := &peer{is: name, node: node, dir: scripts}
+	p := &peer{is: name, node: node, scripts: scripts, work: dir}
 	switch name {
 	case "duckdb":
 		p.is, p.says, p.program, p.exact = "DuckDB mem", duckdbDialect(), []string{"duckdb.mjs"}, true

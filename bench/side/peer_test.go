@@ -12,7 +12,11 @@ import (
 
 func fakePeer(t *testing.T) *peer {
 	t.Helper()
-	p, err := newPeer("duckdb-file", "/bin/sh", "testdata", t.TempDir())
+	scripts, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPeer("duckdb-file", "/bin/sh", scripts, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,12 +26,13 @@ type process struct {
 	ended chan struct{} // closed when the process has been waited for
 }
 
-// startProcess starts a program apart from the terminal's group, so that Ctrl-C
-// reaches the benchmark alone, which then ends it.
-func startProcess(path string, args []string, env ...string) (*process, error) {
+// startProcess starts a program in a directory, where it may leave files, and
+// apart from the terminal's group, so that Ctrl-C reaches the benchmark alone,
+// which then ends it.
+func startProcess(dir, path string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(path, args...), said: &lastLines{}, ended: make(chan struct{})}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Dir = dir
 	p.cmd.Stderr = p.said
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

@@ -44,7 +44,7 @@ func TestProcess(t *testing.T) {
 		t.Skip("there is no /proc: processes are measured on Linux only")
 	}
 	ctx := context.Background()
-	p, err := startProcess("/bin/sh", []string{"-c", "echo first; read line; echo $line >&2; echo second; exec sleep 60"})
+	p, err := startProcess(t.TempDir(), "/bin/sh", "-c", "echo first; read line; echo $line >&2; echo second; exec sleep 60")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestProcess(t *testing.T) {
 
 func TestProcessThatFails(t *testing.T) {
 	ctx := context.Background()
-	p, err := startProcess("/bin/sh", []string{"-c", "echo why >&2; exit 3"})
+	p, err := startProcess("", "/bin/sh", "-c", "echo why >&2; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestProcessThatFails(t *testing.T) {
 	if _, err := p.line(ctx, time.Minute); err == nil || !strings.Contains(err.Error(), "ended") {
 		t.Errorf("line: %v", err)
 	}
-	if _, err := startProcess("/nowhere/kelp", nil); err == nil {
+	if _, err := startProcess("", "/nowhere/kelp"); err == nil {
 		t.Error("started what is not there")
 	}
 }

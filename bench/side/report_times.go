@@ -51,8 +51,8 @@ func (r *Report) recovery(b *strings.Builder) {
 	if !r.machine.canDrop {
 		cache = "NOT dropped (that takes root and -drop-caches): these are no cold figures"
 	}
-	fmt.Fprintf(b, "## From disk alone\n\nkelp without its memory directory; page cache %s. dd reads the same files in the same way just before. kelp reads everything "+
-		"into memory, the peers what the question needs. Milliseconds since the engine began.\n\n", cache)
+	fmt.Fprintf(b, "## From disk alone\n\nkelp without its memory directory; page cache %s. kelp reads everything "+
+		"into memory, the peers what the question needs; dd reads kelp's files, just before and as cold. Milliseconds since the engine began.\n\n", cache)
 	t := newTable("system", "first answer", "its completeness", "complete Q1", "then Q2", "live MB", "MB/s", "dd MB/s", "MB/s / dd")
 	for _, m := range r.systems {
 		rec := m.recovery
@@ -64,8 +64,6 @@ func (r *Report) recovery(b *strings.Builder) {
 			significant(float64(rec.bytes) / 1e6)}
 		if m.name == kelpName {
 			row = append(row, significant(rate/1e6), significant(rec.dd/1e6), ratio(rate, rec.dd))
-		} else {
-			row = append(row, none, significant(rec.dd/1e6), none)
 		}
 		t.add(row...)
 	}

@@ -27,7 +27,7 @@ type reopened struct {
 type recovered struct {
 	dropped    bool
 	bytes      int64         // live bytes on disk
-	dd         float64       // bytes per second that dd reads of the same files
+	dd         float64       // bytes per second that dd reads of kelp's files; 0 for peers, which do not read all of theirs
 	first      time.Duration // until the first answer to Q1
 	firstRatio float64       // its completeness
 	whole      time.Duration // until the first complete answer to Q1, then
@@ -126,12 +126,14 @@ func (b *bench) recover(ctx context.Context, s system, m *measured) error {
 		}
 		return dropPageCache()
 	}
-	err := drop()
-	if err != nil {
-		return err
-	}
-	if r.dd, err = ddRead(ctx, s.diskDir()); err != nil {
-		return err
+	if s.name() == kelpName {
+		err := drop()
+		if err != nil {
+			return err
+		}
+		if r.dd, err = ddRead(ctx, s.diskDir()); err != nil {
+			return err
+		}
 	}
 	begun, err := s.open(ctx, drop)
 	if err != nil {

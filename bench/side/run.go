@@ -138,7 +138,8 @@ func Run(ctx context.Context, cfg Config) (report *Report, err error) {
 
 func (b *bench) system(name, work, shared string) (system, error) {
 	if name == kelpName {
-		return newKelp(b.cfg.Kelp, work, shared, b.cfg.Rows), nil
+		binary, err := filepath.Abs(b.cfg.Kelp) // it is started elsewhere
+		return newKelp(binary, work, shared, b.cfg.Rows), err
 	}
 	scripts, err := filepath.Abs(b.cfg.Peers)
 	if err != nil {
