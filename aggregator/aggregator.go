@@ -44,6 +44,8 @@ type Aggregator struct {
 	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics
 
+	distincts distincts
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup

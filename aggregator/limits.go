@@ -87,6 +87,14 @@ const (
 	// how many values its columns have: a person waits for it.
 	distinctTime = 400 * time.Millisecond
 
+	// distinctRest is how many times as long as it took to find an estimate of
+	// that kind serves while the table changes: a page that asks all the time costs
+	// a twentieth of the machine.
+	distinctRest = 20
+
+	// distinctTablesMax is for how many tables such estimates are kept.
+	distinctTablesMax = 1_000
+
 	// valuesMax is the most values a values call returns.
 	valuesMax = 100
 )

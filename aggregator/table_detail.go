@@ -1,13 +1,9 @@
 package aggregator
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"sort"
 
-	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
 )
@@ -91,30 +87,6 @@ func (c *Completeness) without(details []*wire.TableDetail) {
 	}
 	c.Leaves.sort()
 	c.Ratio = min(c.Ratio, ratio(c.RowsCovered, c.RowsExpected, c.Leaves.Answered == c.Leaves.Total))
-}
-
-// addDistinct estimates how many values each column has, as uniq does, for as long
-// as distinctTime allows: the smallest columns first. What is not known by then,
-// or misses a leaf that is there, stays nil.
-func (a *Aggregator) addDistinct(ctx context.Context, d *tableJSON) {
-	ctx, cancel := context.WithTimeout(ctx, distinctTime)
-	defer cancel()
-	order := make([]*columnJSON, len(d.Columns))
-	for i := range d.Columns {
-		order[i] = &d.Columns[i]
-	}
-	slices.SortStableFunc(order, func(x, y *columnJSON) int { return cmp.Compare(x.Bytes, y.Bytes) })
-	for _, c := range order {
-		ans, err := a.Select(ctx, Ask{SQL: fmt.Sprintf("SELECT uniq(%s) FROM %s", query.QuoteName(c.Name), query.QuoteName(d.Table))})
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil || ans.Completeness.Leaves.Answered < d.Completeness.Leaves.Answered || ans.Result.Truncated != nil {
-			continue
-		}
-		n := uint64(ans.Result.Cols[0].Value(0).Int)
-		c.Distinct = &n
-	}
 }
 
 func mergeColumns(into map[string]*wire.ColumnDetail, from []wire.ColumnDetail) {
