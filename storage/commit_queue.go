@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 )
 
@@ -20,6 +21,7 @@ type queues struct {
 
 type tableQueue struct {
 	name    string
+	queued  bool // it is among the ready
 	waiting []*appendRequest
 	rows    int
 	bytes   int
@@ -96,7 +98,8 @@ func (q *queues) offer(req *appendRequest) (space <-chan struct{}) {
 	if len(t.waiting) > 0 && (t.rows+rows > queueRowsMax || t.bytes+bytes > queueBytesMax) {
 		return t.space
 	}
-	if len(t.waiting) == 0 {
+	if !t.queued {
+		t.queued = true
 		q.ready = append(q.ready, t)
 	}
 	t.waiting = append(t.waiting, req)
@@ -139,7 +142,7 @@ func (q *queues) take() *appendGroup {
 		t := q.ready[0]
 		q.ready = q.ready[1:]
 		taken := t.takeLocked()
-		if len(t.waiting) > 0 {
+		if t.queued = len(t.waiting) > 0; t.queued {
 			q.ready = append(q.ready, t)
 		}
 		if len(taken) == 0 {
@@ -175,13 +178,14 @@ func (t *tableQueue) takeLocked() (taken []*appendRequest) {
 	return taken
 }
 
-// idle forgets the queue of a table for which nothing waits, with its scratch.
-func (q *queues) idle(name string) {
+// forget drops the queues of tables for which nothing waits, with their scratch,
+// where idle says so: tables that got no rows lately, or were never made.
+func (q *queues) forget(idle func(table string) bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t := q.byTable[name]; t != nil && len(t.waiting) == 0 {
-		delete(q.byTable, name)
-	}
+	maps.DeleteFunc(q.byTable, func(name string, t *tableQueue) bool {
+		return len(t.waiting) == 0 && !t.queued && idle(name)
+	})
 }
 
 // commitSmall is the committer: it runs until the store closes, which is after

@@ -259,7 +259,6 @@ func (d *disk) placeOf(r *Ref) (place, error) {
 	// What is written may take the place of a good copy, or of the blocks that
 	// were merged into it.
 	if err := r.check(); err != nil {
-		r.SetDamaged(err)
 		return p.place, nil
 	}
 	return d.appendBlock(r)

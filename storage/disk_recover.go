@@ -295,7 +295,8 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		if !s.isLive(r) {
 			return false, nil
 		}
-		return false, &badCopyError{errors.New("there is no copy of it on disk")}
+		// It may be written and not logged yet.
+		return false, errors.New("there is no copy of it on disk")
 	}
 	data, err := s.disk.readBlock(r.ID, p)
 	if err != nil {

@@ -177,9 +177,7 @@ func (s *Store) fromChecked(bootHash uint64, onDisk *superblock) error {
 			if r.State() != Live {
 				continue
 			}
-			if err := r.check(); err != nil {
-				r.SetDamaged(err)
-			}
+			_ = r.check() // it sets the block aside
 		}
 	}
 	// The end of the log may have been lost, and with it numbers of blocks: a new
@@ -194,9 +192,18 @@ func (s *Store) fromChecked(bootHash uint64, onDisk *superblock) error {
 	return old.close()
 }
 
-// check verifies every checksum of the block, whatever was verified before.
+// check verifies every checksum of the block, whatever was verified before, and
+// sets it aside if one is wrong.
 func (r *Ref) check() error {
 	e := r.extent.Load()
+	err := r.checkAt(e)
+	if err != nil {
+		r.setDamaged(err, func(now *extent) bool { return now == e })
+	}
+	return err
+}
+
+func (r *Ref) checkAt(e *extent) error {
 	return Guard(func() error {
 		b, err := OpenBlock(e.bytes())
 		if err != nil {

@@ -110,16 +110,17 @@ func (s *Store) retainTable(t *Table, settings Settings, now int64) error {
 // mergeStale wakes the merges if a quiet table has blocks waiting: the rule looks
 // at their age.
 func (s *Store) mergeStale() {
+	busy := make(map[string]bool)
 	for _, t := range s.Tables() {
 		t.mu.Lock()
 		fresh := t.fresh.blocks
 		t.mu.Unlock()
+		busy[t.name] = fresh > 0
 		if fresh >= staleBlocks {
 			signal(s.merges.wake[mergeFresh])
-		} else if fresh == 0 {
-			s.queues.idle(t.name)
 		}
 	}
+	s.queues.forget(func(table string) bool { return !busy[table] })
 }
 
 func (s *Store) expireKeys() {
@@ -169,7 +170,5 @@ func (s *Store) scrubBlock(r *Ref) {
 	if !live || r.State() != Live {
 		return
 	}
-	if err := r.check(); err != nil {
-		r.SetDamaged(err)
-	}
+	_ = r.check() // it sets the block aside
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -43,6 +44,10 @@ type extent struct {
 	seg    *segment
 	off    int64
 	length int64 // of the block; the place is that rounded up to the segment's grid
+
+	// The block that lies there, opened at the first call of Ref.Open. It is kept
+	// with its place, so that it goes when the block is read again into another.
+	block atomic.Pointer[Block]
 }
 
 // bytes returns the block's memory. Reads of it run under Guard: the file may

@@ -28,8 +28,7 @@ type Ref struct {
 	kind   blockKind
 	state  atomic.Uint32
 	extent atomic.Pointer[extent] // nil while loading
-	block  atomic.Pointer[Block]  // opened at the first call of Open
-	damage atomic.Pointer[error]
+	damage atomic.Pointer[error]  // why it is, or was, set aside
 
 	// Guarded by the schema's mutex: what the block gave to the sums, and the last
 	// round in which it was seen.
@@ -50,17 +49,17 @@ func (r *Ref) Open() (*Block, error) {
 	case Damaged:
 		return nil, fmt.Errorf("block %v is set aside: %w", r.ID, *r.damage.Load())
 	}
-	if b := r.block.Load(); b != nil {
+	e := r.extent.Load()
+	if b := e.block.Load(); b != nil {
 		return b, nil
 	}
-	e := r.extent.Load()
 	b, err := openExtent(e, r.ID)
 	if err != nil {
 		r.setDamaged(err, func(now *extent) bool { return now == e })
 		return nil, fmt.Errorf("block %v cannot be opened: %w", r.ID, err)
 	}
-	if !r.block.CompareAndSwap(nil, b) {
-		b = r.block.Load()
+	if !e.block.CompareAndSwap(nil, b) {
+		b = e.block.Load()
 	}
 	return b, nil
 }
@@ -116,12 +115,11 @@ func (r *Ref) setDamaged(err error, of func(now *extent) bool) {
 	}
 }
 
-// placedLocked makes the block readable at a new place.
+// placedLocked makes the block readable at a new place. The cause of an old damage
+// stays: whoever saw the old state a moment ago may be about to read it.
 func (r *Ref) placedLocked(e *extent) {
 	r.table.store.refGone(r)
-	r.block.Store(nil)
 	r.extent.Store(e)
-	r.damage.Store(nil)
 	r.state.Store(uint32(Live))
 }
 
