@@ -157,9 +157,24 @@ func writeReady(w http.ResponseWriter, ready bool) {
 func wrap(serve func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := serve(w, r); err != nil {
-			writeError(w, asAPIError(err))
+			writeError(w, ended(r.Context(), asAPIError(err)))
 		}
 	}
+}
+
+// ErrStopping is the cause of a request's context when the process ends and can
+// not wait for the request any longer.
+var ErrStopping = errors.New("the server is stopping")
+
+// ended is the error of a request that ErrStopping broke off; any other stays as
+// it is.
+func ended(ctx context.Context, e *apiError) *apiError {
+	if !errors.Is(context.Cause(ctx), ErrStopping) {
+		return e
+	}
+	return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true, Receipt: e.Receipt,
+		Message: ErrStopping.Error() + ", and the request was not finished in the time left to it",
+		Hint:    "send it again; with an Idempotency-Key a repeat counts once"}
 }
 
 // apiError is an error as clients see it.

@@ -3,6 +3,24 @@ package main
 import "time"
 
 const (
+	// quietTime is how long a connection must be without a request before a server
+	// that ends closes it: busy clients send more often, and learn from the next
+	// answer that it was the last.
+	quietTime = 500 * time.Millisecond
+
+	// acceptRest is how long a server that ends accepts those who have connected
+	// already, at most: they are there, so it is a matter of the scheduler alone.
+	acceptRest = 200 * time.Millisecond
+
+	// acceptPoll is how often it looks whether some are left.
+	acceptPoll = 100 * time.Microsecond
+
+	// drainTime is how long requests in flight may take to finish at the end.
+	drainTime = 10 * time.Second
+
+	// lastWordTime is how long requests that did not finish may take to say so.
+	lastWordTime = time.Second
+
 	// ingestSenders is how many bodies are on their way at once: one travels
 	// while the other is being stored.
 	ingestSenders = 2

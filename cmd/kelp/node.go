@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -92,47 +88,6 @@ func (f *storeFlags) openLeaf(name string, leaves int, budget int64, pool *exec.
 
 // newPool makes the process's workers, one for each processor.
 func newPool() *exec.Pool { return exec.NewPool(runtime.GOMAXPROCS(0)) }
-
-// httpServer serves one handler that is set once the node is ready to.
-type httpServer struct {
-	server http.Server
-	ln     net.Listener
-	failed chan error
-}
-
-// drainTime is how long requests in flight may take to finish at the end.
-const drainTime = 10 * time.Second
-
-func startHTTP(ln net.Listener, handler http.Handler, log *slog.Logger) *httpServer {
-	s := &httpServer{ln: ln, failed: make(chan error, 1)}
-	s.server = http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	go func() {
-		if err := s.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	}()
-	return s
-}
-
-// stop finishes what is in flight.
-func (s *httpServer) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
-	if s.server.Shutdown(ctx) != nil {
-		s.server.Close()
-	}
-}
-
-// untilDone waits for the user's stop or for the listener to fail.
-func (s *httpServer) untilDone(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.failed:
-		return fmt.Errorf("cannot serve: %w", err)
-	}
-}
 
 // leafNames lists the leaves of a data and memory directory: as many as asked
 // for, and those that are there from before, so that no rows go out of sight.
