@@ -291,15 +291,41 @@ func (b *book) forget(leaf string) {
 	delete(b.leaves, leaf)
 }
 
-// word is where a leaf's edit log stood when it was last heard; heard is false
-// where nothing is known of what it holds.
-func (b *book) word(leaf string) (epoch, seq uint64, heard bool) {
+// word is where a leaf's edit log stood when it was last heard; the zero word is
+// of one of which nothing is known.
+type word struct {
+	epoch, seq uint64
+	heard      bool
+}
+
+// ahead tells that a leaf that speaks from there has less than it had promised, or
+// another memory, and has not said yet what it has.
+func (w word) ahead(epoch, seq uint64) bool {
+	return w.heard && (epoch != w.epoch || seq < w.seq)
+}
+
+func (b *book) word(leaf string) word {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if page := b.leaves[leaf]; page != nil && page.Heard {
-		return page.Epoch, page.Seq, true
+	return b.leaves[leaf].word()
+}
+
+func (p *leafPage) word() word {
+	if p == nil || !p.Heard {
+		return word{}
 	}
-	return 0, 0, false
+	return word{p.Epoch, p.Seq, true}
+}
+
+// words is the last word of every leaf.
+func (b *book) words() map[string]word {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	words := make(map[string]word, len(b.leaves))
+	for name, page := range b.leaves {
+		words[name] = page.word()
+	}
+	return words
 }
 
 // forgetTable takes what leaves lost of a table out of the book.

@@ -13,8 +13,8 @@ import (
 
 // How many values a column has is asked of the engine, which reads the column
 // for it. So that pages which ask every second do not keep the leaves busy, what
-// was found is kept and used again: as long as the table has not changed, and
-// else for distinctRest times as long as it took to find.
+// was found is kept and used again: as long as the same leaves answer and the table
+// has not changed, and else for distinctRest times as long as it took to find.
 
 // distincts keeps the estimates, by table and column.
 type distincts struct {
@@ -26,13 +26,18 @@ type distincts struct {
 type distinct struct {
 	count       uint64
 	rows, bytes uint64 // of the table then
+	newest      any
+	leaves      int // that answered
 	at          time.Time
 	took        time.Duration
 }
 
 // fresh tells whether the estimate is as good as a new one.
 func (e *distinct) fresh(d *tableJSON, now time.Time) bool {
-	return e.rows == d.Rows && e.bytes == d.Bytes || now.Sub(e.at) < distinctRest*e.took
+	if e.leaves != d.Completeness.Leaves.Answered {
+		return false
+	}
+	return e.rows == d.Rows && e.bytes == d.Bytes && e.newest == d.To || now.Sub(e.at) < distinctRest*e.took
 }
 
 func (k *distincts) of(table string) map[string]distinct {
@@ -88,7 +93,7 @@ func (a *Aggregator) addDistinct(ctx context.Context, d *tableJSON) {
 			continue
 		}
 		now := a.cfg.Now()
-		next[c.Name] = distinct{uint64(ans.Result.Cols[0].Value(0).Int), d.Rows, d.Bytes, now, now.Sub(began)}
+		next[c.Name] = distinct{uint64(ans.Result.Cols[0].Value(0).Int), d.Rows, d.Bytes, d.To, ans.Completeness.Leaves.Answered, now, now.Sub(began)}
 	}
 	for i := range d.Columns {
 		if e, ok := next[d.Columns[i].Name]; ok {

@@ -51,7 +51,7 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	got, asked := onLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (named, error) {
+	got, asked := readLeaves(ctx, a, func(ctx context.Context, l wire.Leaf) (named, error) {
 		st, err := l.Status(ctx)
 		if err != nil {
 			return named{}, err

@@ -23,11 +23,10 @@ const (
 
 // reply is what came of asking one leaf.
 type reply struct {
-	seat       seat
-	epoch, seq uint64 // where its edit log stood, as heard before it was asked
-	heard      bool
-	partial    *query.Partial
-	err        error
+	seat    seat
+	word    word // as heard before it was asked
+	partial *query.Partial
+	err     error
 }
 
 // Run asks every leaf that may hold rows and merges what comes back in time.
@@ -92,9 +91,9 @@ func (a *Aggregator) ask(ctx context.Context, q *query.Query, plan *query.Plan, 
 		case s.lease && !s.local && a.owesNothing(s.name, plan):
 			parts = append(parts, a.skippedLeaf(plan, s))
 		default:
-			epoch, seq, heard := a.book.word(s.name)
+			heard := a.book.word(s.name)
 			start(s, func() (r reply) {
-				r = reply{seat: s, epoch: epoch, seq: seq, heard: heard}
+				r = reply{seat: s, word: heard}
 				defer func() {
 					if p := recover(); p != nil { // a fault of one leaf is not the process's end
 						r.partial, r.err = nil, fmt.Errorf("BUG: %v", p)
@@ -180,7 +179,7 @@ func checkReply(plan *query.Plan, r reply) error {
 		return fmt.Errorf("leaf %s answers in the name of %d others", r.seat.name, len(r.partial.Leaves))
 	}
 	report := &r.partial.Leaves[0]
-	if r.heard && (report.Epoch != r.epoch || report.Seq < r.seq) {
+	if r.word.ahead(report.Epoch, report.Seq) {
 		return errBehind
 	}
 	return nil

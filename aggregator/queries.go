@@ -146,8 +146,7 @@ func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
 	}
 	ans := &Answer{ID: run.ID, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
 	ans.Completeness = completeness(plan, p, func(leaf string) bool {
-		_, _, heard := a.book.word(leaf)
-		return heard
+		return a.book.word(leaf).heard
 	})
 	if ans.Completeness.Leaves.Answered == 0 {
 		return nil, noAnswer(ans.Completeness)

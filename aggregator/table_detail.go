@@ -38,8 +38,13 @@ type columnJSON struct {
 func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, error) {
 	askCtx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	details, asked := onLeaves(askCtx, a, func(ctx context.Context, l wire.Leaf) (*wire.TableDetail, error) {
-		return l.Describe(ctx, table)
+	words := a.book.words() // before anyone is asked
+	details, asked := readLeaves(askCtx, a, func(ctx context.Context, l wire.Leaf) (*wire.TableDetail, error) {
+		d, err := l.Describe(ctx, table)
+		if err == nil && words[d.Leaf].ahead(d.Epoch, d.Seq) {
+			return nil, errBehind
+		}
+		return d, err
 	})
 	out := &tableJSON{Table: table, Columns: []columnJSON{}}
 	known := false

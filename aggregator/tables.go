@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sort"
 	"sync"
@@ -77,13 +78,22 @@ func recentShare(k bucket, now int64) float64 {
 
 // onLeaves calls every reachable leaf at once and gathers what they say.
 func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.Context, leaf wire.Leaf) (T, error)) (got []T, asked LeavesAsked) {
+	return leavesBut(ctx, a, nil, call)
+}
+
+// readLeaves is onLeaves for what is counted: suspended leaves are not read.
+func readLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.Context, leaf wire.Leaf) (T, error)) (got []T, asked LeavesAsked) {
+	return leavesBut(ctx, a, a.book.suspended(), call)
+}
+
+func leavesBut[T any](ctx context.Context, a *Aggregator, but map[string]bool, call func(ctx context.Context, leaf wire.Leaf) (T, error)) (got []T, asked LeavesAsked) {
 	asked.Missing = []LeafMissing{}
 	ctx, cancel := context.WithTimeout(ctx, timeoutDefault)
 	defer cancel()
 	var mu sync.Mutex
 	var calls sync.WaitGroup
 	for _, s := range a.seats() {
-		if s.leaf == nil || s.state == StateDown {
+		if s.leaf == nil || s.state == StateDown || but[s.name] {
 			mu.Lock() // the first calls may be back already
 			asked.add(s.name, reasonOf(s))
 			mu.Unlock()
@@ -96,6 +106,9 @@ func onLeaves[T any](ctx context.Context, a *Aggregator, call func(ctx context.C
 			switch {
 			case err != nil && ctx.Err() == context.DeadlineExceeded:
 				asked.add(s.name, reasonTimeout)
+				return
+			case errors.Is(err, errBehind):
+				asked.add(s.name, reasonRestarting)
 				return
 			case err != nil:
 				asked.add(s.name, reasonDown)
@@ -144,7 +157,7 @@ func (a *Aggregator) weigh(table string, asked LeavesAsked) Completeness {
 		absent[m.Leaf] = true
 	}
 	c := Completeness{Exact: true, Leaves: asked}
-	now, known := a.cfg.Now().UnixNano(), true
+	now, known := a.cfg.Now().UnixNano(), asked.Total > 0
 	for _, name := range a.book.names() {
 		held, lost := a.book.rowsOf(name, table, now)
 		c.RowsExpected += held + lost
@@ -156,8 +169,7 @@ func (a *Aggregator) weigh(table string, asked LeavesAsked) Completeness {
 		}
 	}
 	for name := range absent {
-		_, _, heard := a.book.word(name)
-		known = known && heard
+		known = known && a.book.word(name).heard
 	}
 	c.Leaves.sort()
 	if known {

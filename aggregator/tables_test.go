@@ -16,15 +16,19 @@ type tableLeaf struct {
 	*faultLeaf
 	damaged uint64
 	away    bool
+	behind  bool
 }
 
 func (l *tableLeaf) Describe(_ context.Context, table string) (*wire.TableDetail, error) {
 	if l.away {
 		return nil, errors.New("gone")
 	}
+	if l.behind {
+		return &wire.TableDetail{Leaf: l.name, Epoch: 2}, nil
+	}
 	c := wire.ColumnDetail{Name: "a", Bytes: 8}
 	c.Rows[storage.TypeInt64] = l.rows
-	return &wire.TableDetail{Leaf: l.name, Known: table == "t", Rows: l.rows, Damaged: l.damaged, Columns: []wire.ColumnDetail{c}}, nil
+	return &wire.TableDetail{Leaf: l.name, Epoch: 1, Seq: 1, Known: table == "t", Rows: l.rows, Damaged: l.damaged, Columns: []wire.ColumnDetail{c}}, nil
 }
 
 // TestTableCompleteness: the list and the detail of tables say how much of what
@@ -74,6 +78,10 @@ func TestTableCompleteness(t *testing.T) {
 		a.Detach("leaf-2", StateDown)
 		a.book.replay(&bookRecord{Suspend: "leaf-2"})
 	}, 0.75, 0.75, "leaf-2", "down")
+	f("one suspended and here", func(a *Aggregator, _ *tableLeaf) {
+		a.book.replay(&bookRecord{Suspend: "leaf-2"})
+	}, 0.75, 0.75, "leaf-2", "down")
+	f("one behind its word", func(_ *Aggregator, two *tableLeaf) { two.behind = true }, 1, 0.75, "leaf-2", "restarting")
 	f("damage", func(_ *Aggregator, two *tableLeaf) { two.damaged = 4 }, 1, 0.9, "leaf-2", "damaged")
 	f("one fails", func(_ *Aggregator, two *tableLeaf) { two.away = true }, 1, 0.75, "leaf-2", "down")
 	f("lost rows", func(a *Aggregator, _ *tableLeaf) {

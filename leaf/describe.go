@@ -21,14 +21,16 @@ func schemaOf(t *storage.Table) query.Schema {
 
 // Describe returns what the leaf knows of a table.
 func (l *Leaf) Describe(_ context.Context, name string) (*wire.TableDetail, error) {
-	t, ok := l.cfg.Store.Table(name)
+	store := l.cfg.Store
+	// Seq is read first: what is told holds all up to it.
+	d := &wire.TableDetail{Leaf: l.cfg.Name, Epoch: store.Epoch(), Seq: store.Seq()}
+	t, ok := store.Table(name)
 	if !ok {
-		return &wire.TableDetail{Leaf: l.cfg.Name}, nil
+		return d, nil
 	}
-	d := &wire.TableDetail{
-		Leaf: l.cfg.Name, Known: true, Rows: uint64(t.Rows()), Bytes: uint64(t.Bytes()), DiskBytes: uint64(t.DiskBytes()),
-		Blocks: uint64(t.Blocks()), From: t.From(), To: t.Newest(), Horizon: t.Horizon(), Settings: t.Settings(),
-	}
+	d.Known, d.Settings = true, t.Settings()
+	d.Rows, d.Blocks, d.Bytes, d.DiskBytes = uint64(t.Rows()), uint64(t.Blocks()), uint64(t.Bytes()), uint64(t.DiskBytes())
+	d.From, d.To, d.Horizon = t.From(), t.Newest(), t.Horizon()
 	d.Damaged, d.Loading = unreadable(t)
 	for column, info := range t.Schema() {
 		d.Columns = append(d.Columns, wire.ColumnDetail{

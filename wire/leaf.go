@@ -86,6 +86,7 @@ type TableUpdate struct {
 // TableDetail is what one leaf knows of a table.
 type TableDetail struct {
 	Leaf                           string
+	Epoch, Seq                     uint64 // of its edit log, before it looked
 	Known                          bool
 	Rows, Bytes, DiskBytes, Blocks uint64
 	Damaged, Loading               uint64 // of Rows, those that can not be read now
