@@ -109,7 +109,7 @@ func BenchmarkAppendBlock(b *testing.B) {
 
 // BenchmarkAppendColumn shows what each column of the reference costs.
 func BenchmarkAppendColumn(b *testing.B) {
-	full := referenceBatch(RowsPerBlockMax)
+	full := workloadBatch(RowsPerBlockMax, 0)
 	for i := range full.slots {
 		one := NewBatch()
 		one.slots = full.slots[i : i+1]
@@ -158,7 +158,7 @@ func reader(c *Column) func() error {
 
 // BenchmarkRead shows what each accessor costs per row, columns already checked.
 func BenchmarkRead(b *testing.B) {
-	data, _, err := AppendBlock(nil, referenceBatch(RowsPerBlockMax), BlockOptions{Richness: Rich})
+	data, _, err := AppendBlock(nil, workloadBatch(RowsPerBlockMax, 0), BlockOptions{Richness: Rich})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -201,6 +201,14 @@ func (d *dumper) section(s section) {
 		dumpList(d, s)
 	case EncSparse:
 		dumpSparse(d, s)
+	case EncALP:
+		dumpALP(d, s)
+	case EncAffix:
+		dumpAffix(d, s)
+	case EncHexID:
+		dumpHexID(d, s)
+	case EncTemplate:
+		dumpTemplates(d, s)
 	}
 }
 

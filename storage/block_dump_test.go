@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,8 +50,19 @@ func goldenBlocks() map[string]struct {
 		"text": {Cheap, rows(4, func(i int) Value {
 			return String(strings.Repeat("ab", 12) + fmt.Sprint(i))
 		})},
-		"zstd": {Rich, rows(40, func(i int) Value {
-			return String(fmt.Sprintf("request number %d took %d ms", i, i*i))
+		"zstd": {Rich, rows(40, func(i int) Value { return String(prose(i)) })},
+		"alp": {Rich, rows(40, func(i int) Value {
+			return Float([]float64{float64(i*i) / 100, math.Pi}[i/39])
+		})},
+		"affix": {Rich, rows(40, func(i int) Value { return String(fmt.Sprintf("user-%06d@example", i*i*611)) })},
+		"hexid": {Rich, rows(20, func(i int) Value {
+			return String(fmt.Sprintf("%08x-%04x", uint32(i+1)*2654435761, uint16(i)*40503))
+		})},
+		"template": {Rich, rows(40, func(i int) Value {
+			if i == 7 {
+				return String("something else")
+			}
+			return String(fmt.Sprintf("request number %d took %02d ms, cache %s", i, i*i%100, []string{"hit", "miss"}[i%2]))
 		})},
 		"list": {Cheap, rows(6, func(i int) Value {
 			return List([]string{"a", "b", "a", "", "b", "a"}[:i])
@@ -64,6 +76,54 @@ func goldenBlocks() map[string]struct {
 		"mixed": {Cheap, rows(6, func(i int) Value {
 			return []Value{Int(1 << 60), String("s"), Bool(true), Float(0.5), Time(9), List([]string{"l"})}[i]
 		})},
+	}
+}
+
+// prose has no templates, and is the same for ever.
+func prose(i int) string {
+	words := []string{"connection", "timeout", "payment", "worker", "unexpected", "shard", "retry", "queue"}
+	var text []string
+	for n := uint32(i+1) * 2654435761; len(text) < 9; n = n*1664525 + 1013904223 {
+		text = append(text, words[n>>29])
+	}
+	return strings.Join(text, " ")
+}
+
+// TestOlderVersions reads blocks that version 1 wrote and that would be written
+// otherwise today.
+func TestOlderVersions(t *testing.T) {
+	dump, err := os.ReadFile(filepath.Join("testdata", "block", "v1", "zstd.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []modelRow
+	for i := range 40 {
+		text := fmt.Sprintf("request number %d took %d ms", i, i*i)
+		rows = append(rows, modelRow{time: 1_790_000_000_000_000_000 + int64(i)*1_000_000, values: map[string]Value{"x": String(text)}})
+	}
+	data := bytesOfDump(t, dump)
+	b := mustOpen(t, data)
+	if v := b.Header().Version; v != 1 {
+		t.Fatalf("version %d", v)
+	}
+	checkRows(t, b, rows)
+
+	// A version that a block must have for its encodings is not only a number.
+	batch := NewBatch()
+	fill(batch, goldenBlocks()["affix"].rows)
+	data, _ = sealed(t, batch, BlockOptions{Richness: Rich})
+	if v := mustOpen(t, data).Header().Version; v != 2 {
+		t.Fatalf("a block with an encoding of version 2 has version %d", v)
+	}
+	binary.LittleEndian.PutUint16(data[8:], 1)
+	SealBlock(data, BlockID{7, 42})
+	if _, err := OpenBlock(data); err == nil {
+		t.Error("version 1 with an encoding of version 2 passes")
+	}
+	binary.LittleEndian.PutUint16(data[8:], 3)
+	SealBlock(data, BlockID{7, 42})
+	if _, err := OpenBlock(data); err == nil {
+		t.Error("version 3 passes")
 	}
 }
 

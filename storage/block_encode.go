@@ -13,6 +13,7 @@ import (
 type encoder struct {
 	rich    bool
 	rows    int
+	version uint16   // that the encodings used so far need
 	newRow  []uint32 // of each row of the batch; nil: rows stay where they are
 	times   []int64  // ascending if rich
 	weights []uint64 // of each row of the block; nil: all 1
@@ -42,6 +43,14 @@ type encoder struct {
 	merged   Vector // values or dictionary entries of the parts of one column
 	remap    []uint16
 	wide     []uint16
+
+	patches   []uint32 // rows that ALP leaves out
+	parsed    []int64  // numbers of texts
+	counts    []uint32
+	spareText []byte // encodings that are compared with others
+	spareZstd []byte
+	miner     miner
+	templates templateColumn
 }
 
 // encoders keeps the arrays of encoders from block to block. It holds nothing
@@ -79,7 +88,7 @@ func AppendBlock(dst []byte, b *Batch, o BlockOptions) ([]byte, Meta, error) {
 }
 
 func (e *encoder) begin(rows int, o BlockOptions) {
-	e.rich, e.rows, e.text = o.Richness == Rich, rows, 0
+	e.rich, e.rows, e.text, e.version = o.Richness == Rich, rows, 0, blockVersionOldest
 }
 
 // block encodes what was collected.
@@ -88,7 +97,7 @@ func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 		return dst, Meta{}, err
 	}
 	h := header{BlockHeader: BlockHeader{
-		Version: blockVersion, Shard: o.Shard, Rows: e.rows, Arrival: o.Arrival,
+		Version: e.version, Shard: o.Shard, Rows: e.rows, Arrival: o.Arrival,
 		Weight: uint64(e.rows), Columns: len(e.entries),
 	}}
 	sorted := e.times
@@ -134,6 +143,7 @@ func (e *encoder) encodeColumns() error {
 		if err != nil {
 			return err
 		}
+		e.version = max(e.version, en.enc.since(), en.inner.since())
 		if en.length = len(e.body) - en.at; en.length <= inlineBytesMax {
 			data := e.body[en.at:]
 			e.body = e.body[:en.at]

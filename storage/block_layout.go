@@ -9,7 +9,11 @@ import (
 // Byte positions of the header; doc.go draws it.
 const (
 	blockMagic   = "KELPBLK\n"
-	blockVersion = 1
+	blockVersion = 2
+
+	// blockVersionOldest is the first version. Blocks that need nothing newer
+	// are still written so.
+	blockVersionOldest = 1
 
 	headerCRCAt = 12
 	headerIDAt  = 16
@@ -65,8 +69,8 @@ func decodeHeader(data []byte) (header, error) {
 	}
 	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(data[at:])) }
 	h.Version = binary.LittleEndian.Uint16(data[8:])
-	if h.Version != blockVersion {
-		return h, fmt.Errorf("block has version %d, this program reads %d: run the newer program", h.Version, blockVersion)
+	if h.Version < blockVersionOldest || h.Version > blockVersion {
+		return h, fmt.Errorf("block has version %d, this program reads %d to %d: run the newer program", h.Version, blockVersionOldest, blockVersion)
 	}
 	h.crc = uint32(u32(headerCRCAt))
 	h.ID = BlockID{Epoch: loadWord(data, 16), Seq: loadWord(data, 24)}
@@ -149,7 +153,7 @@ func decodeEntry(data []byte, h *header, names string, i int) (entry, error) {
 	switch {
 	case e.typ == TypeNull || e.typ >= typesCount:
 		return e, fmt.Errorf("column %q has unknown type %d", e.name, e.typ)
-	case !e.enc.known() || (e.enc == EncSparse) != (e.inner != 0) || e.enc == EncSparse && !e.inner.known():
+	case !e.enc.known(h.Version) || (e.enc == EncSparse) != (e.inner != 0) || e.enc == EncSparse && !e.inner.known(h.Version):
 		return e, fmt.Errorf("column %q has unknown encoding %d/%d", e.name, e.enc, e.inner)
 	case e.flags&^flagsKnown != 0:
 		return e, fmt.Errorf("column %q has unknown flags %#x", e.name, e.flags)

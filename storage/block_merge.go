@@ -210,7 +210,7 @@ func (v *Vector) appendEntries(c *Column) {
 func (e *encoder) numberEntries(s *source, stats *columnStats) bool {
 	v := s.vec
 	if v.Type == TypeString {
-		if !e.dict.texts(v.Bytes, v.Ends, min(entriesMaxOf(s), max(2, s.n/2))) {
+		if !e.dict.texts(v.Bytes, v.Ends, min(entriesMaxOf(s), max(2, s.n/e.usesMin()))) {
 			return false
 		}
 		*stats = columnStats{worth: true, distinct: len(e.dict.first)}
@@ -227,10 +227,12 @@ func (e *encoder) numberEntries(s *source, stats *columnStats) bool {
 	}
 	low, high := slices.Min(keys), slices.Max(keys)
 	*stats = columnStats{worth: true, ordered: true, min: uint64(low), max: uint64(high)}
-	entriesMax := min(countedEntriesMax, max(2, s.n/16))
+	entriesMax := min(countedEntriesMax, max(2, s.n/entryUses))
 	if v.Type == TypeFloat64 {
 		stats.min, stats.max = floatBits(floatOfKey(low)), floatBits(floatOfKey(high))
-		entriesMax = floatEntriesMax(s)
+		if !e.rich {
+			entriesMax = floatEntriesMax(s)
+		}
 	}
 	if !e.dict.numbers(keys, low, high, entriesMax) {
 		return false
@@ -238,6 +240,14 @@ func (e *encoder) numberEntries(s *source, stats *columnStats) bool {
 	stats.distinct = len(e.dict.first)
 	e.dict.sortNumbers()
 	return true
+}
+
+// usesMin is how often entries of texts must be used to be merged as they are.
+func (e *encoder) usesMin() int {
+	if e.rich {
+		return entryUses
+	}
+	return 2
 }
 
 // mapCodes replaces the codes of entries in e.dict by the codes of values, whose

@@ -156,6 +156,12 @@ var generators = map[string]func(r *rand.Rand) Value{
 		return []Value{Int(1), Int(1), Int(10), Float(2.5), String("x"), {}}[r.IntN(6)]
 	},
 	"message": func(r *rand.Rand) Value { return String(randomMessage(r)) },
+	"prose":   func(r *rand.Rand) Value { return String(randomProse(r)) },
+	"user":    func(r *rand.Rand) Value { return String(fmt.Sprintf("user-%06d", r.IntN(1e6))) },
+	"size":    func(r *rand.Rand) Value { return rarely(r, 2, String(fmt.Sprintf("%d KB", r.IntN(1e5)))) },
+	"uuid":    func(r *rand.Rand) Value { return rarely(r, 2, String(randomUUID(r))) },
+	"lines":   func(r *rand.Rand) Value { return rarely(r, 2, String(randomLine(r))) },
+	"decimal": func(r *rand.Rand) Value { return rarely(r, 2, Float(edgeDecimal(r))) },
 }
 
 var edgeFloats = []float64{
@@ -192,6 +198,44 @@ func mixedValue(r *rand.Rand) Value {
 		return Time(5)
 	}
 	return Int(int64(r.IntN(100000)))
+}
+
+// randomProse is a text without templates that compresses.
+func randomProse(r *rand.Rand) string {
+	words := []string{"connection", "timeout", "payment", "worker", "unexpected", "shard", "retry", "queue", "primary", "replica"}
+	text := words[r.IntN(len(words))]
+	for range 4 + r.IntN(6) {
+		text += " " + words[r.IntN(len(words))]
+	}
+	return text
+}
+
+func randomUUID(r *rand.Rand) string {
+	return fmt.Sprintf("%08X-%04X-4%03X-%04X-%012X", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), r.IntN(1<<16), r.Uint64N(1<<48))
+}
+
+// randomLine is of a few templates, with what tempts to read it wrong.
+func randomLine(r *rand.Rand) string {
+	switch r.IntN(12) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("007 %03d %d %s", r.IntN(1000), r.Uint64(), randomProse(r))
+	case 2, 3:
+		return fmt.Sprintf("GET /api/v2/%s/%d HTTP/1.1 from 10.%d.%d.%d", []string{"orders", "items"}[r.IntN(2)], r.IntN(1e6), r.IntN(256), r.IntN(256), r.IntN(256))
+	case 4, 5:
+		return fmt.Sprintf("ключ %08x für %q → %d%%", r.Uint32(), []string{"a", "b", ""}[r.IntN(3)], r.IntN(101))
+	case 6:
+		return strings.Repeat("9", 1+r.IntN(25)) + " is long"
+	}
+	return fmt.Sprintf("worker %d took %.3f ms, trace %016x%016x, state %s", r.IntN(64), r.ExpFloat64()*20, r.Uint64(), r.Uint64(), []string{"ok", "late"}[r.IntN(2)])
+}
+
+func edgeDecimal(r *rand.Rand) float64 {
+	if r.IntN(20) == 0 {
+		return edgeFloats[r.IntN(len(edgeFloats))]
+	}
+	return float64(r.IntN(2e6)-1e6) / 100
 }
 
 func randomMessage(r *rand.Rand) string {
@@ -236,7 +280,7 @@ func TestRoundTripOfAllKinds(t *testing.T) {
 					checkRows(t, b, rows)
 					h := b.Header()
 					want := BlockHeader{
-						Version: 1, ID: BlockID{7, 42}, Shard: 3, Rows: n, MinTime: meta.MinTime, MaxTime: meta.MaxTime,
+						Version: b.Header().Version, ID: BlockID{7, 42}, Shard: 3, Rows: n, MinTime: meta.MinTime, MaxTime: meta.MaxTime,
 						Arrival: 99, Weight: meta.Weight, Columns: len(b.Columns()), Length: len(data),
 					}
 					if h != want || meta.Length != len(data) || meta.HeaderCRC != b.HeaderCRC() {

@@ -234,6 +234,24 @@ type TextBuf struct {
 	bytes  []byte
 	ends   []uint32
 	starts []uint32
+
+	templates *templateScratch // made when first needed
+}
+
+// EqualText sets the bits of the rows whose text is want and clears those of the
+// others, where the encoding finds them faster than by decoding: else ok is false
+// and dst as it was. The column is of ShapeText; dst has a bit for every row. Bits
+// of null rows mean nothing. The error is a *DamageError.
+func (c *Column) EqualText(dst []uint64, want []byte) (ok bool, err error) {
+	s := c.open()
+	if s.err != nil {
+		return false, s.err
+	}
+	r, ok := s.text.(equalReader)
+	if ok {
+		r.equal(dst, want)
+	}
+	return ok, nil
 }
 
 // Text returns the texts of all rows of a column of strings; null rows are empty.

@@ -41,10 +41,15 @@ func entriesMaxOf(s *source) int {
 	return dictEntriesMax
 }
 
+// entryUses is how often the entries of a large dictionary must be used for its
+// codes to be chosen unmeasured: filters and groups run on them.
+const entryUses = 16
+
 func (e *encoder) appendTexts(dst []byte, s *source, stats *columnStats) ([]byte, Encoding) {
 	if s.n == 1 && s.rows == 1 {
 		return appendConstant(dst, s), EncConstant
 	}
+	at := len(dst)
 	if e.dict.texts(s.vec.Bytes, s.vec.Ends[:s.n], entriesMaxOf(s)) {
 		entries := len(e.dict.first)
 		if entries == 1 && s.nulls() == 0 {
@@ -53,17 +58,63 @@ func (e *encoder) appendTexts(dst []byte, s *source, stats *columnStats) ([]byte
 		if entries <= max(2, s.n/2) {
 			*stats = columnStats{worth: true, distinct: entries}
 			e.dict.sortTexts(s.vec.Bytes, s.vec.Ends[:s.n])
-			return appendDict(dst, s, &e.dict, e), EncDict
+			dst = appendDict(dst, s, &e.dict, e)
+			if !e.rich || entries*entryUses <= s.n {
+				return dst, EncDict
+			}
+			// Codes are the faster to scan, so the form has to be much smaller.
+			var enc Encoding
+			if e.spareText, enc, _ = e.appendForm(e.spareText[:0], s); enc != 0 && len(e.spareText)*4 < (len(dst)-at)*3 {
+				return append(dst[:at], e.spareText...), enc
+			}
+			return dst, EncDict
 		}
 	}
-	if size := len(s.vec.Bytes); e.rich && size >= zstdTextMin {
-		at := len(dst)
-		if dst = e.appendZstd(dst, s); (len(dst)-at-s.rows)*8 < size*7 {
-			return dst, EncZstd
-		}
-		dst = dst[:at]
+	if e.rich {
+		return e.appendManyTexts(dst, s)
 	}
 	return appendPlainText(dst, s, e), EncText
+}
+
+// appendManyTexts encodes texts of which most differ: by their form if they have
+// one, unless compressing saves a fifth against templates of which much is loose.
+func (e *encoder) appendManyTexts(dst []byte, s *source) ([]byte, Encoding) {
+	at, size := len(dst), len(s.vec.Bytes)
+	dst, enc, good := e.appendForm(dst, s)
+	if good {
+		return dst, enc
+	}
+	if size < zstdTextMin {
+		return appendPlainText(dst[:at], s, e), EncText
+	}
+	e.spareZstd = e.appendZstd(e.spareZstd[:0], s)
+	switch packed, form := len(e.spareZstd), len(dst)-at; {
+	case enc != 0 && form*8 < size*7 && form*4 <= packed*5:
+		return dst, enc
+	case (packed-s.rows)*8 < size*7:
+		return append(dst[:at], e.spareZstd...), EncZstd
+	}
+	return appendPlainText(dst[:at], s, e), EncText
+}
+
+// appendForm encodes texts that have a form or templates. enc is 0, and dst as it
+// was, if they have none. good tells that nothing better is to be expected.
+func (e *encoder) appendForm(dst []byte, s *source) (_ []byte, enc Encoding, good bool) {
+	if dst, ok := e.appendAffix(dst, s); ok {
+		return dst, EncAffix, true
+	}
+	if dst, ok := e.appendHexID(dst, s); ok {
+		return dst, EncHexID, true
+	}
+	at, size := len(dst), len(s.vec.Bytes)
+	if size < templateTextMin {
+		return dst, 0, false
+	}
+	dst, loose, ok := e.appendTemplates(dst, s)
+	if !ok {
+		return dst, 0, false
+	}
+	return dst, EncTemplate, loose*templateLooseMax <= size && (len(dst)-at)*3 <= size
 }
 
 func (e *encoder) appendInts(dst []byte, s *source, stats *columnStats) ([]byte, Encoding) {
@@ -77,7 +128,7 @@ func (e *encoder) appendInts(dst []byte, s *source, stats *columnStats) ([]byte,
 	if s.vec.Type != TypeTime && e.dict.numbers(values, low, high, intEntriesMax(s, low, high)) {
 		entries := len(e.dict.first)
 		dictBytes = 8*entries + s.rows*codeWidth(entries+1)/8
-		if s.vec.Type == TypeBool || entries <= countedEntriesMax && entries*16 <= s.n {
+		if s.vec.Type == TypeBool || entries <= countedEntriesMax && entries*entryUses <= s.n {
 			dictBytes = 0 // worth it for the speed of scans alone
 		}
 		stats.distinct = entries
@@ -124,12 +175,28 @@ func (e *encoder) appendFloats(dst []byte, s *source, stats *columnStats) ([]byt
 		worth: true, ordered: true,
 		min: floatBits(floatOfKey(low)), max: floatBits(floatOfKey(high)),
 	}
+	at, size := len(dst), math.MaxInt
 	if e.dict.numbers(e.keys, low, high, floatEntriesMax(s)) {
-		stats.distinct = len(e.dict.first)
+		entries := len(e.dict.first)
+		stats.distinct = entries
 		e.dict.sortNumbers()
-		return appendDict(dst, s, &e.dict, e), EncDict
+		dst = appendDict(dst, s, &e.dict, e)
+		size = len(dst) - at
+		if !e.rich || entries <= countedEntriesMax && entries*entryUses <= s.n {
+			return dst, EncDict
+		}
 	}
-	return appendRaw(dst, s, s.floatsOfRows(e)), EncRaw
+	values := s.floatsOfRows(e)
+	if e.rich {
+		var ok bool
+		if e.raw, ok = e.appendALP(e.raw[:0], s, values); ok && len(e.raw) < min(size, 8*s.rows) {
+			return append(dst[:at], e.raw...), EncALP
+		}
+	}
+	if size < math.MaxInt {
+		return dst, EncDict
+	}
+	return appendRaw(dst, s, values), EncRaw
 }
 
 // floatEntriesMax is the most entries for which a dictionary of floats, at 8

@@ -332,7 +332,7 @@ func TestFramesAreSkipped(t *testing.T) {
 	slot := batch.Slot([]byte("m"))
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 20_000 {
-		batch.SetString(slot, []byte(randomMessage(r)))
+		batch.SetString(slot, []byte(randomProse(r)))
 		batch.EndRow(int64(i))
 	}
 	data, _ := sealed(t, batch, BlockOptions{Richness: Rich})

@@ -3,7 +3,6 @@ package storage
 import (
 	"encoding/binary"
 	"math/bits"
-	"unsafe"
 )
 
 // Runs of unsigned integers of one width, value i at bit i*width, little-endian.
@@ -56,49 +55,6 @@ func bitsAt(packed []byte, width, i int) uint64 {
 	return binary.LittleEndian.Uint64(packed[bit>>3:]) >> (bit & 7) & (1<<width - 1)
 }
 
-// unpackBits writes base + scale * value for every value. 8 bytes past the packed
-// ones are readable.
-func unpackBits(dst []int64, packed []byte, width int, base, scale uint64) {
-	if width == 0 {
-		for i := range dst {
-			dst[i] = int64(base)
-		}
-		return
-	}
-	if width == 64 {
-		for i := range dst {
-			dst[i] = int64(base + scale*binary.LittleEndian.Uint64(packed[8*i:]))
-		}
-		return
-	}
-	_ = packed[:packedBytes(len(dst), width)+8]
-	p := unsafe.Pointer(unsafe.SliceData(packed))
-	mask := uint64(1)<<width - 1
-	w := uintptr(width)
-	for len(dst) >= 8 {
-		// Eight values fill whole bytes, so their places repeat.
-		d := dst[:8:8]
-		d[0] = int64(base + scale*(load(p, 0)&mask))
-		d[1] = int64(base + scale*(load(p, w>>3)>>(w&7)&mask))
-		d[2] = int64(base + scale*(load(p, 2*w>>3)>>(2*w&7)&mask))
-		d[3] = int64(base + scale*(load(p, 3*w>>3)>>(3*w&7)&mask))
-		d[4] = int64(base + scale*(load(p, 4*w>>3)>>(4*w&7)&mask))
-		d[5] = int64(base + scale*(load(p, 5*w>>3)>>(5*w&7)&mask))
-		d[6] = int64(base + scale*(load(p, 6*w>>3)>>(6*w&7)&mask))
-		d[7] = int64(base + scale*(load(p, 7*w>>3)>>(7*w&7)&mask))
-		dst, p = dst[8:], unsafe.Add(p, w)
-	}
-	for i := range dst {
-		bit := uintptr(i) * w
-		dst[i] = int64(base + scale*(load(p, bit>>3)>>(bit&7)&mask))
-	}
-}
-
-// load reads 8 bytes that unpackBits has checked to be there.
-func load(p unsafe.Pointer, at uintptr) uint64 {
-	return *(*uint64)(unsafe.Add(p, at))
-}
-
 // exceptionBytes is what one value costs that does not fit the width of its run.
 const exceptionBytes = 8 + 2
 
@@ -144,7 +100,7 @@ func appendRun(dst []byte, values []uint64, width, exceptions int) []byte {
 
 // packedRun is a run whose bounds are checked.
 type packedRun struct {
-	packed  []byte // 8 bytes past it are readable
+	packed  []byte // and tailBytes past it
 	width   int
 	patches []uint64
 	where   []uint16 // ascending
@@ -174,8 +130,8 @@ func decodeRun(header, data []byte, n int) (r packedRun, ok bool) {
 		h.at+size+h.exceptions*exceptionBytes > len(data) {
 		return r, false
 	}
-	r = packedRun{packed: data[h.at : h.at+size : h.at+size+8], width: h.width}
-	r.packed = r.packed[:size+8]
+	// What can be read past the packed values lets more of them be loaded at once.
+	r = packedRun{packed: data[h.at : h.at+size+tailBytes], width: h.width}
 	rest := data[h.at+size:]
 	r.patches = viewWords(rest, h.exceptions)
 	r.where = viewUint16(rest[8*h.exceptions:], h.exceptions)

@@ -22,17 +22,35 @@ const (
 	EncList     Encoding = 8 // lengths and items
 	EncSparse   Encoding = 9 // the rows that are not null, and their values
 
-	encodingsEnd = 10
+	// since version 2
+	EncALP      Encoding = 10 // floats that are decimals: integers over a power of ten
+	EncAffix    Encoding = 11 // texts that are a number between affixes
+	EncHexID    Encoding = 12 // texts that differ in hexadecimal digits only
+	EncTemplate Encoding = 13 // texts of templates: constants once, variables as columns
+
+	encodingsEnd   = 14
+	encodingsEndV1 = 10
 )
 
 var encodingNames = [encodingsEnd]string{
-	"", "constant", "dict", "raw", "for", "delta", "text", "zstd", "list", "sparse",
+	"", "constant", "dict", "raw", "for", "delta", "text", "zstd", "list", "sparse", "alp", "affix", "hexid", "template",
 }
 
-func (e Encoding) known() bool { return e > 0 && e < encodingsEnd }
+// known tells whether blocks of a version may have the encoding.
+func (e Encoding) known(version uint16) bool {
+	return e > 0 && e < encodingsEnd && e.since() <= version
+}
+
+// since is the first version of blocks with the encoding.
+func (e Encoding) since() uint16 {
+	if e >= encodingsEndV1 {
+		return 2
+	}
+	return blockVersionOldest
+}
 
 func (e Encoding) String() string {
-	if e.known() {
+	if e > 0 && e < encodingsEnd {
 		return encodingNames[e]
 	}
 	return fmt.Sprintf("encoding(%d)", uint8(e))
@@ -127,8 +145,13 @@ type textReader interface {
 	all(sel []uint64, buf *TextBuf) (Text, error)
 	// appendAt appends the text of one row.
 	appendAt(dst []byte, row int) ([]byte, error)
-	// rawBytes is the sum of the lengths of all texts.
-	rawBytes() int
+}
+
+// equalReader is a textReader that seeks a text without decoding any.
+type equalReader interface {
+	// equal sets the bits of the rows whose text is want, and clears those of
+	// the others; null rows get any. dst has a bit for every row.
+	equal(dst []uint64, want []byte)
 }
 
 var (
@@ -170,6 +193,14 @@ func (s section) open() (opened, error) {
 		err = openPlainText(s, &o)
 	case s.enc == EncList && s.typ == TypeList:
 		err = openList(s, &o)
+	case s.enc == EncALP:
+		err = openALP(s, &o)
+	case s.enc == EncAffix && s.typ == TypeString:
+		err = openAffix(s, &o)
+	case s.enc == EncHexID && s.typ == TypeString:
+		err = openHexID(s, &o)
+	case s.enc == EncTemplate && s.typ == TypeString:
+		err = openTemplates(s, &o)
 	default:
 		err = errMismatch
 	}

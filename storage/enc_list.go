@@ -50,6 +50,7 @@ func appendList(dst []byte, s *source, e *encoder) []byte {
 	var stats columnStats
 	dst, enc := e.appendTexts(dst, &items, &stats)
 	dst[head+4] = byte(enc)
+	e.version = max(e.version, enc.since())
 	return dst
 }
 

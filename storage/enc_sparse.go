@@ -205,8 +205,6 @@ type sparseText struct {
 	values textReader
 }
 
-func (r *sparseText) rawBytes() int { return r.values.rawBytes() }
-
 func (r *sparseText) all(sel []uint64, buf *TextBuf) (Text, error) {
 	if sel != nil {
 		values := make([]uint64, bitmapWords(len(r.present)))

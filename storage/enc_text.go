@@ -72,5 +72,3 @@ func (r plainText) all(_ []uint64, _ *TextBuf) (Text, error) {
 func (r plainText) appendAt(dst []byte, row int) ([]byte, error) {
 	return append(dst, textAt(r.bytes, r.ends, row)...), nil
 }
-
-func (r plainText) rawBytes() int { return len(r.bytes) }

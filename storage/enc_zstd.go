@@ -191,8 +191,6 @@ type zstdReader struct {
 	frames  []zstdFrame
 }
 
-func (r *zstdReader) rawBytes() int { return r.raw }
-
 // frameEnd is the row after the last of frame i.
 func (r *zstdReader) frameEnd(i int) int {
 	if i+1 < len(r.frames) {

@@ -73,6 +73,9 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.raiseLayout(); err != nil {
+		return err
+	}
 	s.logBytes.Store(s.log.taken)
 	s.lastLog = s.super.log
 	if s.logSwitch, err = openLogSwitch(s.cfg.MemoryDir); err != nil {

@@ -29,7 +29,7 @@ import (
 //	40  8  hash of the boot id (0 in a data directory)
 //	48 16  0
 //
-// and behind them, by layout 1:
+// and behind them, by layouts 1 and 2 (which differ in the blocks):
 //
 //	64  8  shard id
 //	72  8  birth of the leaf, ns since 1970
@@ -45,8 +45,8 @@ const (
 	superLogAt    = 80
 	superNameAt   = 88
 	superNameMax  = 256
-	superLayout   = 1 // what this version writes
-	superReadable = 1 // the newest layout it reads
+	superLayout   = 2 // what this version writes: blocks of version 2
+	superReadable = 2 // the newest layout it reads
 )
 
 var (
@@ -140,6 +140,16 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	}
 	b.name = string(src[superNameAt+2 : superNameAt+2+n])
 	return b, nil
+}
+
+// raiseLayout says, before the first block of this version is written, that older
+// versions cannot read all of the memory directory any more.
+func (s *Store) raiseLayout() error {
+	if s.super.layout >= superLayout {
+		return nil
+	}
+	s.super.layout, s.super.oldest = superLayout, superLayout
+	return writeSuperblock(s.cfg.MemoryDir, &s.super, false)
 }
 
 // readSuperblock reads the superblock of a directory; nil if there is none.

@@ -1,0 +1,342 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"slices"
+)
+
+// Hexadecimal ids: texts of one length that differ in hexadecimal digits only,
+// such as trace ids and UUIDs, take half a byte a digit. The last eight digits of
+// all rows lie together: they tell most ids apart, also those that begin with a
+// time, so that one id is sought by a pass over 4 bytes a row.
+//
+//	+---------------------+----------+-----------+-----------+----------+
+//	| bitmap (8 x words)? | size (1) | digits(1) | upper (1) | zero (5) |
+//	+---------------------+----------+-----------+-----------+----------+-------+
+//	| form (size) | zeros | last 8 digits (4 a row) | other digits, big-endian  |
+//	+-------------+-------+-------------------------+---------------------------+
+//
+// size is the length of a text in bytes. In the form a zero byte stands for a
+// digit, any other for itself. upper is 1 for the digits A to F. The last digits
+// are a number; the others take whole bytes in each row, with a zero digit before
+// the first if they are odd. Null rows hold zeros.
+
+const (
+	hexIDHeaderBytes = 8
+
+	// hexIDTailDigits are the digits kept apart, a uint32.
+	hexIDTailDigits = 8
+
+	// hexIDBytesMax bounds a text, so that 4 bytes a row cannot unpack to much
+	// more. A SHA-512 has 128 digits.
+	hexIDBytesMax = 144
+)
+
+// hexForm is what texts have in common.
+type hexForm struct {
+	form   []byte
+	digits int
+	upper  bool
+	runs   []hexRun // of digits in the text
+}
+
+// hexRun is digits one after another.
+type hexRun struct{ from, to int }
+
+// headBytes is what the digits before the last eight take.
+func (f *hexForm) headBytes() int { return (f.digits - hexIDTailDigits + 1) / 2 }
+
+// complete finds the runs of a form and reports whether it can be used.
+func (f *hexForm) complete() bool {
+	f.digits, f.runs = 0, f.runs[:0]
+	for i, c := range f.form {
+		if c != 0 {
+			continue
+		}
+		if n := len(f.runs); n > 0 && f.runs[n-1].to == i {
+			f.runs[n-1].to++
+		} else {
+			f.runs = append(f.runs, hexRun{i, i + 1})
+		}
+		f.digits++
+	}
+	return len(f.form) <= hexIDBytesMax && f.digits >= hexIDTailDigits
+}
+
+// hexBuffer holds the digits of one text, in whole groups of eight with zeros
+// before the first.
+type hexBuffer [hexIDBytesMax + hexIDTailDigits]byte
+
+// begin is where the digits begin in a buffer, and its size in groups.
+func (f *hexForm) begin() (at, groups int) {
+	groups = (f.digits + 7) / 8
+	return groups*8 - f.digits, groups
+}
+
+// parse returns the last digits of a text and writes the others to heads, which
+// is headBytes long. ok is false if the text has not the form.
+func (f *hexForm) parse(text []byte, heads []byte, buf *hexBuffer) (tail uint32, ok bool) {
+	if len(text) != len(f.form) {
+		return 0, false
+	}
+	last := 0
+	at, groups := f.begin()
+	for i := range at {
+		buf[i] = '0'
+	}
+	for _, r := range f.runs {
+		if string(text[last:r.from]) != string(f.form[last:r.from]) {
+			return 0, false
+		}
+		at += copy(buf[at:], text[r.from:r.to])
+		last = r.to
+	}
+	if string(text[last:]) != string(f.form[last:]) {
+		return 0, false
+	}
+	var packed [len(hexBuffer{}) / 2]byte
+	for g := range groups {
+		v, ok := packHex(binary.LittleEndian.Uint64(buf[g*8:]), f.upper)
+		if !ok {
+			return 0, false
+		}
+		binary.LittleEndian.PutUint32(packed[g*4:], v)
+	}
+	end := (groups - 1) * 4
+	copy(heads, packed[end-len(heads):end])
+	return binary.BigEndian.Uint32(packed[end:]), true
+}
+
+// put writes the text of a row over the digits of dst, which holds the form.
+func (f *hexForm) put(dst []byte, heads []byte, tail uint32, buf *hexBuffer) {
+	at, groups := f.begin()
+	end := (groups - 1) * 4
+	var packed [len(hexBuffer{}) / 2]byte
+	copy(packed[end-len(heads):], heads)
+	binary.BigEndian.PutUint32(packed[end:], tail)
+	for g := range groups {
+		binary.LittleEndian.PutUint64(buf[g*8:], unpackHex(binary.LittleEndian.Uint32(packed[g*4:]), f.upper))
+	}
+	for _, r := range f.runs {
+		at += copy(dst[r.from:r.to], buf[at:])
+	}
+}
+
+const (
+	lowBits = 0x0101_0101_0101_0101
+	nibbles = 0x0f0f_0f0f_0f0f_0f0f
+)
+
+// packHex turns eight digits, the first in the lowest byte, into four bytes in
+// their order. All are converted at once; what does not convert back is no digit.
+func packHex(text uint64, upper bool) (uint32, bool) {
+	n := text&nibbles + text>>6&lowBits*9
+	if n&^nibbles != 0 || hexDigits(n, upper) != text {
+		return 0, false
+	}
+	n = (n<<4 | n>>8) & 0x00ff_00ff_00ff_00ff
+	n = (n | n>>8) & 0x0000_ffff_0000_ffff
+	return uint32(n | n>>16), true
+}
+
+// unpackHex is the reverse of packHex.
+func unpackHex(packed uint32, upper bool) uint64 {
+	n := uint64(packed)
+	n = (n | n<<16) & 0x0000_ffff_0000_ffff
+	n = (n | n<<8) & 0x00ff_00ff_00ff_00ff
+	return hexDigits((n>>4|n<<8)&nibbles, upper)
+}
+
+// hexDigits turns a number below 16 in each byte into its digit.
+func hexDigits(n uint64, upper bool) uint64 {
+	letters := (n + 6*lowBits) >> 4 & lowBits
+	past := uint64('a' - '0' - 10)
+	if upper {
+		past = 'A' - '0' - 10
+	}
+	return n + '0'*lowBits + letters*past
+}
+
+// hexFormOf finds the form of texts: where any differs from the first is a digit.
+func hexFormOf(s *source) (f hexForm, ok bool) {
+	first := s.vec.Text(0)
+	if len(first) < hexIDTailDigits || len(first) > hexIDBytesMax {
+		return f, false
+	}
+	f.form = slices.Clone(first)
+	start := uint32(0)
+	for i, end := range s.vec.Ends[:s.n] {
+		text := s.vec.Bytes[start:end]
+		start = end
+		if len(text) != len(first) {
+			return f, false
+		}
+		// All random digits differ after a few texts; then what is left is
+		// compared in whole.
+		if i > hexSamples && f.matches(text) {
+			continue
+		}
+		for j, c := range text {
+			if c != first[j] {
+				f.form[j] = 0
+				if !isHexDigit(c) || !isHexDigit(first[j]) {
+					return f, false
+				}
+				f.upper = f.upper || c < 'a' && !isDecimal(c) || first[j] < 'a' && !isDecimal(first[j])
+			}
+		}
+		f.complete()
+	}
+	for _, c := range first {
+		if c == 0 {
+			return f, false
+		}
+	}
+	return f, f.complete()
+}
+
+// hexSamples texts show most digits of a form.
+const hexSamples = 32
+
+// matches tells whether a text has the bytes of the form outside of its digits.
+func (f *hexForm) matches(text []byte) bool {
+	last := 0
+	for _, r := range f.runs {
+		if string(text[last:r.from]) != string(f.form[last:r.from]) {
+			return false
+		}
+		last = r.to
+	}
+	return string(text[last:]) == string(f.form[last:])
+}
+
+// appendHexID encodes texts of all rows. ok is false, and dst as it was, if they
+// have no such form.
+func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
+	f, ok := hexFormOf(s)
+	if !ok {
+		return dst, false
+	}
+	before := len(dst)
+	dst = s.appendValid(dst)
+	upper := byte(0)
+	if f.upper {
+		upper = 1
+	}
+	dst = append(dst, byte(len(f.form)), byte(f.digits), upper, 0, 0, 0, 0, 0)
+	dst = padTo(append(dst, f.form...), 8)
+	n := f.headBytes()
+	tailsAt, headsAt := len(dst), len(dst)+4*s.rows
+	dst = slices.Grow(dst, (4+n)*s.rows)[:headsAt+n*s.rows]
+	clear(dst[tailsAt:])
+	var buf hexBuffer
+	start := uint32(0)
+	for i, end := range s.vec.Ends[:s.n] {
+		row := i
+		if s.at != nil {
+			row = int(s.at[i])
+		}
+		tail, ok := f.parse(s.vec.Bytes[start:end], dst[headsAt+row*n:headsAt+row*n+n], &buf)
+		if !ok {
+			return dst[:before], false
+		}
+		binary.LittleEndian.PutUint32(dst[tailsAt+4*row:], tail)
+		start = end
+	}
+	return dst, true
+}
+
+var errHexID = errors.New("hexadecimal ids do not fit their form")
+
+func openHexID(s section, o *opened) error {
+	if len(s.data) < hexIDHeaderBytes {
+		return errShort
+	}
+	size, digits := int(s.data[0]), int(s.data[1])
+	at := (hexIDHeaderBytes + size + 7) &^ 7
+	if at > len(s.data) || s.data[2] > 1 {
+		return errHexID
+	}
+	r := &hexIDReader{hexForm: hexForm{form: s.data[hexIDHeaderBytes : hexIDHeaderBytes+size], upper: s.data[2] == 1}, rows: s.rows, valid: o.valid}
+	if !r.complete() || r.digits != digits || len(s.data) != at+s.rows*(4+r.headBytes()) {
+		return errHexID
+	}
+	r.tails = viewUint32(s.data[at:], s.rows)
+	r.heads = s.data[at+4*s.rows:]
+	o.text = r
+	return nil
+}
+
+type hexIDReader struct {
+	hexForm
+	rows  int
+	valid []uint64
+	tails []uint32
+	heads []byte
+}
+
+// head is the digits of a row before the last eight.
+func (r *hexIDReader) head(row int) []byte {
+	n := r.headBytes()
+	return r.heads[row*n : row*n+n]
+}
+
+func (r *hexIDReader) all(sel []uint64, buf *TextBuf) (Text, error) {
+	buf.ends = grow(buf.ends, r.rows)
+	buf.bytes = buf.bytes[:0]
+	if sel == nil {
+		buf.bytes = slices.Grow(buf.bytes, r.rows*len(r.form))
+	}
+	var digits hexBuffer
+	for row := range r.rows {
+		if (sel == nil || isIn(sel, row)) && (r.valid == nil || bitSet(r.valid, row)) {
+			at := len(buf.bytes)
+			buf.bytes = append(buf.bytes, r.form...)
+			r.put(buf.bytes[at:], r.head(row), r.tails[row], &digits)
+		}
+		buf.ends[row] = uint32(len(buf.bytes))
+	}
+	return Text{Bytes: buf.bytes, Ends: buf.ends}, nil
+}
+
+func (r *hexIDReader) appendAt(dst []byte, row int) ([]byte, error) {
+	var digits hexBuffer
+	at := len(dst)
+	dst = append(dst, r.form...)
+	r.put(dst[at:], r.head(row), r.tails[row], &digits)
+	return dst, nil
+}
+
+// equal looks at the last digits, and at the others where those are right.
+func (r *hexIDReader) equal(dst []uint64, want []byte) {
+	clear(dst)
+	var buf hexBuffer
+	heads := make([]byte, r.headBytes())
+	tail, ok := r.parse(want, heads, &buf)
+	if !ok {
+		return
+	}
+	maskWords(dst[:bitmapWords(r.rows)], r.tails, tail)
+	for i, w := range dst {
+		for ; w != 0; w &= w - 1 {
+			if row := i<<6 + bits.TrailingZeros64(w); string(r.head(row)) != string(heads) {
+				dst[i] &^= 1 << (row & 63)
+			}
+		}
+	}
+}
+
+func dumpHexID(d *dumper, s section) {
+	size, digits := int(s.data[0]), int(s.data[1])
+	d.field(1, "%d bytes a text", size)
+	d.field(1, "%d digits", digits)
+	d.field(1, "upper %t", s.data[2] == 1)
+	d.field(5, "zero")
+	d.field(size, "form")
+	d.field(-size&7, "zeros")
+	d.field(4*s.rows, "last digits of rows")
+	at := (hexIDHeaderBytes+size+7)&^7 + 4*s.rows
+	d.field(len(s.data)-at, "other digits")
+}

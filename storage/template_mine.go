@@ -1,0 +1,442 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// Mining finds the templates of a column of texts in three steps. Every text is
+// cut into variables and what is constant between them; texts with the same
+// constants share a skeleton, found by hash. The few skeletons, not the texts, are
+// then put together where they differ in whole words only (a path, a state): those
+// words become variables too. What is left over, being too rare, is loose.
+//
+// A variable is a run of letters and digits that has a digit; what it is made of
+// is found out when its values are packed. (Words like v2, ipv6 or http2 are
+// constant: see wordBytesMax.)
+
+const (
+	// templateTextMax is the longest text that is cut up: longer ones are dumps and
+	// stacks, for which a general compressor is better.
+	templateTextMax = 2_048
+
+	// templateVarsMax is the most variables of a text.
+	templateVarsMax = 64
+
+	// templatesMax leaves one 8-bit id for what is loose.
+	templatesMax = 255
+
+	// skeletonsMax bounds the work of putting skeletons together, which grows with
+	// skeletons times templates.
+	skeletonsMax = 1_024
+
+	// skeletonProbe is after how many texts it is asked whether most had a
+	// skeleton of their own: then there are no templates.
+	skeletonProbe = 4_096
+
+	// wordBytesMax is the longest word that may have one digit after its first
+	// letter and still be constant.
+	wordBytesMax = 5
+
+	// A template takes about 200 bytes: with fewer rows than these, or less than
+	// one row in templateShare, texts are cheaper loose.
+	templateRowsMin = 8
+	templateShare   = 1_024
+)
+
+// anchor is a position in any text of a skeleton: so many bytes after the end of a
+// variable, or after the start of the text.
+type anchor struct {
+	after int // variable; -1: the start
+	by    int
+}
+
+// token is a word of a skeleton, from space to space.
+type token struct {
+	hash     uint64 // of the constants, and of where variables are
+	from, to anchor
+	vars     int // within it
+	first    int // of them
+}
+
+// skeleton is what some texts have in common.
+type skeleton struct {
+	hash   uint64
+	start  uint32 // of the first such text in the bytes of the column
+	size   uint32
+	endsAt int // of its variables in miner.ends
+	vars   int
+	rows   int
+
+	tokens   []token
+	template int    // that it belongs to; -1: none
+	spans    []span // its variables
+}
+
+// span is where a variable of a template stands in the texts of a skeleton.
+type span struct{ from, to anchor }
+
+// mined is a template: its words, of which some are variable.
+type mined struct {
+	tokens    []token
+	variable  []bool // by token
+	variables int
+	skeletons []int
+	rows      int
+	pieces    [][]byte // constants between variables
+}
+
+// miner is the memory of mining, kept from column to column.
+type miner struct {
+	digits, words []uint64 // bitmaps over the bytes of the column
+	ends          []uint16 // of the variables of all texts, from the start of each
+	ofRow         []uint16 // skeleton+1 of each row; 0: loose
+	table         []uint16 // open addressing: skeleton+1
+	skeletons     []skeleton
+	tokens        []token // of all skeletons
+	mined         []mined
+	varBuf        [templateVarsMax]span16
+}
+
+// span16 is a variable within one text.
+type span16 struct{ from, to uint16 }
+
+const skeletonTable = skeletonsMax * 4
+
+// mine fills skeletons and ofRow. It reports false if texts have little in common.
+func (m *miner) mine(s *source, inverse []int32) bool {
+	data := s.vec.Bytes
+	n := bitmapWords(len(data)) + 1
+	m.digits, m.words = grow(m.digits, n), grow(m.words, n)
+	m.digits[n-1], m.words[n-1] = 0, 0
+	classify(m.digits, m.words, data)
+	m.table = grow(m.table, skeletonTable)
+	clear(m.table)
+	m.skeletons, m.ends, m.ofRow = m.skeletons[:0], m.ends[:0], grow(m.ofRow, s.rows)
+	for row := range s.rows {
+		start, end := uint32(0), uint32(0)
+		if i := row; inverse == nil || inverse[row] >= 0 {
+			if inverse != nil {
+				i = int(inverse[row])
+			}
+			if end = s.vec.Ends[i]; i > 0 {
+				start = s.vec.Ends[i-1]
+			}
+		}
+		m.ofRow[row] = uint16(m.skeletonOf(data, start, end))
+		if row == skeletonProbe && len(m.skeletons) >= skeletonProbe/4 {
+			return false
+		}
+	}
+	return true
+}
+
+// skeletonOf cuts a text up, appends its variables to ends and returns its
+// skeleton + 1, or 0 and nothing appended if it is to be loose.
+func (m *miner) skeletonOf(data []byte, start, end uint32) int {
+	vars, ok := m.cut(start, end)
+	if !ok {
+		return 0
+	}
+	h, at := uint64(len(vars)), start
+	for _, v := range vars {
+		h = hashPiece(h, data, at, start+uint32(v.from))
+		at = start + uint32(v.to)
+	}
+	h = hashPiece(h, data, at, end)
+	for slot := h >> 32; ; slot++ {
+		id := m.table[slot%skeletonTable]
+		if id == 0 {
+			if len(m.skeletons) == skeletonsMax {
+				return 0
+			}
+			m.skeletons = append(m.skeletons, skeleton{
+				hash: h, start: start, size: end - start, endsAt: len(m.ends), vars: len(vars), rows: 1,
+			})
+			id = uint16(len(m.skeletons))
+			m.table[slot%skeletonTable] = id
+			m.keep(vars)
+			return int(id)
+		}
+		if sk := &m.skeletons[id-1]; sk.hash == h && m.same(sk, data, start, end, vars) {
+			sk.rows++
+			m.keep(vars)
+			return int(id)
+		}
+	}
+}
+
+func (m *miner) keep(vars []span16) {
+	for _, v := range vars {
+		m.ends = append(m.ends, v.to)
+	}
+}
+
+// same tells whether a text has the constants of a skeleton: hashes may collide.
+func (m *miner) same(sk *skeleton, data []byte, start, end uint32, vars []span16) bool {
+	if sk.vars != len(vars) {
+		return false
+	}
+	at, other := start, sk.start
+	for i, v := range vars {
+		n := start + uint32(v.from) - at
+		if !bytes.Equal(data[at:at+n], data[other:other+n]) {
+			return false
+		}
+		at, other = start+uint32(v.to), sk.start+uint32(m.ends[sk.endsAt+i])
+	}
+	return end-at == sk.start+sk.size-other && bytes.Equal(data[at:end], data[other:sk.start+sk.size])
+}
+
+// cut finds the variables of data[start:end] by the bitmaps of the column. ok is
+// false if the text is not to be cut.
+func (m *miner) cut(start, end uint32) (vars []span16, ok bool) {
+	if end-start > templateTextMax {
+		return nil, false
+	}
+	n, low := 0, start // low: the end of the word before
+	for at := nextOne(m.digits, start, end); at < end; at = nextOne(m.digits, low, end) {
+		from := wordStart(m.words, low, at)
+		to := nextZero(m.words, at, end)
+		low = to
+		if from < at && to-from <= wordBytesMax && nextOne(m.digits, at+1, to) == to {
+			continue
+		}
+		if n == templateVarsMax {
+			return nil, false
+		}
+		m.varBuf[n] = span16{uint16(from - start), uint16(to - start)}
+		n++
+	}
+	return m.varBuf[:n], true
+}
+
+// nextOne is the first set bit of [from, to), or to.
+func nextOne(words []uint64, from, to uint32) uint32 {
+	for from < to {
+		if w := words[from>>6] >> (from & 63); w != 0 {
+			return min(to, from+uint32(bits.TrailingZeros64(w)))
+		}
+		from = (from | 63) + 1
+	}
+	return to
+}
+
+// nextZero is the first bit of [from, to) that is not set, or to.
+func nextZero(words []uint64, from, to uint32) uint32 {
+	for from < to {
+		if w := ^words[from>>6] >> (from & 63); w != 0 {
+			return min(to, from+uint32(bits.TrailingZeros64(w)))
+		}
+		from = (from | 63) + 1
+	}
+	return to
+}
+
+// wordStart is the start of the run of set bits that ends with at, not before low.
+func wordStart(words []uint64, low, at uint32) uint32 {
+	for at > low {
+		// The bits before at, the nearest first.
+		i := (at - 1) >> 6
+		w := ^words[i] << (63 - (at-1)&63)
+		if w != 0 {
+			return max(low, at-uint32(bits.LeadingZeros64(w)))
+		}
+		at = i << 6
+	}
+	return low
+}
+
+// hashPiece takes a constant and its length into a hash, 8 bytes at a time.
+func hashPiece(h uint64, data []byte, from, to uint32) uint64 {
+	h += uint64(to-from) * hashMul2
+	for ; to-from >= 8; from += 8 {
+		h = (h ^ binary.LittleEndian.Uint64(data[from:])) * hashMul1
+		h ^= h >> 29
+	}
+	rest := uint64(0)
+	if n := to - from; int(from)+8 <= len(data) {
+		rest = binary.LittleEndian.Uint64(data[from:]) & (1<<(8*n) - 1)
+	} else {
+		for i := range n {
+			rest |= uint64(data[from+i]) << (8 * i)
+		}
+	}
+	h = (h ^ rest) * hashMul1
+	return h ^ h>>32
+}
+
+// cutWords cuts a skeleton into words.
+func (m *miner) cutWords(sk *skeleton, data []byte) {
+	text := data[sk.start : sk.start+sk.size]
+	ends := m.ends[sk.endsAt : sk.endsAt+sk.vars]
+	first := len(m.tokens)
+	t := token{from: anchor{-1, 0}}
+	at := anchor{-1, 0} // the present position
+	for i, last := 0, 0; i < len(text); {
+		next := len(text)
+		if v := at.after + 1; v < len(ends) {
+			next = m.varStart(sk, v)
+		}
+		for ; i < next; i++ {
+			at.by = i - last
+			if c := text[i]; c != ' ' {
+				t.hash = (t.hash ^ uint64(c) + 1) * hashMul1
+				t.hash ^= t.hash >> 31
+				continue
+			}
+			t.to = at
+			m.tokens = append(m.tokens, t)
+			t = token{from: anchor{at.after, at.by + 1}, first: at.after + 1}
+		}
+		at.by = i - last
+		if i < len(text) {
+			t.hash = (t.hash ^ hashMul2) * hashMul1
+			t.hash ^= t.hash >> 31
+			t.vars++
+			at = anchor{at.after + 1, 0}
+			i = int(ends[at.after])
+			last = i
+		}
+	}
+	t.to = at
+	m.tokens = append(m.tokens, t)
+	sk.tokens = m.tokens[first:len(m.tokens):len(m.tokens)]
+}
+
+// varStart is where variable v of a skeleton's first text begins.
+func (m *miner) varStart(sk *skeleton, v int) int {
+	low := uint32(0)
+	if v > 0 {
+		low = uint32(m.ends[sk.endsAt+v-1])
+	}
+	return int(wordStart(m.words, sk.start+low, sk.start+uint32(m.ends[sk.endsAt+v])) - sk.start)
+}
+
+// combine puts skeletons together into templates, the most frequent first, and
+// leaves out what is rare.
+func (m *miner) combine(data []byte, rows int) {
+	order := make([]int, len(m.skeletons))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(m.skeletons[b].rows-m.skeletons[a].rows, a-b)
+	})
+	m.mined, m.tokens = m.mined[:0], m.tokens[:0]
+	for _, i := range order {
+		sk := &m.skeletons[i]
+		sk.template, sk.spans = -1, nil
+		m.cutWords(sk, data)
+		found := -1
+		for t := range m.mined {
+			if m.mined[t].admits(sk.tokens) {
+				found = t
+				break
+			}
+		}
+		if found < 0 {
+			if len(m.mined) == 2*templatesMax {
+				continue
+			}
+			found = len(m.mined)
+			m.mined = append(m.mined, mined{tokens: sk.tokens, variable: make([]bool, len(sk.tokens))})
+		}
+		t := &m.mined[found]
+		t.skeletons = append(t.skeletons, i)
+		t.rows += sk.rows
+	}
+	slices.SortStableFunc(m.mined, func(a, b mined) int { return b.rows - a.rows })
+	least := max(templateRowsMin, rows/templateShare)
+	n := 0
+	for n < len(m.mined) && n < templatesMax && m.mined[n].rows >= least {
+		n++
+	}
+	m.mined = m.mined[:n]
+	for i := range m.mined {
+		m.assign(i, data)
+	}
+}
+
+// admits tells whether words differ from those of a template in constants only, and
+// in few, and makes these variable.
+func (t *mined) admits(tokens []token) bool {
+	if len(tokens) != len(t.tokens) {
+		return false
+	}
+	different, limit := t.variables, max(1, len(tokens)/4)
+	for i := range tokens {
+		a, b := &t.tokens[i], &tokens[i]
+		if t.variable[i] {
+			if b.vars > 0 {
+				return false
+			}
+			continue
+		}
+		if a.hash != b.hash || a.vars != b.vars {
+			if different++; different > limit || different == len(tokens) || a.vars+b.vars > 0 {
+				return false
+			}
+		}
+	}
+	if different > t.variables {
+		for i := range tokens {
+			t.variable[i] = t.variable[i] || t.tokens[i].hash != tokens[i].hash
+		}
+		t.variables = different
+	}
+	return true
+}
+
+// assign says for each skeleton of template i where its variables are.
+func (m *miner) assign(i int, data []byte) {
+	t := &m.mined[i]
+	for nth, id := range t.skeletons {
+		sk := &m.skeletons[id]
+		var spans []span
+		for j, tok := range sk.tokens {
+			if t.variable[j] {
+				spans = append(spans, span{tok.from, tok.to})
+				continue
+			}
+			for v := tok.first; v < tok.first+tok.vars; v++ {
+				from := anchor{v - 1, m.varStart(sk, v)}
+				if v > 0 {
+					from.by -= int(m.ends[sk.endsAt+v-1])
+				}
+				spans = append(spans, span{from, anchor{v, 0}})
+			}
+		}
+		pieces := m.pieces(sk, spans, data)
+		if nth == 0 {
+			t.pieces = pieces
+		} else if !slices.EqualFunc(pieces, t.pieces, bytes.Equal) {
+			continue // a hash of words has lied
+		}
+		sk.template, sk.spans = i, spans
+	}
+}
+
+// pieces are the constants between the variables of a skeleton.
+func (m *miner) pieces(sk *skeleton, spans []span, data []byte) [][]byte {
+	text := data[sk.start : sk.start+sk.size]
+	ends := m.ends[sk.endsAt : sk.endsAt+sk.vars]
+	pieces := make([][]byte, 0, len(spans)+1)
+	last := 0
+	for _, s := range spans {
+		pieces = append(pieces, text[last:s.from.in(ends)])
+		last = s.to.in(ends)
+	}
+	return append(pieces, text[last:])
+}
+
+// in is the place in a text whose variables end at ends.
+func (p anchor) in(ends []uint16) int {
+	if p.after < 0 {
+		return p.by
+	}
+	return int(ends[p.after]) + p.by
+}

@@ -1,0 +1,190 @@
+package storage
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// templateScratch is what reading a column of templates needs, kept from call to
+// call by one goroutine.
+type templateScratch struct {
+	ids      []uint8
+	ordinals []int   // rows of each template so far
+	ints     []int64 // a run of each variable's numbers
+	from     []int   // the first value of that run; -runRows: none
+	loose    TextBuf
+	hex      hexBuffer
+}
+
+func (s *templateScratch) begin(r *templateReader) {
+	s.ordinals = grow(s.ordinals, len(r.templates)+1)
+	clear(s.ordinals)
+	s.ints, s.from = grow(s.ints, r.vars*runRows), grow(s.from, r.vars)
+	for i := range s.from {
+		s.from[i] = -runRows
+	}
+}
+
+// overrun is how far past a short text the copy of it may write.
+const overrun = 16
+
+// all writes the texts of selected rows, in the order of the rows. Of each variable
+// it unpacks the run that the present row is in.
+func (r *templateReader) all(sel []uint64, buf *TextBuf) (Text, error) {
+	if buf.templates == nil {
+		buf.templates = new(templateScratch)
+	}
+	s := buf.templates
+	s.begin(r)
+	s.ids = Codes{Width: r.width, Packed: r.ids, Rows: r.rows}.Unpack8(s.ids)
+	loose, err := r.looseTexts(sel, s)
+	if err != nil {
+		return Text{}, err
+	}
+	buf.ends = grow(buf.ends, r.rows)
+	out := buf.bytes[:cap(buf.bytes)]
+	if sel == nil && len(out) < r.size+2*overrun {
+		out = make([]byte, r.size+r.size/8+2*overrun)
+	}
+	n := 0
+	for row, id := range s.ids[:r.rows] {
+		nth := s.ordinals[id]
+		s.ordinals[id] = nth + 1
+		if sel != nil && !isIn(sel, row) || r.valid != nil && !bitSet(r.valid, row) {
+			buf.ends[row] = uint32(n)
+			continue
+		}
+		if n > r.size {
+			return Text{}, errTemplates
+		}
+		if int(id) == len(r.templates) {
+			text := loose.At(nth)
+			out = roomFor(out, n, len(text))
+			n += copy(out[n:], text)
+		} else {
+			t := &r.templates[id]
+			if len(out)-n < t.textMax+2*overrun {
+				out = roomFor(out, n, t.textMax+2*overrun)
+			}
+			n = r.write(out, n, t, nth, s)
+		}
+		buf.ends[row] = uint32(n)
+	}
+	if n > r.size || sel == nil && r.valid == nil && n != r.size {
+		return Text{}, errTemplates
+	}
+	buf.bytes = out[:n]
+	return Text{Bytes: buf.bytes, Ends: buf.ends}, nil
+}
+
+// roomFor returns out, grown if need be, with room for size bytes after n.
+func roomFor(out []byte, n, size int) []byte {
+	if len(out)-n >= size {
+		return out
+	}
+	grown := make([]byte, max(2*n, 1<<12)+size)
+	copy(grown, out[:n])
+	return grown
+}
+
+// looseTexts reads the loose texts of the selected rows.
+func (r *templateReader) looseTexts(sel []uint64, s *templateScratch) (Text, error) {
+	if r.looseRows == 0 {
+		return Text{}, nil
+	}
+	if sel == nil {
+		return r.loose.all(nil, &s.loose)
+	}
+	wanted := make([]uint64, bitmapWords(r.looseRows))
+	nth := 0
+	for row, id := range s.ids[:r.rows] {
+		if int(id) == len(r.templates) {
+			if isIn(sel, row) {
+				wanted[nth>>6] |= 1 << (nth & 63)
+			}
+			nth++
+		}
+	}
+	return r.loose.all(wanted, &s.loose)
+}
+
+// write writes the nth text of a template to out[n:], which has room for it and
+// two overruns, and returns its end.
+func (r *templateReader) write(out []byte, n int, t *template, nth int, s *templateScratch) int {
+	vars := t.vars
+	pieces := t.pieces[:len(vars)+1]
+	for i := range vars {
+		if p := pieces[i]; p.size <= overrun {
+			copy16(out[n:], r.pieces[p.at:])
+			n += p.size
+		} else {
+			n += copy(out[n:], r.pieces[p.at:p.at+p.size])
+		}
+		v := &vars[i]
+		switch {
+		case v.affix != nil:
+			n = v.writeNumber(out, n, nth, s)
+		case v.codes != nil:
+			n += copy(out[n:], v.codes.entryText(codeAt(v.codes.packed, v.codes.width, nth)))
+		case v.hex != nil:
+			h := v.hex
+			text := out[n : n+len(h.form)]
+			copy(text, h.form)
+			h.put(text, h.head(nth), h.tails[nth], &s.hex)
+			n += len(text)
+		default:
+			n += copy(out[n:], textAt(v.text.bytes, v.text.ends, nth))
+		}
+	}
+	p := pieces[len(vars)]
+	return n + copy(out[n:], r.pieces[p.at:p.at+p.size])
+}
+
+// copy16 copies 16 bytes at once: how many count is seen to elsewhere.
+func copy16(dst, src []byte) {
+	_, _ = dst[overrun-1], src[overrun-1]
+	a, b := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+	binary.LittleEndian.PutUint64(dst, a)
+	binary.LittleEndian.PutUint64(dst[8:], b)
+}
+
+// writeNumber writes the nth value, a number between affixes.
+func (v *variable) writeNumber(out []byte, n, nth int, s *templateScratch) int {
+	ints := s.ints[v.index*runRows : (v.index+1)*runRows]
+	at := nth - s.from[v.index]
+	if uint(at) >= runRows {
+		v.affix.decode(nth/runRows, ints)
+		s.from[v.index] = nth &^ (runRows - 1)
+		at = nth & (runRows - 1)
+	}
+	a := &v.affix.affix
+	x := uint64(ints[at&(runRows-1)])
+	if len(a.prefix) > 0 {
+		n += copy(out[n:], a.prefix)
+	}
+	digits := a.digits
+	if digits == 0 {
+		digits = countDigits(x)
+	}
+	switch {
+	case a.base == baseDecimal:
+		putDecimal(out[n:n+digits], x)
+	case digits == 8 || digits == 12: // the usual ids
+		v.affix.writeHex(out[n:], x)
+	default:
+		a.put(out[n:n+digits], x)
+	}
+	n += digits
+	if len(a.suffix) > 0 {
+		n += copy(out[n:], a.suffix)
+	}
+	return n
+}
+
+// writeHex writes a number of up to 16 digits, in room for 16.
+func (r *affixReader) writeHex(out []byte, x uint64) {
+	x <<= 64 - 4*uint(r.digits)
+	upper := r.base == baseHexUpper
+	binary.LittleEndian.PutUint64(out, unpackHex(bits.ReverseBytes32(uint32(x>>32)), upper))
+	binary.LittleEndian.PutUint64(out[8:], unpackHex(bits.ReverseBytes32(uint32(x)), upper))
+}
