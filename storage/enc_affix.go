@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -69,139 +68,53 @@ func (a *affix) limit() uint64 {
 	return 1 << (4 * a.digits)
 }
 
-func isDecimal(c byte) bool { return c-'0' <= 9 }
-
-func isHexDigit(c byte) bool { return isDecimal(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
-
 // parse returns the number of a text, if it has the form.
-func (a *affix) parse(text []byte) (v uint64, ok bool) {
-	n := len(text) - len(a.prefix) - len(a.suffix)
-	if n <= 0 || a.digits > 0 && n != a.digits || n > decimalDigitsMax ||
-		string(text[:len(a.prefix)]) != string(a.prefix) || string(text[len(text)-len(a.suffix):]) != string(a.suffix) {
+func (a *affix) parse(text []byte) (v uint64, ok bool) { return a.parseIn(text, 0, len(text)) }
+
+// parseIn is parse for the text data[from:to].
+func (a *affix) parseIn(data []byte, from, to int) (v uint64, ok bool) {
+	digitsFrom, digitsTo := from+len(a.prefix), to-len(a.suffix)
+	n := digitsTo - digitsFrom
+	if n <= 0 || n > decimalDigitsMax || a.digits > 0 && n != a.digits {
 		return 0, false
 	}
-	return a.number(text[len(a.prefix) : len(a.prefix)+n])
-}
-
-// number reads digits that stand alone; there are 1 to maxDigits of them.
-func (a *affix) number(digits []byte) (v uint64, ok bool) {
-	if a.base == baseDecimal {
-		if a.digits == 0 && digits[0] == '0' && len(digits) > 1 {
+	if len(a.prefix)+len(a.suffix) > 0 &&
+		(string(data[from:digitsFrom]) != string(a.prefix) || string(data[digitsTo:to]) != string(a.suffix)) {
+		return 0, false
+	}
+	switch a.base {
+	case baseDecimal:
+		if a.digits == 0 && data[digitsFrom] == '0' && n > 1 {
 			return 0, false
 		}
-		for _, c := range digits {
-			d := c - '0'
-			if d > 9 {
-				return 0, false
-			}
-			v = v*10 + uint64(d)
-		}
-		return v, true
+		return parseDecimal(data, digitsFrom, digitsTo)
+	default:
+		return parseHex(data, digitsFrom, digitsTo, a.base == baseHexUpper)
 	}
-	letter := byte('a')
-	if a.base == baseHexUpper {
-		letter = 'A'
-	}
-	for _, c := range digits {
-		d := c - '0'
-		if d > 9 {
-			if d = c - letter; d > 5 {
-				return 0, false
-			}
-			d += 10
-		}
-		v = v<<4 | uint64(d)
-	}
-	return v, true
 }
 
 // append writes the text of a number below limit.
 func (a *affix) append(dst []byte, v uint64) []byte {
-	dst = append(dst, a.prefix...)
+	at := len(dst)
+	dst = slices.Grow(dst, len(a.prefix)+len(a.suffix)+digitsRoom)
+	return dst[:a.write(dst[:cap(dst)], at, v)]
+}
+
+// write writes the text of a number to out[at:] and returns its end. There is room
+// for it and digitsRoom behind the prefix.
+func (a *affix) write(out []byte, at int, v uint64) int {
+	at += copy(out[at:], a.prefix)
 	n := a.digits
 	if n == 0 {
 		n = countDigits(v)
 	}
-	at := len(dst)
-	dst = slices.Grow(dst, n)[:at+n]
-	a.put(dst[at:], v)
-	return append(dst, a.suffix...)
-}
-
-// put writes the digits of v over the whole of dst.
-func (a *affix) put(dst []byte, v uint64) {
-	switch a.base {
-	case baseDecimal:
-		putDecimal(dst, v)
-	case baseHex:
-		putHex(dst, v, lowerHex)
-	default:
-		putHex(dst, v, upperHex)
+	if a.base == baseDecimal {
+		writeDecimal(out[at:], v, n)
+	} else {
+		writeHex(out[at:], v, n, a.base == baseHexUpper)
 	}
-}
-
-const (
-	lowerHex = "0123456789abcdef"
-	upperHex = "0123456789ABCDEF"
-)
-
-// twoDigits is the numbers from 00 to 99 as texts.
-var twoDigits = func() (pairs [200]byte) {
-	for i := range 100 {
-		pairs[2*i], pairs[2*i+1] = byte('0'+i/10), byte('0'+i%10)
-	}
-	return pairs
-}()
-
-// putDecimal writes the last len(dst) decimal digits of v.
-func putDecimal(dst []byte, v uint64) {
-	n := len(dst)
-	for n >= 2 {
-		pair := v % 100 * 2
-		v /= 100
-		dst[n-1], dst[n-2] = twoDigits[pair+1], twoDigits[pair]
-		n -= 2
-	}
-	if n == 1 {
-		dst[0] = byte('0' + v%10)
-	}
-}
-
-func putHex(dst []byte, v uint64, digits string) {
-	for n := len(dst) - 1; n >= 0; n-- {
-		dst[n] = digits[v&15]
-		v >>= 4
-	}
-}
-
-// decimalLimits is, for a number of bits, one less digit than numbers of so many
-// bits may have, and the first number that has it.
-var decimalLimits = func() (limits [65]struct {
-	digits int
-	from   uint64
-}) {
-	for n := range limits {
-		low := uint64(0)
-		if n > 0 {
-			low = 1 << (n - 1)
-		}
-		digits, from := 1, uint64(10)
-		for low >= from && digits < 19 {
-			digits++
-			from *= 10
-		}
-		limits[n].digits, limits[n].from = digits, from
-	}
-	return limits
-}()
-
-// countDigits is the number of decimal digits of x, without a loop.
-func countDigits(x uint64) int {
-	limit := &decimalLimits[bits.Len64(x)&127%65]
-	if x >= limit.from {
-		return limit.digits + 1
-	}
-	return limit.digits
+	at += n
+	return at + copy(out[at:], a.suffix)
 }
 
 // affixOf finds the form of texts by some of them. It may not hold for others.
@@ -313,14 +226,14 @@ func (e *encoder) appendAffix(dst []byte, s *source) (_ []byte, ok bool) {
 
 // parseAll writes the numbers of the first len(dst) texts, if all have the form.
 func (a *affix) parseAll(dst []int64, vec *Vector) bool {
-	start := uint32(0)
+	start := 0
 	for i, end := range vec.Ends[:len(dst)] {
-		v, ok := a.parse(vec.Bytes[start:end])
+		v, ok := a.parseIn(vec.Bytes, start, int(end))
 		if !ok {
 			return false
 		}
 		dst[i] = int64(v)
-		start = end
+		start = int(end)
 	}
 	return true
 }
@@ -412,19 +325,17 @@ func fillEnds(dst []uint32, end int) {
 // allFixed is all for texts of one length.
 func (r *affixReader) allFixed(buf *TextBuf) Text {
 	size := r.textMax()
-	buf.bytes = grow(buf.bytes, r.rows*size)
+	buf.bytes = grow(buf.bytes, r.rows*size+digitsRoom)
 	var ints [runRows]int64
-	dst := buf.bytes
+	at := 0
 	for from := 0; from < r.rows; from += runRows {
+		ends := buf.ends[from:]
 		for i, v := range r.decode(from/runRows, ints[:]) {
-			copy(dst, r.prefix)
-			r.put(dst[len(r.prefix):len(r.prefix)+r.digits], uint64(v))
-			copy(dst[len(r.prefix)+r.digits:], r.suffix)
-			dst = dst[size:]
-			buf.ends[from+i] = uint32((from + i + 1) * size)
+			at = r.write(buf.bytes, at, uint64(v))
+			ends[i] = uint32(at)
 		}
 	}
-	return Text{Bytes: buf.bytes, Ends: buf.ends}
+	return Text{Bytes: buf.bytes[:at], Ends: buf.ends}
 }
 
 func (r *affixReader) appendAt(dst []byte, row int) ([]byte, error) {

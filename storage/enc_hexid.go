@@ -39,6 +39,7 @@ type hexForm struct {
 	form   []byte
 	digits int
 	upper  bool
+	bare   bool     // groups of eight digits and nothing else
 	runs   []hexRun // of digits in the text
 }
 
@@ -62,6 +63,7 @@ func (f *hexForm) complete() bool {
 		}
 		f.digits++
 	}
+	f.bare = f.digits == len(f.form) && f.digits%8 == 0
 	return len(f.form) <= hexIDBytesMax && f.digits >= hexIDTailDigits
 }
 
@@ -81,8 +83,11 @@ func (f *hexForm) parse(text []byte, heads []byte, buf *hexBuffer) (tail uint32,
 	if len(text) != len(f.form) {
 		return 0, false
 	}
-	last := 0
 	at, groups := f.begin()
+	if f.bare {
+		return f.parseDigits(text, heads, groups)
+	}
+	last := 0
 	for i := range at {
 		buf[i] = '0'
 	}
@@ -97,128 +102,101 @@ func (f *hexForm) parse(text []byte, heads []byte, buf *hexBuffer) (tail uint32,
 		return 0, false
 	}
 	var packed [len(hexBuffer{}) / 2]byte
-	for g := range groups {
-		v, ok := packHex(binary.LittleEndian.Uint64(buf[g*8:]), f.upper)
+	end := (groups - 1) * 4
+	if tail, ok = f.parseDigits(buf[:groups*8], packed[:end], groups); ok {
+		copy(heads, packed[end-len(heads):end])
+	}
+	return tail, ok
+}
+
+// parseDigits is parse for groups of eight digits and nothing else.
+func (f *hexForm) parseDigits(text, heads []byte, groups int) (tail uint32, ok bool) {
+	for g := range groups - 1 {
+		v, ok := packHex(binary.LittleEndian.Uint64(text[g*8:]), f.upper)
 		if !ok {
 			return 0, false
 		}
-		binary.LittleEndian.PutUint32(packed[g*4:], v)
+		binary.LittleEndian.PutUint32(heads[g*4:], v)
 	}
-	end := (groups - 1) * 4
-	copy(heads, packed[end-len(heads):end])
-	return binary.BigEndian.Uint32(packed[end:]), true
+	v, ok := packHex(binary.LittleEndian.Uint64(text[groups*8-8:]), f.upper)
+	return bits.ReverseBytes32(v), ok
 }
 
-// put writes the text of a row over the digits of dst, which holds the form.
+// put writes the text of a row over the digits of dst, which holds the form, if it
+// has more than digits.
 func (f *hexForm) put(dst []byte, heads []byte, tail uint32, buf *hexBuffer) {
 	at, groups := f.begin()
+	if f.bare {
+		f.putDigits(dst, heads, tail, groups)
+		return
+	}
 	end := (groups - 1) * 4
 	var packed [len(hexBuffer{}) / 2]byte
 	copy(packed[end-len(heads):], heads)
-	binary.BigEndian.PutUint32(packed[end:], tail)
-	for g := range groups {
-		binary.LittleEndian.PutUint64(buf[g*8:], unpackHex(binary.LittleEndian.Uint32(packed[g*4:]), f.upper))
-	}
+	f.putDigits(buf[:], packed[:end], tail, groups)
 	for _, r := range f.runs {
 		at += copy(dst[r.from:r.to], buf[at:])
 	}
 }
 
-const (
-	lowBits = 0x0101_0101_0101_0101
-	nibbles = 0x0f0f_0f0f_0f0f_0f0f
-)
-
-// packHex turns eight digits, the first in the lowest byte, into four bytes in
-// their order. All are converted at once; what does not convert back is no digit.
-func packHex(text uint64, upper bool) (uint32, bool) {
-	n := text&nibbles + text>>6&lowBits*9
-	if n&^nibbles != 0 || hexDigits(n, upper) != text {
-		return 0, false
+// putDigits is put for groups of eight digits and nothing else.
+func (f *hexForm) putDigits(dst, heads []byte, tail uint32, groups int) {
+	for g := range groups - 1 {
+		binary.LittleEndian.PutUint64(dst[g*8:], unpackHex(binary.LittleEndian.Uint32(heads[g*4:]), f.upper))
 	}
-	n = (n<<4 | n>>8) & 0x00ff_00ff_00ff_00ff
-	n = (n | n>>8) & 0x0000_ffff_0000_ffff
-	return uint32(n | n>>16), true
+	binary.LittleEndian.PutUint64(dst[groups*8-8:], unpackHex(bits.ReverseBytes32(tail), f.upper))
 }
 
-// unpackHex is the reverse of packHex.
-func unpackHex(packed uint32, upper bool) uint64 {
-	n := uint64(packed)
-	n = (n | n<<16) & 0x0000_ffff_0000_ffff
-	n = (n | n<<8) & 0x00ff_00ff_00ff_00ff
-	return hexDigits((n>>4|n<<8)&nibbles, upper)
-}
-
-// hexDigits turns a number below 16 in each byte into its digit.
-func hexDigits(n uint64, upper bool) uint64 {
-	letters := (n + 6*lowBits) >> 4 & lowBits
-	past := uint64('a' - '0' - 10)
-	if upper {
-		past = 'A' - '0' - 10
-	}
-	return n + '0'*lowBits + letters*past
-}
-
-// hexFormOf finds the form of texts: where any differs from the first is a digit.
-func hexFormOf(s *source) (f hexForm, ok bool) {
+// hexFormOf finds the form of some texts: where any differs from the first is a
+// digit.
+func hexFormOf(s *source, step int) (f hexForm, ok bool) {
 	first := s.vec.Text(0)
-	if len(first) < hexIDTailDigits || len(first) > hexIDBytesMax {
+	if len(first) < hexIDTailDigits || len(first) > hexIDBytesMax || slices.Contains(first, 0) {
 		return f, false
 	}
 	f.form = slices.Clone(first)
-	start := uint32(0)
-	for i, end := range s.vec.Ends[:s.n] {
-		text := s.vec.Bytes[start:end]
-		start = end
+	for i := step; i < s.n; i += step {
+		text := s.vec.Text(i)
 		if len(text) != len(first) {
 			return f, false
 		}
-		// All random digits differ after a few texts; then what is left is
-		// compared in whole.
-		if i > hexSamples && f.matches(text) {
-			continue
-		}
 		for j, c := range text {
-			if c != first[j] {
-				f.form[j] = 0
-				if !isHexDigit(c) || !isHexDigit(first[j]) {
-					return f, false
-				}
-				f.upper = f.upper || c < 'a' && !isDecimal(c) || first[j] < 'a' && !isDecimal(first[j])
+			if c == first[j] {
+				continue
 			}
-		}
-		f.complete()
-	}
-	for _, c := range first {
-		if c == 0 {
-			return f, false
+			if f.form[j] = 0; !isHexDigit(c) || !isHexDigit(first[j]) {
+				return f, false
+			}
+			f.upper = f.upper || c < 'a' && !isDecimal(c) || first[j] < 'a' && !isDecimal(first[j])
 		}
 	}
 	return f, f.complete()
 }
 
-// hexSamples texts show most digits of a form.
-const hexSamples = 32
-
-// matches tells whether a text has the bytes of the form outside of its digits.
-func (f *hexForm) matches(text []byte) bool {
-	last := 0
-	for _, r := range f.runs {
-		if string(text[last:r.from]) != string(f.form[last:r.from]) {
-			return false
-		}
-		last = r.to
-	}
-	return string(text[last:]) == string(f.form[last:])
-}
+// hexSamples texts show the digits of most forms.
+const hexSamples = 64
 
 // appendHexID encodes texts of all rows. ok is false, and dst as it was, if they
 // have no such form.
 func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
-	f, ok := hexFormOf(s)
+	if step := max(1, s.n/hexSamples); step > 1 {
+		f, ok := hexFormOf(s, step)
+		if !ok {
+			return dst, false
+		}
+		if dst, ok = appendHexForm(dst, s, &f); ok {
+			return dst, true
+		}
+	}
+	f, ok := hexFormOf(s, 1)
 	if !ok {
 		return dst, false
 	}
+	return appendHexForm(dst, s, &f)
+}
+
+// appendHexForm is appendHexID with a form that may not be that of all texts.
+func appendHexForm(dst []byte, s *source, f *hexForm) (_ []byte, ok bool) {
 	before := len(dst)
 	dst = s.appendValid(dst)
 	upper := byte(0)
@@ -230,7 +208,10 @@ func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
 	n := f.headBytes()
 	tailsAt, headsAt := len(dst), len(dst)+4*s.rows
 	dst = slices.Grow(dst, (4+n)*s.rows)[:headsAt+n*s.rows]
-	clear(dst[tailsAt:])
+	if s.nulls() > 0 {
+		clear(dst[tailsAt:])
+	}
+	tails, heads := dst[tailsAt:headsAt], dst[headsAt:]
 	var buf hexBuffer
 	start := uint32(0)
 	for i, end := range s.vec.Ends[:s.n] {
@@ -238,11 +219,11 @@ func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
 		if s.at != nil {
 			row = int(s.at[i])
 		}
-		tail, ok := f.parse(s.vec.Bytes[start:end], dst[headsAt+row*n:headsAt+row*n+n], &buf)
+		tail, ok := f.parse(s.vec.Bytes[start:end], heads[row*n:row*n+n], &buf)
 		if !ok {
 			return dst[:before], false
 		}
-		binary.LittleEndian.PutUint32(dst[tailsAt+4*row:], tail)
+		binary.LittleEndian.PutUint32(tails[4*row:], tail)
 		start = end
 	}
 	return dst, true
@@ -285,27 +266,39 @@ func (r *hexIDReader) head(row int) []byte {
 
 func (r *hexIDReader) all(sel []uint64, buf *TextBuf) (Text, error) {
 	buf.ends = grow(buf.ends, r.rows)
-	buf.bytes = buf.bytes[:0]
-	if sel == nil {
-		buf.bytes = slices.Grow(buf.bytes, r.rows*len(r.form))
-	}
 	var digits hexBuffer
+	if sel == nil && r.valid == nil {
+		size := len(r.form)
+		buf.bytes = grow(buf.bytes, r.rows*size)
+		for row := range buf.ends {
+			r.write(buf.bytes[row*size:row*size+size], row, &digits)
+			buf.ends[row] = uint32((row + 1) * size)
+		}
+		return Text{Bytes: buf.bytes, Ends: buf.ends}, nil
+	}
+	buf.bytes = buf.bytes[:0]
 	for row := range r.rows {
 		if (sel == nil || isIn(sel, row)) && (r.valid == nil || bitSet(r.valid, row)) {
-			at := len(buf.bytes)
-			buf.bytes = append(buf.bytes, r.form...)
-			r.put(buf.bytes[at:], r.head(row), r.tails[row], &digits)
+			buf.bytes, _ = r.appendAt(buf.bytes, row)
 		}
 		buf.ends[row] = uint32(len(buf.bytes))
 	}
 	return Text{Bytes: buf.bytes, Ends: buf.ends}, nil
 }
 
+// write writes the text of a row to dst, which is as long.
+func (r *hexIDReader) write(dst []byte, row int, buf *hexBuffer) {
+	if !r.bare {
+		copy(dst, r.form)
+	}
+	r.put(dst, r.head(row), r.tails[row], buf)
+}
+
 func (r *hexIDReader) appendAt(dst []byte, row int) ([]byte, error) {
 	var digits hexBuffer
 	at := len(dst)
 	dst = append(dst, r.form...)
-	r.put(dst[at:], r.head(row), r.tails[row], &digits)
+	r.write(dst[at:], row, &digits)
 	return dst, nil
 }
 

@@ -256,8 +256,24 @@ type template struct {
 // pieceSpan is a constant: bytes from at on.
 type pieceSpan struct{ at, size int }
 
-// variable reads the values of one place. One of the readers is set.
+// varKind says how the values of a variable are written out.
+type varKind uint8
+
+const (
+	varText    varKind = iota // text
+	varFixed                  // affix: decimal digits alone, as many in all
+	varDecimal                // affix: decimal digits alone, as many as needed
+	varHex                    // affix: hexadecimal digits alone
+	varAffix                  // affix
+	varCodes                  // codes
+	varHexID                  // hex
+)
+
+// variable reads the values of one place. One of the readers is set, as the kind
+// says.
 type variable struct {
+	kind    varKind
+	digits  int
 	affix   *affixReader
 	codes   *codesReader
 	hex     *hexIDReader
@@ -384,7 +400,7 @@ func (v *variable) open(s section) error {
 		return err
 	}
 	if o.codes != nil {
-		v.codes = o.codes
+		v.kind, v.codes = varCodes, o.codes
 		for i := range o.codes.entries {
 			v.textMax = max(v.textMax, len(o.codes.entryText(i)))
 		}
@@ -392,9 +408,18 @@ func (v *variable) open(s section) error {
 	}
 	switch r := o.text.(type) {
 	case *affixReader:
-		v.affix, v.textMax = r, r.textMax()
+		v.kind, v.affix, v.digits, v.textMax = varAffix, r, r.digits, r.textMax()
+		switch {
+		case len(r.prefix)+len(r.suffix) > 0:
+		case r.base != baseDecimal:
+			v.kind = varHex
+		case r.digits > 0:
+			v.kind = varFixed
+		default:
+			v.kind = varDecimal
+		}
 	case *hexIDReader:
-		v.hex, v.textMax = r, len(r.form)
+		v.kind, v.hex, v.textMax = varHexID, r, len(r.form)
 	case plainText:
 		v.text = r
 		for i := range r.ends {
@@ -456,15 +481,15 @@ func (r *templateReader) piece(t *template, i int) []byte {
 
 // appendAt appends value i.
 func (v *variable) appendAt(dst []byte, i int) ([]byte, error) {
-	switch {
-	case v.affix != nil:
-		return v.affix.appendAt(dst, i)
-	case v.codes != nil:
+	switch v.kind {
+	case varCodes:
 		return append(dst, v.codes.entryText(codeAt(v.codes.packed, v.codes.width, i))...), nil
-	case v.hex != nil:
+	case varHexID:
 		return v.hex.appendAt(dst, i)
+	case varText:
+		return v.text.appendAt(dst, i)
 	}
-	return v.text.appendAt(dst, i)
+	return v.affix.appendAt(dst, i)
 }
 
 func dumpTemplates(d *dumper, s section) {

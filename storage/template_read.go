@@ -1,9 +1,6 @@
 package storage
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // templateScratch is what reading a column of templates needs, kept from call to
 // call by one goroutine.
@@ -25,7 +22,7 @@ func (s *templateScratch) begin(r *templateReader) {
 	}
 }
 
-// overrun is how far past a short text the copy of it may write.
+// overrun is how far past its end what is written may reach, twice.
 const overrun = 16
 
 // all writes the texts of selected rows, in the order of the rows. Of each variable
@@ -121,17 +118,25 @@ func (r *templateReader) write(out []byte, n int, t *template, nth int, s *templ
 			n += copy(out[n:], r.pieces[p.at:p.at+p.size])
 		}
 		v := &vars[i]
-		switch {
-		case v.affix != nil:
-			n = v.writeNumber(out, n, nth, s)
-		case v.codes != nil:
+		switch v.kind {
+		case varFixed:
+			writeDecimal(out[n:], v.number(nth, s), v.digits)
+			n += v.digits
+		case varDecimal:
+			x := v.number(nth, s)
+			digits := countDigits(x)
+			writeDecimal(out[n:], x, digits)
+			n += digits
+		case varHex:
+			writeHex(out[n:], v.number(nth, s), v.digits, v.affix.base == baseHexUpper)
+			n += v.digits
+		case varAffix:
+			n = v.affix.write(out, n, v.number(nth, s))
+		case varCodes:
 			n += copy(out[n:], v.codes.entryText(codeAt(v.codes.packed, v.codes.width, nth)))
-		case v.hex != nil:
-			h := v.hex
-			text := out[n : n+len(h.form)]
-			copy(text, h.form)
-			h.put(text, h.head(nth), h.tails[nth], &s.hex)
-			n += len(text)
+		case varHexID:
+			v.hex.write(out[n:n+len(v.hex.form)], nth, &s.hex)
+			n += len(v.hex.form)
 		default:
 			n += copy(out[n:], textAt(v.text.bytes, v.text.ends, nth))
 		}
@@ -148,43 +153,14 @@ func copy16(dst, src []byte) {
 	binary.LittleEndian.PutUint64(dst[8:], b)
 }
 
-// writeNumber writes the nth value, a number between affixes.
-func (v *variable) writeNumber(out []byte, n, nth int, s *templateScratch) int {
-	ints := s.ints[v.index*runRows : (v.index+1)*runRows]
+// number returns the nth value, a number.
+func (v *variable) number(nth int, s *templateScratch) uint64 {
 	at := nth - s.from[v.index]
+	ints := s.ints[v.index*runRows : v.index*runRows+runRows]
 	if uint(at) >= runRows {
 		v.affix.decode(nth/runRows, ints)
 		s.from[v.index] = nth &^ (runRows - 1)
 		at = nth & (runRows - 1)
 	}
-	a := &v.affix.affix
-	x := uint64(ints[at&(runRows-1)])
-	if len(a.prefix) > 0 {
-		n += copy(out[n:], a.prefix)
-	}
-	digits := a.digits
-	if digits == 0 {
-		digits = countDigits(x)
-	}
-	switch {
-	case a.base == baseDecimal:
-		putDecimal(out[n:n+digits], x)
-	case digits == 8 || digits == 12: // the usual ids
-		v.affix.writeHex(out[n:], x)
-	default:
-		a.put(out[n:n+digits], x)
-	}
-	n += digits
-	if len(a.suffix) > 0 {
-		n += copy(out[n:], a.suffix)
-	}
-	return n
-}
-
-// writeHex writes a number of up to 16 digits, in room for 16.
-func (r *affixReader) writeHex(out []byte, x uint64) {
-	x <<= 64 - 4*uint(r.digits)
-	upper := r.base == baseHexUpper
-	binary.LittleEndian.PutUint64(out, unpackHex(bits.ReverseBytes32(uint32(x>>32)), upper))
-	binary.LittleEndian.PutUint64(out[8:], unpackHex(bits.ReverseBytes32(uint32(x)), upper))
+	return uint64(ints[at])
 }
