@@ -254,6 +254,23 @@ func (c *Column) EqualText(dst []uint64, want []byte) (ok bool, err error) {
 	return ok, nil
 }
 
+// MayContain sets the bits of the rows whose text may contain a literal, which is
+// not empty, and clears those of the others, where the encoding tells without
+// unpacking texts: else ok is false and dst as it was. The column is of ShapeText;
+// dst has a bit for every row. Bits of null rows mean nothing. The error is a
+// *DamageError.
+func (c *Column) MayContain(dst []uint64, literal []byte) (ok bool, err error) {
+	s := c.open()
+	if s.err != nil {
+		return false, s.err
+	}
+	r, ok := s.text.(containReader)
+	if ok {
+		r.mayContain(dst, literal)
+	}
+	return ok, nil
+}
+
 // Text returns the texts of all rows of a column of strings; null rows are empty.
 // The texts lie in buf or in the block; do not change them.
 func (c *Column) Text(buf *TextBuf) (Text, error) { return c.TextOf(nil, buf) }

@@ -154,6 +154,14 @@ type equalReader interface {
 	equal(dst []uint64, want []byte)
 }
 
+// containReader is a textReader that knows of rows that cannot hold a literal.
+type containReader interface {
+	// mayContain sets the bits of the rows whose text may hold the literal, which
+	// is not empty, and clears those of the others; null rows get any. dst has a
+	// bit for every row.
+	mayContain(dst []uint64, literal []byte)
+}
+
 var (
 	errShort    = errors.New("column data is cut short")
 	errMismatch = errors.New("encoding does not fit the type")

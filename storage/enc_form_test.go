@@ -80,6 +80,83 @@ func checkTexts(t *testing.T, enc Encoding, data []byte, s *source, want []strin
 		}
 	}
 	checkEqual(t, &o, want)
+	checkMayContain(t, &o, want)
+}
+
+// checkMayContain seeks parts of the texts.
+func checkMayContain(t *testing.T, o *opened, want []string) {
+	t.Helper()
+	r, ok := o.text.(containReader)
+	if !ok {
+		return
+	}
+	dst := make([]uint64, bitmapWords(o.rows))
+	for i := 0; i < len(want); i += 1 + len(want)/30 {
+		for n := 1; n <= len(want[i]); n += 1 + n/2 {
+			from := i * 7919 % (len(want[i]) - n + 1)
+			literal := want[i][from : from+n]
+			fillWords(dst)
+			r.mayContain(dst, []byte(literal))
+			for row, text := range want {
+				if (o.valid == nil || bitSet(o.valid, row)) && !bitSet(dst, row) && strings.Contains(text, literal) {
+					t.Fatalf("%q is in row %d, %q, but may not be", literal, row, text)
+				}
+			}
+			if o.rows%64 != 0 && dst[len(dst)-1]>>(o.rows%64) != 0 {
+				t.Fatal("bits past the last row are set")
+			}
+		}
+	}
+}
+
+// TestMayContain holds that templates without a literal are left out.
+func TestMayContain(t *testing.T) {
+	texts := make([]string, 400)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("request to /api/%s took %d ms", []string{"orders", "items", "times"}[i%3], i*i)
+		if i%4 == 0 {
+			texts[i] = fmt.Sprintf("timeout after %d ms of 10.%d.%d.9, key %012x", i, i%9, i%7, i*i)
+		}
+	}
+	e := &encoder{rich: true}
+	s := &source{vec: vectorOf(texts), n: len(texts), rows: len(texts)}
+	data, _, _ := e.appendTemplates(nil, s)
+	size := len(data)
+	o, err := section{typ: TypeString, enc: EncTemplate, rows: s.rows, data: appendZeros(data, tailBytes)[:size]}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(literal string, requests, timeouts bool) {
+		t.Helper()
+		dst := make([]uint64, bitmapWords(s.rows))
+		o.text.(containReader).mayContain(dst, []byte(literal))
+		for row := range texts {
+			want := requests
+			if row%4 == 0 {
+				want = timeouts
+			}
+			if bitSet(dst, row) != want {
+				t.Fatalf("%q in %q: %v", literal, texts[row], bitSet(dst, row))
+			}
+		}
+	}
+	f("timeout", false, true)
+	f("request", true, false)
+	f("t", true, true)
+	f("xyz", false, false)
+	f("/times took 7", true, false)
+	f("/times after", false, false)
+	f("imes took", true, false)
+	f("after 7", false, true)
+	f("k 7", true, false)
+	f("took 7x", false, false)
+	f("of 10.", false, true)
+	f("of 10.5.6.9, key", false, true)
+	f("5.66666.9,", false, true)
+	f("of 11.", false, false)
+	f("abc", false, true)
+	f("ABC", false, false)
+	f("key 000", false, true)
 }
 
 // checkEqual seeks texts that are there, and some that nearly are.

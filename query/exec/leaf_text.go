@@ -39,16 +39,16 @@ func (l *leaf) textTest() textTest {
 
 // restrictText takes the rows that do not pass out of sel, where no row is null.
 func (l *leaf) restrictText(v *blockView, c *storedColumn, sel bitmap) error {
-	text, err := v.loadText(c, sel)
-	if err != nil {
-		return err
-	}
 	mask := v.bitmap(v.rows)
 	found := l.want
+	var err error
 	if l.textTest() == textEqual {
-		maskTextEqual(mask, text, sel, []byte(l.expr.Args[1].Const.Str))
+		err = maskEqual(v, c, mask, sel, []byte(l.expr.Args[1].Const.Str))
 		found = found == (l.expr.Op == query.OpEq)
-	} else if err := maskTextMatch(v, mask, text, sel, l.expr.Match); err != nil {
+	} else {
+		err = maskMatch(v, c, mask, sel, l.expr.Match)
+	}
+	if err != nil {
 		return err
 	}
 	if found {
@@ -57,6 +57,44 @@ func (l *leaf) restrictText(v *blockView, c *storedColumn, sel bitmap) error {
 		sel.andNot(mask)
 	}
 	return nil
+}
+
+// maskEqual sets the rows of sel whose text is want; other rows get any bit.
+func maskEqual(v *blockView, c *storedColumn, dst, sel bitmap, want []byte) error {
+	v.touch(c)
+	if ok, err := c.EqualText(dst, want); ok || err != nil {
+		return err
+	}
+	text, err := v.loadText(c, sel)
+	if err != nil {
+		return err
+	}
+	maskTextEqual(dst, text, sel, want)
+	return nil
+}
+
+// maskMatch sets the rows of sel that match. Where the column tells which rows can
+// hold what every match contains, the others are not unpacked.
+func maskMatch(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matcher) error {
+	if literal := m.Literal(); len(literal) > 0 {
+		may := bitmap(v.u64.take(len(sel)))
+		ok, err := c.MayContain(may, literal)
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			may.and(sel)
+			sel = may
+		}
+	}
+	if sel.empty() {
+		return nil
+	}
+	text, err := v.loadText(c, sel)
+	if err != nil {
+		return err
+	}
+	return maskTextMatch(v, dst, text, sel, m)
 }
 
 // maskTextEqual sets the rows of sel whose text is want.
