@@ -122,7 +122,10 @@ func (g *diffGen) cond(depth int) string {
 	case 19:
 		return fmt.Sprintf("line %s%s %s", g.one("", "NOT "), g.one("LIKE", "ILIKE"), g.one("'%timeout'", "'GET%ms'", "'%7%took _ ms%'", "'%item/42%'", "'get%'"))
 	case 20:
-		return g.one(g.longIn("seq", 1_000_000, 1), g.longIn("status", 190, 1), g.longIn("path", 0, 0), "same = 'only'", "same LIKE 'on%'", "same IS NULL",
+		return g.one("user = 'user-000007'", "user IN ('user-000007', 'user-001234', 'x')", "user != 'user-000008'", "user = 'user-7'", "user LIKE 'user-0001%'", "user >= 'user-002000'",
+			"trace = '0000000000000000-0000000000000000'", "trace != '9e3779b97f4a7c15-d6e8feb86659fd93'", "trace = '9E3779B97F4A7C15-D6E8FEB86659FD93'", "trace LIKE '%659fd93'",
+			"log LIKE '%timeout%'", "log NOT LIKE '%out%'", "log LIKE '%10.0.1%'", "log ~ 'took [0-9]+'", "log !~ 'key 0'", "log LIKE 'state open%' OR log = 'state out, key 0'", "contains(log, 'out, key')",
+			g.longIn("seq", 1_000_000, 1), g.longIn("status", 190, 1), g.longIn("path", 0, 0), "same = 'only'", "same LIKE 'on%'", "same IS NULL",
 			"line ~ 'took [0-9] ms'", "line ~* 'GET.*TIMEOUT'", "id ~ '^0+[1-9]'")
 	case 0, 1:
 		return fmt.Sprintf("status %s %s", op, g.one("200", "500", "'404'", "200.5", "'abc'", "null", "-1", "status"))
@@ -194,7 +197,7 @@ func (g *diffGen) any(depth int) string {
 
 // key is a GROUP BY expression.
 func (g *diffGen) key() string {
-	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
+	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "user", "log", "trace", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
 		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
 		"date_trunc('day', seen)", "any", "stamp::time", "typeof(any)", "any::bool", "date_trunc('month', "+g.time(1)+")", "split_part(path, '/', 2)", g.number(1), g.text(1))
 }

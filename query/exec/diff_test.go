@@ -70,6 +70,19 @@ var diffColumns = []struct {
 	{"line", func(r *rand.Rand) storage.Value {
 		return storage.String(fmt.Sprintf("GET /item/%d took %d ms%s", r.IntN(100_000), r.IntN(900), []string{"", " timeout", "\n"}[r.IntN(3)]))
 	}},
+	{"user", func(r *rand.Rand) storage.Value { return storage.String(fmt.Sprintf("user-%06d", r.IntN(3000))) }},
+	{"trace", func(r *rand.Rand) storage.Value {
+		return storage.String(fmt.Sprintf("%016x-%016x", r.Uint64N(3)*0x9e3779b97f4a7c15, r.Uint64N(400)*0xd6e8feb86659fd93))
+	}},
+	{"log", func(r *rand.Rand) storage.Value {
+		switch r.IntN(3) {
+		case 0:
+			return storage.String(fmt.Sprintf("timeout after %d ms of 10.0.%d.%d", r.IntN(900), r.IntN(9), r.IntN(256)))
+		case 1:
+			return storage.String(fmt.Sprintf("state %s, key %012x", []string{"open", "out", "timed out"}[r.IntN(3)], r.Uint64()>>16))
+		}
+		return storage.String(fmt.Sprintf("worker %02d took %.3f ms", r.IntN(20), r.ExpFloat64()*9))
+	}},
 	{"sample_rate", oneOf(1, 1, 1, 2, 10, nil, 0, -3, 2.5, 4.0, "3")},
 }
 
