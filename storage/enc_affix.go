@@ -117,19 +117,27 @@ func (a *affix) write(out []byte, at int, v uint64) int {
 	return at + copy(out[at:], a.suffix)
 }
 
-// affixOf finds the form of texts by some of them. It may not hold for others.
-func affixOf(s *source) (a affix, ok bool) {
-	first := s.vec.Text(0)
+// affixOf finds the form of n texts by some of them. It may not hold for others.
+func affixOf(n int, text func(i int) []byte) (a affix, ok bool) {
+	first := text(0)
 	prefix, suffix := len(first), len(first)
-	step := max(1, s.n/affixSamples)
+	step := max(1, n/affixSamples)
 	short, long := len(first), len(first)
-	for i := step; i < s.n; i += step {
-		text := s.vec.Text(i)
-		prefix, suffix = commonPrefix(first[:prefix], text), commonSuffix(first[len(first)-suffix:], text)
-		short, long = min(short, len(text)), max(long, len(text))
+	for i := step; i < n; i += step {
+		other := text(i)
+		prefix, suffix = commonPrefix(first[:prefix], other), commonSuffix(first[len(first)-suffix:], other)
+		short, long = min(short, len(other)), max(long, len(other))
 	}
 	if prefix == len(first) { // all alike, as far as was seen
 		return a, false
+	}
+	fits := func() bool {
+		for i := 0; i < n; i += step {
+			if _, ok := a.parse(text(i)); !ok {
+				return false
+			}
+		}
+		return true
 	}
 	// Digits that all of them share are part of the number.
 	p, q := prefix, suffix
@@ -139,12 +147,12 @@ func affixOf(s *source) (a affix, ok bool) {
 	for q > 0 && isDecimal(first[len(first)-q]) {
 		q--
 	}
-	if p+q < short {
+	if p+q < short && p+q <= affixBytesMax {
 		a = affix{base: baseDecimal, prefix: first[:p], suffix: first[len(first)-q:]}
 		if short == long {
 			a.digits = long - p - q
 		}
-		if a.fits(s, step) {
+		if a.digits <= decimalDigitsMax && fits() {
 			return a, true
 		}
 	}
@@ -154,33 +162,20 @@ func affixOf(s *source) (a affix, ok bool) {
 	for suffix > 0 && isHexDigit(first[len(first)-suffix]) {
 		suffix--
 	}
-	if prefix+suffix >= short || short < long {
+	digits := long - prefix - suffix
+	if prefix+suffix >= short || short < long || prefix+suffix > affixBytesMax || digits > hexPackedMax {
 		return a, false
 	}
-	a = affix{base: baseHex, digits: long - prefix - suffix, prefix: first[:prefix], suffix: first[len(first)-suffix:]}
-	if a.fits(s, step) {
+	a = affix{base: baseHex, digits: digits, prefix: first[:prefix], suffix: first[len(first)-suffix:]}
+	if fits() {
 		return a, true
 	}
 	a.base = baseHexUpper
-	return a, a.fits(s, step)
+	return a, fits()
 }
 
 // affixSamples texts are looked at to find the form.
 const affixSamples = 64
-
-// fits tells whether every step-th text has the form.
-func (a *affix) fits(s *source, step int) bool {
-	if len(a.prefix)+len(a.suffix) > affixBytesMax || a.base == baseDecimal && a.digits > decimalDigitsMax ||
-		a.base != baseDecimal && a.digits > hexPackedMax {
-		return false
-	}
-	for i := 0; i < s.n; i += step {
-		if _, ok := a.parse(s.vec.Text(i)); !ok {
-			return false
-		}
-	}
-	return true
-}
 
 func commonPrefix(a, b []byte) int {
 	n := 0
@@ -201,27 +196,34 @@ func commonSuffix(a, b []byte) int {
 // appendAffix encodes texts of all rows. ok is false, and dst as it was, if they
 // have no such form.
 func (e *encoder) appendAffix(dst []byte, s *source) (_ []byte, ok bool) {
-	a, ok := affixOf(s)
+	a, ok := affixOf(s.n, s.vec.Text)
 	if !ok {
 		return dst, false
 	}
 	e.parsed = grow(e.parsed, s.n)
-	if !a.parseAll(e.parsed, s.vec) {
-		// A longer number came after those that were looked at.
-		if a.base != baseDecimal || a.digits == 0 {
-			return dst, false
-		}
-		if a.digits = 0; !a.parseAll(e.parsed, s.vec) {
-			return dst, false
-		}
+	if !a.parseAll(e.parsed, s.vec) && !(a.loosen() && a.parseAll(e.parsed, s.vec)) {
+		return dst, false
 	}
+	return e.appendNumbers(dst, &a, s), true
+}
+
+// loosen makes of a number of decimal digits as many as needed: longer or shorter
+// ones may come after those that were looked at.
+func (a *affix) loosen() bool {
+	can := a.base == baseDecimal && a.digits > 0
+	a.digits = 0
+	return can
+}
+
+// appendNumbers encodes the numbers in e.parsed as the values of s.
+func (e *encoder) appendNumbers(dst []byte, a *affix, s *source) []byte {
 	dst = s.appendValid(dst)
 	dst = append(dst, a.base, byte(a.digits), byte(len(a.prefix)), byte(len(a.suffix)), 0, 0, 0, 0)
 	dst = append(append(dst, a.prefix...), a.suffix...)
 	dst = padTo(dst, 8)
 	numbers := source{vec: &Vector{Type: TypeInt64, Ints: e.parsed}, n: s.n, rows: s.rows, at: s.at}
 	ints := numbers.intsOfRows(e)
-	return e.appendFOR(dst, &source{n: s.rows, rows: s.rows, part: true}, ints, slices.Min(ints)), true
+	return e.appendFOR(dst, &source{n: s.rows, rows: s.rows, part: true}, ints, slices.Min(ints))
 }
 
 // parseAll writes the numbers of the first len(dst) texts, if all have the form.

@@ -50,34 +50,36 @@ const (
 // templateColumn gathers the parts of a column of templates.
 type templateColumn struct {
 	ids   []uint16 // of rows
-	vars  []Vector // the values of each variable
-	first []int    // variable of each template
+	vars  [][]textSpan
+	first []int // variable of each template
 	loose Vector
+	one   Vector // the values of one variable as texts
 }
 
-// reset keeps the arrays for n variables.
-func (c *templateColumn) reset(n int) {
+// textSpan is where a value lies in the bytes of the column.
+type textSpan struct{ from, to uint32 }
+
+// reset keeps the arrays for the variables of templates.
+func (c *templateColumn) reset(mined []mined) {
+	c.first = c.first[:0]
+	n := 0
+	for i := range mined {
+		c.first = append(c.first, n)
+		n += len(mined[i].pieces) - 1
+	}
 	c.vars = slices.Grow(c.vars[:cap(c.vars)], max(0, n-cap(c.vars)))[:n]
-	for i := range c.vars {
-		v := &c.vars[i]
-		*v = Vector{Type: TypeString, Bytes: v.Bytes[:0], Ends: v.Ends[:0]}
+	for i := range mined {
+		for j := range mined[i].pieces[1:] {
+			v := &c.vars[c.first[i]+j]
+			*v = slices.Grow((*v)[:0], mined[i].rows)
+		}
 	}
 	c.loose = Vector{Type: TypeString, Bytes: c.loose.Bytes[:0], Ends: c.loose.Ends[:0]}
-	c.first = c.first[:0]
 }
 
 // take deals the texts of all rows out to variables and the loose.
 func (c *templateColumn) take(m *miner, s *source, inverse []int32) {
-	vars := 0
-	for i := range m.mined {
-		vars += len(m.mined[i].pieces) - 1
-	}
-	c.reset(vars)
-	vars = 0
-	for i := range m.mined {
-		c.first = append(c.first, vars)
-		vars += len(m.mined[i].pieces) - 1
-	}
+	c.reset(m.mined)
 	c.ids = grow(c.ids, s.rows)
 	data, at := s.vec.Bytes, 0
 	for row := range s.rows {
@@ -85,9 +87,9 @@ func (c *templateColumn) take(m *miner, s *source, inverse []int32) {
 		if inverse != nil {
 			i = int(inverse[row])
 		}
-		start := 0
+		start := uint32(0)
 		if i > 0 {
-			start = int(s.vec.Ends[i-1])
+			start = s.vec.Ends[i-1]
 		}
 		var sk *skeleton
 		if id := m.ofRow[row]; id > 0 {
@@ -110,11 +112,20 @@ func (c *templateColumn) take(m *miner, s *source, inverse []int32) {
 		into := c.vars[c.first[sk.template]:]
 		for j := range sk.spans {
 			span := &sk.spans[j]
-			v := &into[j]
-			v.Bytes = append(v.Bytes, data[start+span.from.in(ends):start+span.to.in(ends)]...)
-			v.Ends = append(v.Ends, uint32(len(v.Bytes)))
+			into[j] = append(into[j], textSpan{start + uint32(span.from.in(ends)), start + uint32(span.to.in(ends))})
 		}
 	}
+}
+
+// texts makes texts of the values of a variable.
+func (c *templateColumn) texts(data []byte, spans []textSpan) *Vector {
+	v := &c.one
+	*v = Vector{Type: TypeString, Bytes: v.Bytes[:0], Ends: v.Ends[:0]}
+	for _, s := range spans {
+		v.Bytes = append(v.Bytes, data[s.from:s.to]...)
+		v.Ends = append(v.Ends, uint32(len(v.Bytes)))
+	}
+	return v
 }
 
 // appendTemplates encodes the texts of all rows. ok is false, and dst as it was, if
@@ -142,7 +153,7 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 			dst = padTo(dst, 8)
 			at := len(dst)
 			var enc Encoding
-			dst, enc = e.appendVariable(dst, &c.vars[(entry-variable)/templateVariableBytes])
+			dst, enc = e.appendVariable(dst, s.vec.Bytes, c.vars[(entry-variable)/templateVariableBytes])
 			binary.LittleEndian.PutUint32(dst[entry:], uint32(at-start))
 			binary.LittleEndian.PutUint32(dst[entry+4:], uint32(len(dst)-at))
 			dst[entry+8] = byte(enc)
@@ -211,18 +222,33 @@ func (e *encoder) appendTemplateHead(dst []byte, s *source) []byte {
 	return dst
 }
 
-// appendVariable encodes the values of one variable.
-func (e *encoder) appendVariable(dst []byte, v *Vector) ([]byte, Encoding) {
-	n := len(v.Ends)
-	s := source{vec: v, n: n, rows: n, part: true}
-	if dst, ok := e.appendAffix(dst, &s); ok {
-		return dst, EncAffix
+// appendVariable encodes the values of one variable. Most are numbers, which are
+// read where they stand.
+func (e *encoder) appendVariable(dst, data []byte, spans []textSpan) ([]byte, Encoding) {
+	n := len(spans)
+	text := func(i int) []byte { return data[spans[i].from:spans[i].to] }
+	if a, ok := affixOf(n, text); ok {
+		e.parsed = grow(e.parsed, n)
+		parse := func() bool {
+			for i, s := range spans {
+				v, ok := a.parseIn(data, int(s.from), int(s.to))
+				if !ok {
+					return false
+				}
+				e.parsed[i] = int64(v)
+			}
+			return true
+		}
+		if parse() || a.loosen() && parse() {
+			return e.appendNumbers(dst, &a, &source{n: n, rows: n, part: true}), EncAffix
+		}
 	}
-	if e.dict.texts(v.Bytes, v.Ends, max(2, n/4)) {
+	s := source{vec: e.templates.texts(data, spans), n: n, rows: n, part: true}
+	if e.dict.texts(s.vec.Bytes, s.vec.Ends, max(2, n/4)) {
 		if len(e.dict.first) == 1 {
 			return appendConstant(dst, &s), EncConstant
 		}
-		e.dict.sortTexts(v.Bytes, v.Ends)
+		e.dict.sortTexts(s.vec.Bytes, s.vec.Ends)
 		return appendDict(dst, &s, &e.dict, e), EncDict
 	}
 	if dst, ok := e.appendHexID(dst, &s); ok {
