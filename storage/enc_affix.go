@@ -204,7 +204,7 @@ func (e *encoder) appendAffix(dst []byte, s *source) (_ []byte, ok bool) {
 	if !a.parseAll(e.parsed, s.vec) && !(a.loosen() && a.parseAll(e.parsed, s.vec)) {
 		return dst, false
 	}
-	return e.appendNumbers(dst, &a, s), true
+	return e.appendNumbers(dst, &a, s, e.parsed), true
 }
 
 // loosen makes of a number of decimal digits as many as needed: longer or shorter
@@ -215,13 +215,13 @@ func (a *affix) loosen() bool {
 	return can
 }
 
-// appendNumbers encodes the numbers in e.parsed as the values of s.
-func (e *encoder) appendNumbers(dst []byte, a *affix, s *source) []byte {
+// appendNumbers encodes the numbers of the values of s.
+func (e *encoder) appendNumbers(dst []byte, a *affix, s *source, values []int64) []byte {
 	dst = s.appendValid(dst)
 	dst = append(dst, a.base, byte(a.digits), byte(len(a.prefix)), byte(len(a.suffix)), 0, 0, 0, 0)
 	dst = append(append(dst, a.prefix...), a.suffix...)
 	dst = padTo(dst, 8)
-	numbers := source{vec: &Vector{Type: TypeInt64, Ints: e.parsed}, n: s.n, rows: s.rows, at: s.at}
+	numbers := source{vec: &Vector{Type: TypeInt64, Ints: values}, n: s.n, rows: s.rows, at: s.at}
 	ints := numbers.intsOfRows(e)
 	return e.appendFOR(dst, &source{n: s.rows, rows: s.rows, part: true}, ints, slices.Min(ints))
 }

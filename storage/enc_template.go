@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Templates: texts that repeat but for a few places, such as messages of a log.
@@ -47,87 +46,6 @@ const (
 	templateLooseMax = 8
 )
 
-// templateColumn gathers the parts of a column of templates.
-type templateColumn struct {
-	ids   []uint16 // of rows
-	vars  [][]textSpan
-	first []int // variable of each template
-	loose Vector
-	one   Vector // the values of one variable as texts
-}
-
-// textSpan is where a value lies in the bytes of the column.
-type textSpan struct{ from, to uint32 }
-
-// reset keeps the arrays for the variables of templates.
-func (c *templateColumn) reset(mined []mined) {
-	c.first = c.first[:0]
-	n := 0
-	for i := range mined {
-		c.first = append(c.first, n)
-		n += len(mined[i].pieces) - 1
-	}
-	c.vars = slices.Grow(c.vars[:cap(c.vars)], max(0, n-cap(c.vars)))[:n]
-	for i := range mined {
-		for j := range mined[i].pieces[1:] {
-			v := &c.vars[c.first[i]+j]
-			*v = slices.Grow((*v)[:0], mined[i].rows)
-		}
-	}
-	c.loose = Vector{Type: TypeString, Bytes: c.loose.Bytes[:0], Ends: c.loose.Ends[:0]}
-}
-
-// take deals the texts of all rows out to variables and the loose.
-func (c *templateColumn) take(m *miner, s *source, inverse []int32) {
-	c.reset(m.mined)
-	c.ids = grow(c.ids, s.rows)
-	data, at := s.vec.Bytes, 0
-	for row := range s.rows {
-		i := row
-		if inverse != nil {
-			i = int(inverse[row])
-		}
-		start := uint32(0)
-		if i > 0 {
-			start = s.vec.Ends[i-1]
-		}
-		var sk *skeleton
-		if id := m.ofRow[row]; id > 0 {
-			sk = &m.skeletons[id-1]
-		}
-		if sk == nil || sk.template < 0 {
-			if i >= 0 {
-				c.loose.Bytes = append(c.loose.Bytes, data[start:s.vec.Ends[i]]...)
-			}
-			c.loose.Ends = append(c.loose.Ends, uint32(len(c.loose.Bytes)))
-			c.ids[row] = uint16(len(m.mined))
-			if sk != nil {
-				at += sk.vars
-			}
-			continue
-		}
-		ends := m.ends[at : at+sk.vars]
-		at += sk.vars
-		c.ids[row] = uint16(sk.template)
-		into := c.vars[c.first[sk.template]:]
-		for j := range sk.spans {
-			span := &sk.spans[j]
-			into[j] = append(into[j], textSpan{start + uint32(span.from.in(ends)), start + uint32(span.to.in(ends))})
-		}
-	}
-}
-
-// texts makes texts of the values of a variable.
-func (c *templateColumn) texts(data []byte, spans []textSpan) *Vector {
-	v := &c.one
-	*v = Vector{Type: TypeString, Bytes: v.Bytes[:0], Ends: v.Ends[:0]}
-	for _, s := range spans {
-		v.Bytes = append(v.Bytes, data[s.from:s.to]...)
-		v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-	}
-	return v
-}
-
 // appendTemplates encodes the texts of all rows. ok is false, and dst as it was, if
 // they have no templates; loose is then meaningless, else the bytes of text that
 // fit none.
@@ -141,7 +59,7 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 	if len(m.mined) == 0 {
 		return dst, 0, false
 	}
-	c.take(m, s, inverse)
+	c.gather(m, s, inverse)
 	before := len(dst)
 	dst = s.appendValid(dst)
 	start := len(dst)
@@ -153,7 +71,7 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 			dst = padTo(dst, 8)
 			at := len(dst)
 			var enc Encoding
-			dst, enc = e.appendVariable(dst, s.vec.Bytes, c.vars[(entry-variable)/templateVariableBytes])
+			dst, enc = e.appendVariable(dst, &c.vars[(entry-variable)/templateVariableBytes])
 			binary.LittleEndian.PutUint32(dst[entry:], uint32(at-start))
 			binary.LittleEndian.PutUint32(dst[entry+4:], uint32(len(dst)-at))
 			dst[entry+8] = byte(enc)
@@ -222,33 +140,19 @@ func (e *encoder) appendTemplateHead(dst []byte, s *source) []byte {
 	return dst
 }
 
-// appendVariable encodes the values of one variable. Most are numbers, which are
-// read where they stand.
-func (e *encoder) appendVariable(dst, data []byte, spans []textSpan) ([]byte, Encoding) {
-	n := len(spans)
-	text := func(i int) []byte { return data[spans[i].from:spans[i].to] }
-	if a, ok := affixOf(n, text); ok {
-		e.parsed = grow(e.parsed, n)
-		parse := func() bool {
-			for i, s := range spans {
-				v, ok := a.parseIn(data, int(s.from), int(s.to))
-				if !ok {
-					return false
-				}
-				e.parsed[i] = int64(v)
-			}
-			return true
-		}
-		if parse() || a.loosen() && parse() {
-			return e.appendNumbers(dst, &a, &source{n: n, rows: n, part: true}), EncAffix
-		}
+// appendVariable encodes the values of one variable.
+func (e *encoder) appendVariable(dst []byte, v *gathered) ([]byte, Encoding) {
+	if v.numeric {
+		n := len(v.ints)
+		return e.appendNumbers(dst, &v.form, &source{n: n, rows: n, part: true}, v.ints), EncAffix
 	}
-	s := source{vec: e.templates.texts(data, spans), n: n, rows: n, part: true}
-	if e.dict.texts(s.vec.Bytes, s.vec.Ends, max(2, n/4)) {
+	n := len(v.texts.Ends)
+	s := source{vec: &v.texts, n: n, rows: n, part: true}
+	if e.dict.texts(v.texts.Bytes, v.texts.Ends, max(2, n/4)) {
 		if len(e.dict.first) == 1 {
 			return appendConstant(dst, &s), EncConstant
 		}
-		e.dict.sortTexts(s.vec.Bytes, s.vec.Ends)
+		e.dict.sortTexts(v.texts.Bytes, v.texts.Ends)
 		return appendDict(dst, &s, &e.dict, e), EncDict
 	}
 	if dst, ok := e.appendHexID(dst, &s); ok {
