@@ -74,20 +74,6 @@ func referencePart(rows, part int) *Batch {
 	return b
 }
 
-// TestReferenceSize holds the bytes per row that doc.go names for each column.
-func TestReferenceSize(t *testing.T) {
-	data, _ := sealed(t, referenceBatch(RowsPerBlockMax), BlockOptions{Richness: Rich})
-	b := mustOpen(t, data)
-	for _, c := range b.Columns() {
-		t.Logf("%-12s %-8v %-8v %-6v %6.2f bytes a row", c.Name(), c.Type(), c.Encoding(), c.Shape(), float64(c.Bytes())/RowsPerBlockMax)
-	}
-	perRow := float64(len(data)) / RowsPerBlockMax
-	t.Logf("%.2f bytes a row", perRow)
-	if perRow > 70 {
-		t.Errorf("%.2f bytes a row, at most 70 are budgeted", perRow)
-	}
-}
-
 func BenchmarkAppendBlock(b *testing.B) {
 	for _, rows := range []int{1, 100, 4096, RowsPerBlockMax} {
 		for _, richness := range []Richness{Cheap, Rich} {
@@ -228,6 +214,31 @@ func BenchmarkRead(b *testing.B) {
 		}
 		perRow(b)
 	})
+}
+
+// BenchmarkSeek shows what it costs per row to find a text without unpacking any.
+func BenchmarkSeek(b *testing.B) {
+	data, _ := sealed(b, workloadBatch(RowsPerBlockMax, 0), BlockOptions{Richness: Rich})
+	block := mustOpen(b, data)
+	dst := make([]uint64, bitmapWords(RowsPerBlockMax))
+	f := func(name string, seek func(c *Column, text []byte) (bool, error), text string) {
+		c := block.Find(name)[0]
+		b.Run(fmt.Sprintf("%s/%v/%s", name, c.Encoding(), text), func(b *testing.B) {
+			want := []byte(text)
+			for b.Loop() {
+				if ok, err := seek(c, want); !ok || err != nil {
+					b.Fatal(ok, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*RowsPerBlockMax), "ns/row")
+		})
+	}
+	equal := func(c *Column, text []byte) (bool, error) { return c.EqualText(dst, text) }
+	contain := func(c *Column, text []byte) (bool, error) { return c.MayContain(dst, text) }
+	f("user_id", equal, "user-123456")
+	f("trace_id", equal, "0123456789abcdef0123456789abcdef")
+	f("message", contain, "timeout")
+	f("message", contain, "12")
 }
 
 func BenchmarkMergeBlocks(b *testing.B) {

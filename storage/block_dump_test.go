@@ -115,6 +115,17 @@ func TestOlderVersions(t *testing.T) {
 	if v := mustOpen(t, data).Header().Version; v != 2 {
 		t.Fatalf("a block with an encoding of version 2 has version %d", v)
 	}
+	batch = NewBatch()
+	slot := batch.Slot([]byte("users"))
+	for i := range 70 {
+		batch.SetList(slot)
+		batch.AppendItem(slot, fmt.Appendf(nil, "user-%06d", i*i))
+		batch.EndRow(int64(i))
+	}
+	lists, _ := sealed(t, batch, BlockOptions{Richness: Rich})
+	if v := mustOpen(t, lists).Header().Version; v != 2 {
+		t.Errorf("a block with lists of such texts has version %d", v)
+	}
 	binary.LittleEndian.PutUint16(data[8:], 1)
 	SealBlock(data, BlockID{7, 42})
 	if _, err := OpenBlock(data); err == nil {

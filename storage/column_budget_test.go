@@ -42,7 +42,7 @@ func workloadBatch(rows int, first int64) *Batch {
 	return b
 }
 
-// columnBudget is the bytes a row that doc_encodings.go allows each column of the
+// columnBudget is the bytes a row that doc.go allows each column of the
 // reference workload.
 var columnBudget = map[string]float64{
 	"time": 0.7, "service": 0.55, "endpoint": 1.2, "method": 0.55, "status": 0.55, "region": 0.55, "host": 2.3, "country": 1.1,

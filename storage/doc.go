@@ -46,7 +46,7 @@
 //
 //	header
 //	  0  8  magic "KELPBLK\n": a line of text that a text file does not begin with
-//	  8  2  version: 1
+//	  8  2  version: 1 or 2, see below
 //	 10  2  zero
 //	 12  4  CRC-32C of the head without these four bytes
 //	 16  8  epoch     \ the id, written by SealBlock
@@ -113,19 +113,31 @@
 // # Encodings
 //
 // One file each, named enc_NAME.go, draws its bytes, appends, opens and dumps it.
-// The encoder measures and takes the smallest, with two preferences: a dictionary
-// of up to 256 integers over packing, as filters and groups run on codes; random
-// access over differences unless they save a quarter.
+// The encoder measures and takes the smallest, with these preferences:
+//
+//   - A dictionary whose entries are used 16 times each, of up to 256 integers or
+//     any number of texts, over anything smaller: filters and groups run on codes.
+//     Less used ones give way to a form that takes less than three quarters.
+//   - Random access over differences, unless those save a quarter.
+//   - Templates over compressed frames, unless those save a fifth; where at most an
+//     eighth of the text is loose and they save two thirds, frames are not tried.
+//   - Cheap blocks are written without a search: no forms, no templates, no frames.
+//
+// The choice is column_choose.go.
 //
 //	encoding  shape          of what
 //	constant  codes          one value in all rows
 //	dict      codes          few distinct values; null is the code after the last
-//	raw       ints, floats   floats; integers that fill 64 bits
+//	raw       ints, floats   floats without decimals; integers that fill 64 bits
 //	for       ints           integers: runs of 1,024, any width, exceptions patched
 //	delta     ints           integers that never fall: times of a full block
+//	alp       floats         decimals: integers (for) over a power of ten
+//	affix     text           one number (for) between affixes: user-000123
+//	hexid     text           one length, hexadecimal digits: trace ids, UUIDs
+//	template  text           constants once, a column for each variable: messages
 //	text      text           texts of small blocks, or that do not compress
 //	zstd      text           texts, in frames of 32 KiB
-//	list      lists          lengths (for) and items (constant, dict, text, zstd)
+//	list      lists          lengths (for) and items (constant, dict or of texts)
 //	sparse    as its values  at most one row in 16 has a value
 //
 // Where values can be null and the encoding has no code for it, a bitmap of the
@@ -133,22 +145,32 @@
 // kept in one form: one NaN, no -0. A name with integers and floats in one block
 // is stored as floats if all its integers are at most 2^53.
 //
-// Budget of a rich block, bytes a row, measured on the reference workload
-// (TestReferenceSize holds the sum):
+// Of affix, hexid and template a text is sought without unpacking any
+// (Column.EqualText), and templates know which rows can hold a literal at all
+// (Column.MayContain). There is no filter for near-unique columns: a fuse filter of
+// 9 bits a row would add 1.1 bytes, and the last eight digits of an id, which hexid
+// keeps apart, give the same answer by a pass over 4 bytes a row.
+//
+// Kernels that have a SIMD variant are in unpack_simd.go, their plain twins in
+// unpack_plain.go.
+//
+// Budget of a rich block, bytes a row of the reference workload
+// (TestColumnBudget holds it, and that nothing has to be decompressed):
 //
 //	time           0.7   8.6 ms apart in whole ms: a difference of 5 bits
-//	5-16 values    0.5   4-bit codes
-//	to 256 values  1.0   8-bit codes
-//	500 hosts      2.2   16-bit codes
-//	sample_rate    0.1   1-bit codes
-//	bytes          2.1   15 bits, some patched
-//	duration_ms    8.0   raw, until ALP
-//	error, 3% set  0.1   sparse, codes of 8 bits
-//	tags, 0-4      2.4   3-bit lengths, 8-bit codes
-//	user_id        3.5   zstd, until affixes
-//	trace_id      16.1   zstd: letters of 4 bits, until affixes
-//	message       13.7   zstd, until templates
-//	all           53
+//	5-16 values    0.55  4-bit codes: service, method, status, region
+//	60 countries   1.1   8-bit codes
+//	200 endpoints  1.2   8-bit codes, and the entries
+//	500 hosts      2.3   16-bit codes, and the entries
+//	sample_rate    0.3   2-bit codes
+//	bytes          2.2   15 bits, some patched
+//	duration_ms    2.6   alp: 18 bits, some patched
+//	error, 3% set  0.15  sparse, codes of 8 bits
+//	tags, 0-4      2.5   3-bit lengths, 8-bit codes
+//	user_id        2.6   affix: 20 bits
+//	trace_id      16.1   hexid: 16 bytes
+//	message       10.2   template: 14 of them, 5 variables of 70 bits on average
+//	all           43.5
 //
 // # Who owns what
 //
@@ -168,6 +190,10 @@
 //
 // # Versions
 //
-// Version 1 is the first. A reader refuses a version, a type, an encoding or a
-// flag that it does not know, so each of them may be added with a new version.
+// Version 2 adds the encodings alp, affix, hexid and template. A block without
+// them is still written as version 1, which readers take as well. A reader refuses a
+// version, a type, an encoding or a flag that it does not know, so each of them may
+// be added with a new version. The layout of directories (superblock.go) is raised
+// with the version, before the first block of it is written, so that an older
+// program refuses the directory and not every block of it.
 package storage

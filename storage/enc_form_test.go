@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -236,7 +237,11 @@ func TestForms(t *testing.T) {
 	f(EncHexID, func() string { return randomUUID(r) })
 	f(EncHexID, func() string { return fmt.Sprintf("%04x:%02x:%02x/", r.IntN(1<<16), r.IntN(256), r.IntN(256)) })
 	f(EncHexID, func() string { return fmt.Sprintf("%0128x", r.Uint64()) + fmt.Sprintf("%016x", r.Uint64()) })
+	f(EncHexID, func() string { return fmt.Sprintf("%08x%08x", r.Uint32(), r.IntN(3)*0x11111111) })
 	f(EncTemplate, func() string { return randomLine(r) })
+	f(EncTemplate, func() string {
+		return fmt.Sprintf("job %s of %d", []string{"9x9", fmt.Sprint(100 + r.IntN(900))}[min(1, r.IntN(300))], r.IntN(1e9))
+	})
 	f(EncTemplate, func() string { return randomMessage(r) })
 	f(EncTemplate, func() string {
 		return fmt.Sprintf("10.%d.%d.%d:%d", r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(1e5))
@@ -249,7 +254,7 @@ func TestFormsOfAnything(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
-	parts := []string{"", "0", "00", "7", "12", "999999999999999999", "9999999999999999999", "a", "ff", "FF", "fF", "g", "-", " ", "  ", ".", "user-", "ab12", "v2", "é", "\x00", "\xff", "12345678", "deadbeef", "0x1f"}
+	parts := []string{"", "0", "00", "7", "12", "999999999999999999", "9999999999999999999", "a", "ff", "FF", "fF", "g", "-", " ", "  ", ".", "user-", "ab12", "v2", "é", "\x00", "\xff", "12345678", "deadbeef", "0x1f", "1:", "?0"}
 	for range 3000 {
 		base := make([]string, 1+r.IntN(5))
 		for i := range base {
@@ -551,6 +556,66 @@ func TestHexDigits(t *testing.T) {
 			}
 			if back := unpackHex(packed, upper); ok && back != binary.LittleEndian.Uint64(text) {
 				t.Fatalf("%q comes back as %x", text, back)
+			}
+		}
+	}
+}
+
+// TestDecimalDigits parses eight characters, of which two may be anything.
+func TestDecimalDigits(t *testing.T) {
+	for i := range 1 << 16 {
+		text := []byte("10203040")
+		text[i%7], text[i%7+1] = byte(i), byte(i>>8)
+		want, err := strconv.ParseUint(string(text), 10, 64)
+		got, ok := parseDecimal(text, 0, len(text))
+		if good := err == nil && text[0] != '+' && text[0] != '-'; ok != good || ok && got != want {
+			t.Fatalf("%q is %d, %v", text, got, ok)
+		}
+	}
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 10_000 {
+		n := 1 + r.IntN(18)
+		v := r.Uint64N(1e18)
+		text := fmt.Sprintf("some text before %018d", v)
+		text = text[:len(text)-18] + text[len(text)-n:]
+		got, ok := parseDecimal([]byte(text), len(text)-n, len(text))
+		want, _ := strconv.ParseUint(text[len(text)-n:], 10, 64)
+		if !ok || got != want {
+			t.Fatalf("%q is %d, %v", text, got, ok)
+		}
+		var out [digitsRoom]byte
+		if writeDecimal(out[:], v, n); string(out[:n]) != text[len(text)-n:] {
+			t.Fatalf("%d digits of %d are %q", n, v, out[:n])
+		}
+	}
+}
+
+// TestNullRowsAreEmpty holds it for data that has values there.
+func TestNullRowsAreEmpty(t *testing.T) {
+	texts := make([]string, 100)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("user-%06d", i*i)
+	}
+	e := &encoder{rich: true}
+	s := &source{vec: vectorOf(texts), n: 100, rows: 100}
+	affix, _ := e.appendAffix(nil, s)
+	templates, _, _ := e.appendTemplates(nil, s)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("%016x", i*0x123456789abcdef)
+	}
+	hexID, _ := e.appendHexID(nil, &source{vec: vectorOf(texts), n: 100, rows: 100})
+	for enc, data := range map[Encoding][]byte{EncAffix: affix, EncTemplate: templates, EncHexID: hexID} {
+		with := appendWord(appendWord(nil, ^uint64(0)&^2), 1<<36-1)
+		with = append(with, data...)
+		size := len(with)
+		o, err := section{typ: TypeString, enc: enc, rows: 100, nulls: 1, data: appendZeros(with, tailBytes)[:size]}.open()
+		if err != nil {
+			t.Fatalf("%v: %v", enc, err)
+		}
+		for _, sel := range [][]uint64{nil, {7, 1}} {
+			text, err := o.text.all(sel, new(TextBuf))
+			if err != nil || len(text.At(1)) != 0 || len(text.At(2)) == 0 {
+				t.Errorf("%v: null row is %q, the next %q, %v", enc, text.At(1), text.At(2), err)
 			}
 		}
 	}

@@ -152,15 +152,3 @@ func copy16(dst, src []byte) {
 	binary.LittleEndian.PutUint64(dst, a)
 	binary.LittleEndian.PutUint64(dst[8:], b)
 }
-
-// number returns the nth value, a number.
-func (v *variable) number(nth int, s *templateScratch) uint64 {
-	at := nth - s.from[v.index]
-	ints := s.ints[v.index*runRows : v.index*runRows+runRows]
-	if uint(at) >= runRows {
-		v.affix.decode(nth/runRows, ints)
-		s.from[v.index] = nth &^ (runRows - 1)
-		at = nth & (runRows - 1)
-	}
-	return uint64(ints[at])
-}

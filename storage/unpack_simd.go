@@ -36,6 +36,9 @@ func unpackBits(dst []int64, packed []byte, width int, base, scale uint64) {
 		times, plus := archsimd.BroadcastUint64x8(scale), archsimd.BroadcastUint64x8(base)
 		// As far as 64 bytes can be loaded at once.
 		groups := min(len(dst)/8, (len(packed)-64+width)/width)
+		if groups > 0 {
+			_ = packed[(groups-1)*width+63]
+		}
 		p := unsafe.Pointer(unsafe.SliceData(packed))
 		for g := range max(0, groups) {
 			v := archsimd.LoadUint8x64((*[64]uint8)(unsafe.Add(p, g*width))).Permute(order).AsUint64x8()
