@@ -126,6 +126,8 @@ func (e *encoder) release() {
 	defer encoders.Put(e)
 	clear(e.stored)
 	clear(e.entries)
+	clear(e.miner.mined)
+	e.templates.release()
 	e.stored, e.entries, e.times, e.weights, e.newRow = e.stored[:0], e.entries[:0], nil, nil, nil
 }
 

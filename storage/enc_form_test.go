@@ -110,6 +110,21 @@ func checkMayContain(t *testing.T, o *opened, want []string) {
 	}
 }
 
+// TestManyVariables holds the bound on the variables of a column.
+func TestManyVariables(t *testing.T) {
+	texts := make([]string, 1200)
+	for i := range texts {
+		texts[i] = fmt.Sprint(strings.Repeat("a", i%64+1), strings.Repeat(fmt.Sprint(" ", i*7919), 1+i%60))
+	}
+	e := &encoder{rich: true}
+	s := &source{vec: vectorOf(texts), n: len(texts), rows: len(texts)}
+	data, _, ok := e.appendTemplates(nil, s)
+	if vars := binary.LittleEndian.Uint16(data[6:]); !ok || vars > templateVariablesMax || vars < templateVariablesMax*9/10 {
+		t.Errorf("%v, %d variables, at most %d are allowed", ok, vars, templateVariablesMax)
+	}
+	checkTexts(t, EncTemplate, data, s, texts)
+}
+
 // TestMayContain holds that templates without a literal are left out.
 func TestMayContain(t *testing.T) {
 	texts := make([]string, 400)

@@ -47,7 +47,7 @@ const (
 )
 
 // appendTemplates encodes the texts of all rows. ok is false, and dst as it was, if
-// they have no templates; loose is then meaningless, else the bytes of text that
+// they have no templates; loose is then 0, else the number of bytes of text that
 // fit none.
 func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, ok bool) {
 	inverse := s.valueOfRow(e)
@@ -214,6 +214,7 @@ func openTemplates(s section, o *opened) error {
 	piecesAt := templateHeaderBytes + n*templateEntryBytes + r.vars*templateVariableBytes + (n+r.vars)*4
 	switch {
 	case n < 1 || n > templatesMax || r.size > BlockTextMax || r.size > len(s.data)*zstdRatioMax || r.looseRows > s.rows,
+		r.vars > templateVariablesMax,
 		piecesAt+piecesSize > looseAt || looseAt+looseSize > idsAt || idsAt > len(s.data) || looseAt%8 != 0,
 		r.width != codeWidth(ids) || len(s.data)-idsAt != (s.rows*r.width+7)/8:
 		return errTemplates

@@ -128,6 +128,13 @@ func (v *gathered) take(data []byte, at textSpan) {
 	}
 }
 
+// release lets go of the texts that forms were found in.
+func (c *templateColumn) release() {
+	for i := range c.vars {
+		c.vars[i].form = affix{}
+	}
+}
+
 // reset keeps the arrays for the variables of templates.
 func (c *templateColumn) reset(mined []mined) {
 	c.first = c.first[:0]

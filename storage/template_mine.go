@@ -2,10 +2,8 @@ package storage
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math/bits"
-	"slices"
 )
 
 // Mining finds the templates of a column of texts in three steps. Every text is
@@ -28,6 +26,10 @@ const (
 
 	// templatesMax leaves one 8-bit id for what is loose.
 	templatesMax = 255
+
+	// templateVariablesMax bounds the variables of a column: a reader keeps 8 KiB of
+	// unpacked numbers for each.
+	templateVariablesMax = 512
 
 	// skeletonsMax bounds the work of putting skeletons together, which grows with
 	// skeletons times templates.
@@ -267,176 +269,4 @@ func hashPiece(h uint64, data []byte, from, to uint32) uint64 {
 	}
 	h = (h ^ rest) * hashMul1
 	return h ^ h>>32
-}
-
-// cutWords cuts a skeleton into words.
-func (m *miner) cutWords(sk *skeleton, data []byte) {
-	text := data[sk.start : sk.start+sk.size]
-	ends := m.ends[sk.endsAt : sk.endsAt+sk.vars]
-	first := len(m.tokens)
-	t := token{from: anchor{-1, 0}}
-	at := anchor{-1, 0} // the present position
-	for i, last := 0, 0; i < len(text); {
-		next := len(text)
-		if v := at.after + 1; v < len(ends) {
-			next = m.varStart(sk, v)
-		}
-		for ; i < next; i++ {
-			at.by = i - last
-			if c := text[i]; c != ' ' {
-				t.hash = (t.hash ^ uint64(c) + 1) * hashMul1
-				t.hash ^= t.hash >> 31
-				continue
-			}
-			t.to = at
-			m.tokens = append(m.tokens, t)
-			t = token{from: anchor{at.after, at.by + 1}, first: at.after + 1}
-		}
-		at.by = i - last
-		if i < len(text) {
-			t.hash = (t.hash ^ hashMul2) * hashMul1
-			t.hash ^= t.hash >> 31
-			t.vars++
-			at = anchor{at.after + 1, 0}
-			i = int(ends[at.after])
-			last = i
-		}
-	}
-	t.to = at
-	m.tokens = append(m.tokens, t)
-	sk.tokens = m.tokens[first:len(m.tokens):len(m.tokens)]
-}
-
-// varStart is where variable v of a skeleton's first text begins.
-func (m *miner) varStart(sk *skeleton, v int) int {
-	low := uint32(0)
-	if v > 0 {
-		low = uint32(m.ends[sk.endsAt+v-1])
-	}
-	return int(wordStart(m.words, sk.start+low, sk.start+uint32(m.ends[sk.endsAt+v])) - sk.start)
-}
-
-// combine puts skeletons together into templates, the most frequent first, and
-// leaves out what is rare.
-func (m *miner) combine(data []byte, rows int) {
-	order := make([]int, len(m.skeletons))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(m.skeletons[b].rows-m.skeletons[a].rows, a-b)
-	})
-	m.mined, m.tokens = m.mined[:0], m.tokens[:0]
-	for _, i := range order {
-		sk := &m.skeletons[i]
-		sk.template, sk.spans = -1, nil
-		m.cutWords(sk, data)
-		found := -1
-		for t := range m.mined {
-			if m.mined[t].admits(sk.tokens) {
-				found = t
-				break
-			}
-		}
-		if found < 0 {
-			if len(m.mined) == 2*templatesMax {
-				continue
-			}
-			found = len(m.mined)
-			m.mined = append(m.mined, mined{tokens: sk.tokens, variable: make([]bool, len(sk.tokens))})
-		}
-		t := &m.mined[found]
-		t.skeletons = append(t.skeletons, i)
-		t.rows += sk.rows
-	}
-	slices.SortStableFunc(m.mined, func(a, b mined) int { return b.rows - a.rows })
-	least := max(templateRowsMin, rows/templateShare)
-	n := 0
-	for n < len(m.mined) && n < templatesMax && m.mined[n].rows >= least {
-		n++
-	}
-	m.mined = m.mined[:n]
-	for i := range m.mined {
-		m.assign(i, data)
-	}
-}
-
-// admits tells whether words differ from those of a template in constants only, and
-// in few, and makes these variable.
-func (t *mined) admits(tokens []token) bool {
-	if len(tokens) != len(t.tokens) {
-		return false
-	}
-	different, limit := t.variables, max(1, len(tokens)/4)
-	for i := range tokens {
-		a, b := &t.tokens[i], &tokens[i]
-		if t.variable[i] {
-			if b.vars > 0 {
-				return false
-			}
-			continue
-		}
-		if a.hash != b.hash || a.vars != b.vars {
-			if different++; different > limit || different == len(tokens) || a.vars+b.vars > 0 {
-				return false
-			}
-		}
-	}
-	if different > t.variables {
-		for i := range tokens {
-			t.variable[i] = t.variable[i] || t.tokens[i].hash != tokens[i].hash
-		}
-		t.variables = different
-	}
-	return true
-}
-
-// assign says for each skeleton of template i where its variables are.
-func (m *miner) assign(i int, data []byte) {
-	t := &m.mined[i]
-	for nth, id := range t.skeletons {
-		sk := &m.skeletons[id]
-		var spans []span
-		for j, tok := range sk.tokens {
-			if t.variable[j] {
-				spans = append(spans, span{tok.from, tok.to})
-				continue
-			}
-			for v := tok.first; v < tok.first+tok.vars; v++ {
-				from := anchor{v - 1, m.varStart(sk, v)}
-				if v > 0 {
-					from.by -= int(m.ends[sk.endsAt+v-1])
-				}
-				spans = append(spans, span{from, anchor{v, 0}})
-			}
-		}
-		pieces := m.pieces(sk, spans, data)
-		if nth == 0 {
-			t.pieces = pieces
-		} else if !slices.EqualFunc(pieces, t.pieces, bytes.Equal) {
-			continue // a hash of words has lied
-		}
-		sk.template, sk.spans = i, spans
-	}
-}
-
-// pieces are the constants between the variables of a skeleton.
-func (m *miner) pieces(sk *skeleton, spans []span, data []byte) [][]byte {
-	text := data[sk.start : sk.start+sk.size]
-	ends := m.ends[sk.endsAt : sk.endsAt+sk.vars]
-	pieces := make([][]byte, 0, len(spans)+1)
-	last := 0
-	for _, s := range spans {
-		pieces = append(pieces, text[last:s.from.in(ends)])
-		last = s.to.in(ends)
-	}
-	return append(pieces, text[last:])
-}
-
-// in is the place in a text whose variables end at ends.
-func (p anchor) in(ends []uint16) int {
-	if p.after < 0 {
-		return p.by
-	}
-	return int(ends[p.after]) + p.by
 }
