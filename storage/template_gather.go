@@ -42,9 +42,14 @@ func (c *templateColumn) gather(m *miner, s *source, inverse []int32) {
 			vars[j].samples = append(vars[j].samples, sk.spans[j].in(start, ends))
 		}
 	})
-	for i := range c.vars {
-		v := &c.vars[i]
-		v.form, v.numeric = affixOf(len(v.samples), func(i int) []byte { return data[v.samples[i].from:v.samples[i].to] })
+	for i := range m.mined {
+		for j := range m.mined[i].size() {
+			v := &c.vars[c.first[i]+j]
+			v.form, v.numeric = affixOf(len(v.samples), func(i int) []byte { return data[v.samples[i].from:v.samples[i].to] })
+			if v.numeric {
+				v.ints = slices.Grow(v.ints, m.mined[i].rows)
+			}
+		}
 	}
 	for more := true; more; more = c.retry() {
 		c.each(m, s, inverse, func(sk *skeleton, start uint32, ends []uint16) {
