@@ -176,7 +176,7 @@ func (d *dumper) column(c *Column) {
 
 // section writes a section that open has accepted; it begins at d.at.
 func (d *dumper) section(s section) {
-	if s.enc != EncConstant && s.enc != EncDict && s.enc != EncSparse && s.nulls > 0 {
+	if s.enc != EncConstant && s.enc != EncDict && s.enc != EncBase && s.enc != EncSparse && s.nulls > 0 {
 		n := bitmapWords(s.rows) * 8
 		d.field(n, "rows that are not null")
 		s.data = s.data[n:]
@@ -209,6 +209,8 @@ func (d *dumper) section(s section) {
 		dumpHexID(d, s)
 	case EncTemplate:
 		dumpTemplates(d, s)
+	case EncBase:
+		dumpBase(d, s)
 	}
 }
 

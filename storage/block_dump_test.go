@@ -64,6 +64,12 @@ func goldenBlocks() map[string]struct {
 			}
 			return String(fmt.Sprintf("request number %d took %02d ms, cache %s", i, i*i%100, []string{"hit", "miss"}[i%2]))
 		})},
+		"base": {Rich, rows(160, func(i int) Value {
+			if i%40 != 7 {
+				return String("eu")
+			}
+			return []Value{String("us-1"), {}, String("ap"), String("us-2")}[i/40]
+		})},
 		"list": {Cheap, rows(6, func(i int) Value {
 			return List([]string{"a", "b", "a", "", "b", "a"}[:i])
 		})},

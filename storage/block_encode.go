@@ -44,13 +44,14 @@ type encoder struct {
 	remap    []uint16
 	wide     []uint16
 
-	patches   []uint32 // rows that ALP leaves out
-	parsed    []int64  // numbers of texts
-	counts    []uint32
-	spareText []byte // encodings that are compared with others
-	spareZstd []byte
-	miner     miner
-	templates templateColumn
+	patches    []uint32 // rows that ALP leaves out
+	parsed     []int64  // numbers of texts
+	counts     []uint32
+	spareText  []byte // encodings that are compared with others
+	spareZstd  []byte
+	spareCodes []byte
+	miner      miner
+	templates  templateColumn
 }
 
 // encoders keeps the arrays of encoders from block to block. It holds nothing

@@ -17,12 +17,12 @@ import (
 var samples = []string{
 	"const_int", "const_text", "bool", "status", "half_bool", "bytes", "half_int", "edge_float", "duration", "half_text",
 	"unique", "rare", "rare_unique", "rare_int", "rare_float", "rare_list", "tags", "stack", "mixed",
-	"prose", "user", "uuid", "lines", "decimal",
+	"prose", "user", "uuid", "lines", "decimal", "zone",
 }
 
 // smallBlock holds every encoding in few bytes.
 func smallBlock(t testing.TB, richness Richness, rows int) []byte {
-	model := randomRows(rand.New(rand.NewPCG(11, uint64(rows))), rows, 0)
+	model := randomRows(rand.New(rand.NewPCG(15, uint64(rows))), rows, 0)
 	for _, r := range model {
 		maps.DeleteFunc(r.values, func(name string, _ Value) bool { return !slices.Contains(samples, name) })
 	}
@@ -34,9 +34,11 @@ func smallBlock(t testing.TB, richness Richness, rows int) []byte {
 
 func TestSmallBlockHoldsEveryEncoding(t *testing.T) {
 	seen := map[Encoding]bool{}
-	for _, richness := range []Richness{Cheap, Rich} {
-		for _, c := range mustOpen(t, smallBlock(t, richness, 90)).Columns() {
-			seen[c.Encoding()] = true
+	for _, rows := range []int{90, 300} {
+		for _, richness := range []Richness{Cheap, Rich} {
+			for _, c := range mustOpen(t, smallBlock(t, richness, rows)).Columns() {
+				seen[c.Encoding()] = true
+			}
 		}
 	}
 	if len(seen) != encodingsEnd-1 {
@@ -247,6 +249,7 @@ func FuzzOpenBlock(f *testing.F) {
 	f.Add(smallBlock(f, Cheap, 1))
 	f.Add(smallBlock(f, Cheap, 70))
 	f.Add(smallBlock(f, Rich, 130))
+	f.Add(smallBlock(f, Rich, 300))
 	f.Add(smallBlock(f, Rich, 1100))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		readEverything(data)

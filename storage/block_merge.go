@@ -262,7 +262,7 @@ func (e *encoder) mapCodes(c *storedColumn, s *source) error {
 		if err != nil {
 			return err
 		}
-		if codes.Width == 16 {
+		if codes.Width == 16 && codes.Rare == nil {
 			e.wide = append(e.wide[:0], codes.Unpack16(nil)...)
 		} else {
 			e.wide = codes.Unpack16(e.wide)
@@ -302,5 +302,5 @@ func (e *encoder) appendCoded(dst []byte, s *source) ([]byte, Encoding) {
 	if len(e.dict.first) == 1 && s.nulls() == 0 {
 		return appendConstant(dst, s), EncConstant
 	}
-	return appendDict(dst, s, &e.dict, e), EncDict
+	return appendCodes(dst, s, &e.dict, e)
 }

@@ -156,6 +156,7 @@ var generators = map[string]func(r *rand.Rand) Value{
 		return []Value{Int(1), Int(1), Int(10), Float(2.5), String("x"), {}}[r.IntN(6)]
 	},
 	"message": func(r *rand.Rand) Value { return String(randomMessage(r)) },
+	"zone":    mostly(String("eu"), 50, func(r *rand.Rand) Value { return String(fmt.Sprintf("us-%d", r.IntN(100))) }),
 	"prose":   func(r *rand.Rand) Value { return String(randomProse(r)) },
 	"user":    func(r *rand.Rand) Value { return String(fmt.Sprintf("user-%06d", r.IntN(1e6))) },
 	"size":    func(r *rand.Rand) Value { return rarely(r, 2, String(fmt.Sprintf("%d KB", r.IntN(1e5)))) },

@@ -117,11 +117,7 @@ func (c *Column) Valid() []uint64 {
 		}
 		return valid
 	}
-	for row := range c.Rows() {
-		if codeAt(s.codes.packed, s.codes.width, row) < s.codes.entries {
-			valid[row>>6] |= 1 << (row & 63)
-		}
-	}
+	s.codes.setValid(valid)
 	return valid
 }
 
@@ -151,7 +147,7 @@ func (c *Column) ValueAt(row int) (Value, error) {
 func (c *Column) valueAt(o *opened, row int) (Value, error) {
 	switch {
 	case o.codes != nil:
-		code := codeAt(o.codes.packed, o.codes.width, row)
+		code := o.codes.code(row)
 		if code == o.codes.entries {
 			return Value{}, nil
 		}

@@ -1,21 +1,44 @@
 package storage
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Codes are the codes of a column of ShapeCodes. Everything in it belongs to the
-// block, or is new for a sparse column.
+// block.
 type Codes struct {
 	Width   int      // bits per code: 0 (every row has code 0), 1, 2, 4, 8, 16
-	Packed  []byte   // little-endian, row i at bit i*Width; 64 readable bytes follow
+	Packed  []byte   // little-endian, row i at bit i*Width; 64 readable bytes follow; nil if Rare is not
 	Rows    int      //
 	Entries int      // values of the dictionary, ascending, without null
 	HasNull bool     // then code == Entries means null
 	Counts  []uint32 // rows of each code, null included; nil if not kept
 	Weights []uint64 // sum of the weights of each code's rows; nil if not kept or, with Counts, equal to them
+
+	// Where nearly all rows have one code, only the others are kept. Width is 8 or
+	// 16 then.
+	Rare      []uint16 // rows whose code is not Base, ascending; nil: see Packed
+	Base      int
+	rare      []byte // packed codes of Rare
+	rareWidth int
 }
 
-// At returns the code of a row.
-func (c Codes) At(row int) int { return codeAt(c.Packed, c.Width, row) }
+// RareCodes returns the codes of the rows of Rare alone: row i of it is Rare[i].
+func (c Codes) RareCodes() Codes {
+	return Codes{Width: c.rareWidth, Packed: c.rare, Rows: len(c.Rare), Entries: c.Entries, HasNull: c.HasNull}
+}
+
+// At returns the code of a row. Of columns with Rare it searches for it.
+func (c Codes) At(row int) int {
+	if c.Rare == nil {
+		return codeAt(c.Packed, c.Width, row)
+	}
+	if i, ok := slices.BinarySearch(c.Rare, uint16(row)); ok {
+		return codeAt(c.rare, c.rareWidth, i)
+	}
+	return c.Base
+}
 
 // Codes returns the codes of a column of ShapeCodes.
 func (c *Column) Codes() (Codes, error) {
@@ -33,15 +56,33 @@ func (c *Column) Codes() (Codes, error) {
 }
 
 func (r *codesReader) view() Codes {
-	return Codes{
+	c := Codes{
 		Width: r.width, Packed: r.packed, Rows: r.rows, Entries: r.entries, HasNull: r.hasNull,
 		Counts: r.counts, Weights: r.weights,
 	}
+	if r.rare != nil {
+		c.setRare(r.rare, r.base, r)
+	}
+	return c
 }
 
-// Unpack8 returns the codes as bytes, in dst if it is large enough; of Width 8 it
-// returns the block's own. Width is at most 8.
+// setRare says that the rows of rare have the codes of r, and all others base.
+func (c *Codes) setRare(rare []uint16, base int, r *codesReader) {
+	c.Width, c.Packed = 8, nil
+	if c.Entries > 1<<8 || c.HasNull && c.Entries == 1<<8 {
+		c.Width = 16
+	}
+	c.Rare, c.Base, c.rare, c.rareWidth = rare, base, r.packed, r.width
+}
+
+// Unpack8 returns the codes as bytes, in dst if it is large enough; of Width 8
+// without Rare it returns the block's own. Width is at most 8.
 func (c Codes) Unpack8(dst []uint8) []uint8 {
+	if c.Rare != nil && c.Width == 8 {
+		dst = grow(dst, c.Rows)
+		spreadRare(dst, c)
+		return dst
+	}
 	switch c.Width {
 	case 8:
 		return c.Packed[:c.Rows:c.Rows]
@@ -59,8 +100,13 @@ func (c Codes) Unpack8(dst []uint8) []uint8 {
 }
 
 // Unpack16 returns the codes as 16-bit integers, in dst if it is large enough; of
-// Width 16 it returns the block's own.
+// Width 16 without Rare it returns the block's own.
 func (c Codes) Unpack16(dst []uint16) []uint16 {
+	if c.Rare != nil {
+		dst = grow(dst, c.Rows)
+		spreadRare(dst, c)
+		return dst
+	}
 	switch c.Width {
 	case 16:
 		return viewUint16(c.Packed, c.Rows)
@@ -181,6 +227,18 @@ func (s *columnState) codesOfRows() Codes {
 func expand[T int64 | float64](buf []T, codes Codes, entries []T) []T {
 	buf = grow(buf, codes.Rows)
 	switch {
+	case codes.Rare != nil:
+		var base T
+		if codes.Base < len(entries) {
+			base = entries[codes.Base]
+		}
+		fillWith(buf, base)
+		for i, row := range codes.Rare {
+			buf[row] = 0
+			if code := codeAt(codes.rare, codes.rareWidth, i); code < len(entries) {
+				buf[row] = entries[code]
+			}
+		}
 	case codes.Width == 0:
 		for row := range buf {
 			buf[row] = entries[0]
@@ -297,17 +355,30 @@ func (c *Column) TextOf(sel []uint64, buf *TextBuf) (Text, error) {
 // expandText points every row at its entry; null rows are empty.
 func (r *codesReader) expandText(codes Codes, buf *TextBuf) Text {
 	buf.starts, buf.ends = grow(buf.starts, codes.Rows), grow(buf.ends, codes.Rows)
-	for row := range codes.Rows {
-		start, end := uint32(0), uint32(0)
-		if code := codes.At(row); code < len(r.ends) {
-			if code > 0 {
-				start = r.ends[code-1]
-			}
-			end = r.ends[code]
+	if codes.Rare != nil {
+		start, end := r.place(codes.Base)
+		fillWith(buf.starts, start)
+		fillWith(buf.ends, end)
+		for i, row := range codes.Rare {
+			buf.starts[row], buf.ends[row] = r.place(codeAt(codes.rare, codes.rareWidth, i))
 		}
-		buf.starts[row], buf.ends[row] = start, end
+	} else {
+		for row := range codes.Rows {
+			buf.starts[row], buf.ends[row] = r.place(codes.At(row))
+		}
 	}
 	return Text{Bytes: r.text, Starts: buf.starts, Ends: buf.ends}
+}
+
+// place is where the text of a code lies; null is empty.
+func (r *codesReader) place(code int) (start, end uint32) {
+	if code >= len(r.ends) {
+		return 0, 0
+	}
+	if code > 0 {
+		start = r.ends[code-1]
+	}
+	return start, r.ends[code]
 }
 
 // Lists is the lists of rows: list i has the items from Ends[i-1] (0 for the

@@ -10,10 +10,19 @@ import (
 // encoding and inner encoding of its entry.
 func (e *encoder) appendColumn(dst []byte, s *source, en *entry) ([]byte, columnStats) {
 	var stats columnStats
-	if s.worthSparse() {
-		dst = e.appendSparse(dst, s, en, &stats)
-	} else {
-		dst = e.appendDense(dst, s, en, &stats)
+	if !s.worthSparse() {
+		return e.appendDense(dst, s, en, &stats), stats
+	}
+	at := len(dst)
+	dst = e.appendSparse(dst, s, en, &stats)
+	if e.rich && (en.inner == EncDict || en.inner == EncConstant) {
+		// With null for a base, headers answer as well how often each value occurs.
+		base, baseStats := *en, columnStats{}
+		base.inner = 0
+		if e.spareCodes = e.appendDense(e.spareCodes[:0], s, &base, &baseStats); base.enc == EncBase {
+			*en = base
+			return append(dst[:at], e.spareCodes...), baseStats
+		}
 	}
 	return dst, stats
 }
@@ -58,16 +67,17 @@ func (e *encoder) appendTexts(dst []byte, s *source, stats *columnStats) ([]byte
 		if entries <= max(2, s.n/2) {
 			*stats = columnStats{worth: true, distinct: entries}
 			e.dict.sortTexts(s.vec.Bytes, s.vec.Ends[:s.n])
-			dst = appendDict(dst, s, &e.dict, e)
+			var codes Encoding
+			dst, codes = appendCodes(dst, s, &e.dict, e)
 			if !e.rich || entries*entryUses <= s.n {
-				return dst, EncDict
+				return dst, codes
 			}
 			// Codes are the faster to scan, so the form has to be much smaller.
 			var enc Encoding
 			if e.spareText, enc, _ = e.appendForm(e.spareText[:0], s); enc != 0 && len(e.spareText)*4 < (len(dst)-at)*3 {
 				return append(dst[:at], e.spareText...), enc
 			}
-			return dst, EncDict
+			return dst, codes
 		}
 	}
 	if e.rich {
@@ -152,7 +162,7 @@ func (e *encoder) appendInts(dst []byte, s *source, stats *columnStats) ([]byte,
 		dst = dst[:at]
 	}
 	e.dict.sortNumbers()
-	return appendDict(dst, s, &e.dict, e), EncDict
+	return appendCodes(dst, s, &e.dict, e)
 }
 
 // intEntriesMax is the most entries for which a dictionary of integers can be
@@ -175,15 +185,15 @@ func (e *encoder) appendFloats(dst []byte, s *source, stats *columnStats) ([]byt
 		worth: true, ordered: true,
 		min: floatBits(floatOfKey(low)), max: floatBits(floatOfKey(high)),
 	}
-	at, size := len(dst), math.MaxInt
+	at, size, codes := len(dst), math.MaxInt, EncDict
 	if e.dict.numbers(e.keys, low, high, floatEntriesMax(s)) {
 		entries := len(e.dict.first)
 		stats.distinct = entries
 		e.dict.sortNumbers()
-		dst = appendDict(dst, s, &e.dict, e)
+		dst, codes = appendCodes(dst, s, &e.dict, e)
 		size = len(dst) - at
 		if !e.rich || entries <= countedEntriesMax && entries*entryUses <= s.n {
-			return dst, EncDict
+			return dst, codes
 		}
 	}
 	values := s.floatsOfRows(e)
@@ -194,7 +204,7 @@ func (e *encoder) appendFloats(dst []byte, s *source, stats *columnStats) ([]byt
 		}
 	}
 	if size < math.MaxInt {
-		return dst, EncDict
+		return dst, codes
 	}
 	return appendRaw(dst, s, values), EncRaw
 }

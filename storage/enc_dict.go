@@ -20,6 +20,7 @@ import (
 //	+-----------------------+---------------------------------------------------+
 //
 // The first field counts entries; x codes counts null as well, where it occurs.
+// EncBase shares all of it but the codes: see enc_base.go.
 
 const (
 	dictHeaderBytes = 16
@@ -38,8 +39,9 @@ func codeWidth(codes int) int {
 	return 16
 }
 
-// appendDict encodes a source by the dictionary that d has built and sorted.
-func appendDict(dst []byte, s *source, d *dictBuilder, e *encoder) []byte {
+// appendCodes encodes a source by the dictionary that d has built and sorted: as
+// EncDict, or as EncBase if that is worth it.
+func appendCodes(dst []byte, s *source, d *dictBuilder, e *encoder) ([]byte, Encoding) {
 	start := len(dst)
 	entries, codes, flags := len(d.first), len(d.first), byte(0)
 	if s.nulls() > 0 {
@@ -60,11 +62,12 @@ func appendDict(dst []byte, s *source, d *dictBuilder, e *encoder) []byte {
 	dst = append(dst, byte(width), flags)
 	dst = appendUint16(dst, 0)
 	dst = appendUint32(dst, 0)
-	var counts [countedEntriesMax]uint32
+	var counts []uint32
+	mayBase := e.rich && !s.part
+	if counted || mayBase {
+		counts = e.countRows(rowCodes, codes)
+	}
 	if counted {
-		for _, c := range rowCodes {
-			counts[c]++
-		}
 		if s.weights != nil {
 			var weights [countedEntriesMax]uint64
 			for row, c := range rowCodes {
@@ -89,16 +92,35 @@ func appendDict(dst []byte, s *source, d *dictBuilder, e *encoder) []byte {
 		dst = appendBytesOf(dst, d.keys)
 	}
 	if counted {
-		dst = appendBytesOf(dst, counts[:codes])
+		dst = appendBytesOf(dst, counts)
 	}
 	if isText {
 		for _, i := range d.first {
 			dst = append(dst, s.vec.Text(int(i))...)
 		}
 	}
+	if mayBase {
+		if base, rare := commonest(counts); worthBase(s.rows, rare, width) {
+			dst = padTo(dst, 8)
+			binary.LittleEndian.PutUint16(dst[start+10:], uint16(base))
+			binary.LittleEndian.PutUint32(dst[start+12:], uint32(len(dst)-start))
+			return e.appendRare(dst, rowCodes, base, rare, width), EncBase
+		}
+	}
 	dst = padTo(dst, e.alignFor(len(rowCodes)*width/8))
 	binary.LittleEndian.PutUint32(dst[start+12:], uint32(len(dst)-start))
-	return appendPacked(dst, rowCodes, width)
+	return appendPacked(dst, rowCodes, width), EncDict
+}
+
+// countRows counts the rows of each code.
+func (e *encoder) countRows(rowCodes []uint16, codes int) []uint32 {
+	e.counts = grow(e.counts, codes)
+	counts := e.counts
+	clear(counts)
+	for _, c := range rowCodes {
+		counts[c]++
+	}
+	return counts
 }
 
 // appendPacked appends codes of width bits, padded to whole words.
@@ -148,43 +170,67 @@ type codesReader struct {
 	floats  []float64
 	ends    []uint32
 	text    []byte
+
+	// Of EncBase packed holds the codes of these rows alone, and all others
+	// have the code base; else nil.
+	rare []uint16
+	base int
 }
 
 var errDictLayout = errors.New("dictionary does not fit its data")
 
 func openDict(s section, o *opened) error {
-	if len(s.data) < dictHeaderBytes {
+	r, packedAt, err := openEntries(s)
+	switch {
+	case err != nil:
+		return err
+	case len(s.data)-packedAt != (s.rows*r.width+7)/8:
 		return errShort
+	}
+	r.packed = s.data[packedAt:]
+	return o.setCodes(r)
+}
+
+// setCodes checks the packed codes of r.
+func (o *opened) setCodes(r *codesReader) error {
+	codes := r.entries
+	if r.hasNull {
+		codes++
+	}
+	if !codesBelow(r.packed, r.width, codes) {
+		return fmt.Errorf("a code past a dictionary of %d", codes)
+	}
+	o.codes = r
+	return nil
+}
+
+// openEntries reads all but the codes of a dictionary, and where they are.
+func openEntries(s section) (_ *codesReader, packedAt int, err error) {
+	if len(s.data) < dictHeaderBytes {
+		return nil, 0, errShort
 	}
 	entries := int(binary.LittleEndian.Uint32(s.data))
 	rows := int(binary.LittleEndian.Uint32(s.data[4:]))
 	width, flags := int(s.data[8]), s.data[9]
-	packedAt := int(binary.LittleEndian.Uint32(s.data[12:]))
+	packedAt = int(binary.LittleEndian.Uint32(s.data[12:]))
 	codes := entries
 	if flags&dictHasNull != 0 {
 		codes++
 	}
 	switch {
 	case rows != s.rows:
-		return fmt.Errorf("dictionary is of %d rows, the column has %d", rows, s.rows)
+		return nil, 0, fmt.Errorf("dictionary is of %d rows, the column has %d", rows, s.rows)
 	case entries < 1 || codes > dictEntriesMax || flags > 7 || flags&dictCounts != 0 && codes > countedEntriesMax:
-		return errDictLayout
+		return nil, 0, errDictLayout
 	case width < 1 || width != max(1, codeWidth(codes)):
-		return fmt.Errorf("%d codes of %d bits", codes, width)
+		return nil, 0, fmt.Errorf("%d codes of %d bits", codes, width)
 	case (s.nulls > 0) != (flags&dictHasNull != 0):
-		return errors.New("dictionary and directory disagree about nulls")
-	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(s.data) || len(s.data)-packedAt != (rows*width+7)/8:
-		return errShort
+		return nil, 0, errors.New("dictionary and directory disagree about nulls")
+	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(s.data):
+		return nil, 0, errShort
 	}
-	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, packed: s.data[packedAt:]}
-	if err := r.readEntries(s.data[dictHeaderBytes:packedAt], codes, flags); err != nil {
-		return err
-	}
-	if !codesBelow(r.packed, width, codes) {
-		return fmt.Errorf("a code past a dictionary of %d", codes)
-	}
-	o.codes = r
-	return nil
+	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width}
+	return r, packedAt, r.readEntries(s.data[dictHeaderBytes:packedAt], codes, flags)
 }
 
 // readEntries reads what stands between the header and the codes.
@@ -292,13 +338,22 @@ func dumpDict(d *dumper, s section) {
 		d.note("damaged: %v", err)
 		return
 	}
-	r, start := o.codes, d.at
+	dumpEntries(d, s, o.codes)
+	d.field(len(o.codes.packed), "codes")
+}
+
+// dumpEntries writes what stands before the codes.
+func dumpEntries(d *dumper, s section, r *codesReader) {
+	start, packedAt := d.at, int(binary.LittleEndian.Uint32(s.data[12:]))
 	d.field(4, "%d entries", r.entries)
 	d.field(4, "%d rows", r.rows)
 	d.field(1, "%d bits a code", r.width)
 	d.field(1, "flags: null %t, counts %t, weights %t", r.hasNull, r.counts != nil, r.weights != nil)
-	d.field(2, "zero")
-	packedAt := len(s.data) - len(r.packed)
+	if r.rare != nil {
+		d.field(2, "base is code %d", r.base)
+	} else {
+		d.field(2, "zero")
+	}
 	d.field(4, "codes at +%x", packedAt)
 	d.field(8*len(r.weights), "weights %d", head(r.weights))
 	d.field(8*len(r.ints), "entries %d", head(r.ints))
@@ -307,7 +362,6 @@ func dumpDict(d *dumper, s section) {
 	d.field(4*len(r.counts), "counts %d", head(r.counts))
 	d.field(len(r.text), "text of entries")
 	d.skipTo(start + packedAt)
-	d.field(len(r.packed), "codes")
 }
 
 // head is the first few of an array, to be shown.

@@ -27,13 +27,14 @@ const (
 	EncAffix    Encoding = 11 // texts that are a number between affixes
 	EncHexID    Encoding = 12 // texts that differ in hexadecimal digits only
 	EncTemplate Encoding = 13 // texts of templates: constants once, variables as columns
+	EncBase     Encoding = 14 // a dictionary, one code in all rows but a few
 
-	encodingsEnd   = 14
+	encodingsEnd   = 15
 	encodingsEndV1 = 10
 )
 
 var encodingNames = [encodingsEnd]string{
-	"", "constant", "dict", "raw", "for", "delta", "text", "zstd", "list", "sparse", "alp", "affix", "hexid", "template",
+	"", "constant", "dict", "raw", "for", "delta", "text", "zstd", "list", "sparse", "alp", "affix", "hexid", "template", "base",
 }
 
 // known tells whether blocks of a version may have the encoding.
@@ -88,7 +89,7 @@ func shapeOf(t Type, e Encoding) Shape {
 	switch {
 	case t == TypeList:
 		return ShapeLists
-	case e == EncConstant || e == EncDict:
+	case e == EncConstant || e == EncDict || e == EncBase:
 		return ShapeCodes
 	case t == TypeString:
 		return ShapeText
@@ -170,7 +171,7 @@ var (
 // open checks the structure of a section.
 func (s section) open() (opened, error) {
 	o := opened{rows: s.rows}
-	if s.enc != EncConstant && s.enc != EncDict && s.enc != EncSparse && s.nulls > 0 {
+	if s.enc != EncConstant && s.enc != EncDict && s.enc != EncBase && s.enc != EncSparse && s.nulls > 0 {
 		n := bitmapWords(s.rows) * 8
 		if len(s.data) < n {
 			return o, errShort
@@ -209,6 +210,8 @@ func (s section) open() (opened, error) {
 		err = openHexID(s, &o)
 	case s.enc == EncTemplate && s.typ == TypeString:
 		err = openTemplates(s, &o)
+	case s.enc == EncBase:
+		err = openBase(s, &o)
 	default:
 		err = errMismatch
 	}

@@ -363,7 +363,7 @@ func TestDecimalFloats(t *testing.T) {
 // FuzzSection opens strangers' bytes as a section of any encoding and reads them.
 func FuzzSection(f *testing.F) {
 	for _, richness := range []Richness{Cheap, Rich} {
-		for _, c := range mustOpen(f, smallBlock(f, richness, 130)).Columns() {
+		for _, c := range mustOpen(f, smallBlock(f, richness, 300)).Columns() {
 			f.Add(byte(c.enc), byte(c.typ), uint16(c.Rows()), uint16(c.nulls), c.data)
 		}
 	}
@@ -388,6 +388,11 @@ func readSection(s section) {
 		return
 	}
 	switch {
+	case o.codes != nil:
+		codes := o.codes.view()
+		codes.Unpack16(nil)
+		codes.At(s.rows - 1)
+		o.codes.setValid(make([]uint64, bitmapWords(s.rows)))
 	case o.floats != nil:
 		o.floats.all(nil)
 		o.floats.at(s.rows - 1)
@@ -418,8 +423,11 @@ func TestLiesOfForms(t *testing.T) {
 	f := func(enc Encoding, data []byte, what string, lie func(data []byte)) {
 		t.Helper()
 		s := section{typ: TypeString, enc: enc, rows: 200}
-		if enc == EncALP {
+		switch enc {
+		case EncALP:
 			s.typ = TypeFloat64
+		case EncBase:
+			s.typ = TypeInt64
 		}
 		s.data = appendZeros(slices.Clone(data), tailBytes)[:len(data)]
 		if _, err := s.open(); err != nil {
@@ -452,6 +460,26 @@ func TestLiesOfForms(t *testing.T) {
 	f(EncHexID, hexID, "fewer digits", put(1, 15))
 	f(EncHexID, hexID, "another alphabet", put(2, 2))
 	f(EncHexID, hexID, "a constant", put(8, 'x'))
+	zeros := nearlyConstantSource(200, 4, 4)
+	e.dict.numbers(zeros.vec.Ints, 0, 4, dictEntriesMax)
+	e.dict.sortNumbers()
+	base, enc := appendCodes(nil, zeros, &e.dict, e)
+	if enc != EncBase {
+		t.Fatalf("%d bytes as %v", len(base), enc)
+	}
+	rare := len(base) - rareBytes(4, 4)
+	f(EncBase, base, "a base past the dictionary", put(10, 6))
+	f(EncBase, base, "null for a base", put(10, 5))
+	f(EncBase, base, "an endless base", put(11, 1))
+	f(EncBase, base, "wider codes", put(8, 8))
+	f(EncBase, base, "codes elsewhere", add(12, 8))
+	f(EncBase, base, "no other rows", put(rare, 0))
+	f(EncBase, base, "more other rows", add(rare, 1))
+	f(EncBase, base, "endless other rows", add(rare, 1<<31))
+	f(EncBase, base, "rows out of order", put(rare+baseHeaderBytes+3, 1))
+	f(EncBase, base, "a row twice", func(data []byte) { copy(data[rare+baseHeaderBytes+2:], data[rare+baseHeaderBytes:][:2]) })
+	f(EncBase, base, "a row past the last", put(rare+baseHeaderBytes+6, 200))
+	f(EncBase, base, "a code past the dictionary", put(len(base)-1, 0x05))
 	values := make([]float64, 200)
 	for i := range values {
 		values[i] = float64(r.IntN(1000)) / 100

@@ -88,7 +88,7 @@ func openList(s section, o *opened) error {
 	switch {
 	case items > BlockItemsMax || itemsAt%8 != 0 || itemsAt > len(s.data):
 		return errItems
-	case coding == EncSparse || coding == EncList:
+	case coding == EncSparse || coding == EncBase || coding == EncList:
 		return errMismatch
 	}
 	lengths, err := openLengths(s.data[listHeaderBytes:itemsAt], s.rows, o.valid, ListItemsMax, items)

@@ -97,16 +97,12 @@ func openSparse(s section, o *opened) error {
 		return errSparse
 	case at > len(s.data):
 		return errShort
-	case Encoding(s.data[4]) != s.inner || s.inner == EncSparse:
+	case Encoding(s.data[4]) != s.inner || s.inner == EncSparse || s.inner == EncBase:
 		return errMismatch
 	}
 	r := &sparseReader{rows: s.rows, present: viewUint16(s.data[sparseHeaderBytes:], n)}
-	last := -1
-	for _, row := range r.present {
-		if int(row) <= last || int(row) >= s.rows {
-			return errSparse
-		}
-		last = int(row)
+	if !ascendBelow(r.present, s.rows) {
+		return errSparse
 	}
 	values, err := section{typ: s.typ, enc: s.inner, rows: n, data: s.data[at:]}.open()
 	if err != nil {
@@ -138,31 +134,11 @@ func (r *sparseReader) indexOf(row int) (int, bool) {
 	return slices.BinarySearch(r.present, uint16(row))
 }
 
-// codes spreads the codes of the values over all rows; it makes new memory.
+// codes are the codes of all rows: the base is null.
 func (r *sparseReader) codes(values *codesReader) Codes {
-	codes := Codes{Rows: r.rows, Entries: values.entries, HasNull: true, Width: 8}
-	null := values.entries
-	if null < 1<<8 {
-		codes.Packed = make([]byte, r.rows+tailBytes)
-		for row := range codes.Packed[:r.rows] {
-			codes.Packed[row] = byte(null)
-		}
-		for i, row := range r.present {
-			codes.Packed[row] = byte(codeAt(values.packed, values.width, i))
-		}
-	} else {
-		codes.Width = 16
-		codes.Packed = make([]byte, 2*r.rows+tailBytes)
-		spread := viewUint16(codes.Packed, r.rows)
-		for row := range spread {
-			spread[row] = uint16(null)
-		}
-		for i, row := range r.present {
-			spread[row] = uint16(codeAt(values.packed, values.width, i))
-		}
-	}
-	codes.Packed = codes.Packed[:len(codes.Packed)-tailBytes]
-	return codes
+	c := Codes{Rows: r.rows, Entries: values.entries, HasNull: true}
+	c.setRare(r.present, values.entries, values)
+	return c
 }
 
 func spread[T int64 | float64](r *sparseReader, buf, values []T) []T {

@@ -153,7 +153,7 @@ func (e *encoder) appendVariable(dst []byte, v *gathered) ([]byte, Encoding) {
 			return appendConstant(dst, &s), EncConstant
 		}
 		e.dict.sortTexts(v.texts.Bytes, v.texts.Ends)
-		return appendDict(dst, &s, &e.dict, e), EncDict
+		return appendCodes(dst, &s, &e.dict, e)
 	}
 	if dst, ok := e.appendHexID(dst, &s); ok {
 		return dst, EncHexID

@@ -101,3 +101,18 @@ func addCodes[T uint8 | uint16](dst []uint16, codes []T, stride uint16) {
 		dst[i] += uint16(c) * stride
 	}
 }
+
+// maskRare sets dst to the rows whose code passes, where nearly all rows have the
+// code base and the others are given. passes holds 1 and 0.
+func maskRare[T uint8 | uint16](dst bitmap, rows int, base uint16, rare []uint16, codes []T, passes []uint8) {
+	usual := passes[base]
+	if usual != 0 {
+		dst.setAll(rows)
+	} else {
+		dst.clear()
+	}
+	codes = codes[:len(rare)]
+	for i, row := range rare {
+		dst[row>>6] ^= uint64(passes[codes[i]]^usual) << (row & 63)
+	}
+}

@@ -142,6 +142,9 @@ func (v *blockView) loadHead(c *storedColumn) error {
 // headBytes is about how much of a column of codes its dictionary and counts are.
 func headBytes(c *storage.Column, codes storage.Codes) int {
 	packed := (codes.Rows*codes.Width + 7) / 8
+	if codes.Rare != nil {
+		packed = (2 + codes.Width/8) * len(codes.Rare)
+	}
 	return max(0, c.Bytes()-packed)
 }
 

@@ -122,13 +122,18 @@ func anything(r *rand.Rand) storage.Value {
 	return storage.Value{}
 }
 
-// diffRows makes random rows; some tables lack some columns.
+// diffRows makes random rows; some tables lack some columns, and some columns have
+// the same value in nearly all rows.
 func diffRows(r *rand.Rand, n int) []oracle.Row {
 	lacks := make(map[string]bool)
 	nulls := make(map[string]int)
+	base := make(map[string]storage.Value)
 	for _, c := range diffColumns {
 		lacks[c.name] = r.IntN(10) == 0
 		nulls[c.name] = []int{0, 0, 10, 60}[r.IntN(4)]
+		if r.IntN(4) == 0 {
+			base[c.name], nulls[c.name] = c.value(r), r.IntN(2)
+		}
 	}
 	rows := make([]oracle.Row, n)
 	at := diffNow - 2*3600e9
@@ -142,7 +147,11 @@ func diffRows(r *rand.Rand, n int) []oracle.Row {
 			if lacks[c.name] || r.IntN(100) < nulls[c.name] {
 				continue
 			}
-			if v := c.value(r); !v.IsNull() {
+			v, ok := base[c.name]
+			if !ok || r.IntN(40) == 0 {
+				v = c.value(r)
+			}
+			if !v.IsNull() {
 				row[c.name] = v
 			}
 		}

@@ -358,7 +358,19 @@ func (t codeTable) mask(v *blockView, c *storedColumn, dst bitmap, null bool) er
 		passes = append(v.u8.take(len(t.passes))[:0], t.passes...)
 		passes[c.codes.Entries] = 1
 	}
-	if c.codes.Width == 1 {
+	switch {
+	case c.codes.Rare != nil:
+		v.touch(c)
+		rare := c.codes.RareCodes()
+		if rare.Width <= 8 {
+			codes8 := unpackBytes(v.u8.take(rare.Rows), rare)
+			maskRare(dst, v.rows, uint16(c.codes.Base), c.codes.Rare, codes8, passes)
+			return nil
+		}
+		codes16 := rare.Unpack16(v.u16.take(rare.Rows))
+		maskRare(dst, v.rows, uint16(c.codes.Base), c.codes.Rare, codes16, passes)
+		return nil
+	case c.codes.Width == 1:
 		v.touch(c)
 		maskBits(dst, c.codes, passes[0] != 0, passes[1] != 0)
 		return nil

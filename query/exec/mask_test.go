@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -215,6 +216,95 @@ func TestUnpackBytes(t *testing.T) {
 			for _, pass := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
 				in := func(i int) bool { return pass[c.At(i)] }
 				checkMask(t, rows, in, func(dst []uint64) { maskBits(dst, c, pass[0], pass[1]) })
+			}
+		}
+	}
+}
+
+// nearlyConstant is a column of which all rows but every step-th have one value, as
+// a block stores it; entries is the number of other values.
+func nearlyConstant(t testing.TB, rows, step, entries int, richness storage.Richness) *storage.Column {
+	t.Helper()
+	b := storage.NewBatch()
+	for row := range rows {
+		v := int64(0)
+		if row%step == step-1 {
+			v = int64(row/step%entries + 1)
+			if entries%2 == 0 {
+				v = -v // the base is the last entry
+			}
+		}
+		b.SetInt(b.Slot([]byte("x")), v)
+		b.EndRow(int64(row))
+	}
+	data, _, err := storage.AppendBlock(nil, b, storage.BlockOptions{Richness: richness})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage.SealBlock(data, storage.BlockID{Epoch: 1, Seq: 1})
+	block, err := storage.OpenBlock(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return block.Find("x")[0]
+}
+
+func TestMaskRare(t *testing.T) {
+	for _, rows := range []int{1000, 1024, 8191} {
+		for _, entries := range []int{5, 8, 30} {
+			c := nearlyConstant(t, rows, 100, entries, storage.Rich)
+			codes, err := c.Codes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if codes.Rare == nil {
+				t.Fatalf("%d rows of %d entries are encoded as %v", rows, entries, c.Encoding())
+			}
+			for _, passing := range [][]int{{}, {codes.Base}, {0, 1}, {entries}, {0, codes.Base, entries}} {
+				passes := make([]uint8, 256)
+				for _, code := range passing {
+					passes[code] = 1
+				}
+				in := func(i int) bool { return passes[codes.At(i)] != 0 }
+				rare := codes.RareCodes()
+				checkMask(t, rows, in, func(dst []uint64) {
+					maskRare(dst, rows, uint16(codes.Base), codes.Rare, rare.Unpack8(nil), passes)
+				})
+				checkMask(t, rows, in, func(dst []uint64) {
+					maskRare(dst, rows, uint16(codes.Base), codes.Rare, rare.Unpack16(nil), passes)
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkMaskRare filters nearly constant columns, with a base and as a dictionary.
+func BenchmarkMaskRare(b *testing.B) {
+	for _, entries := range []int{1, 3, 15, 200} {
+		for _, step := range []int{1000, 100, 35} {
+			for _, richness := range []storage.Richness{storage.Cheap, storage.Rich} {
+				c := nearlyConstant(b, storage.RowsPerBlockMax, step, entries, richness)
+				if richness == storage.Rich && c.Encoding() != storage.EncBase {
+					continue
+				}
+				b.Run(fmt.Sprintf("entries=%d/one-in=%d/%v", entries+1, step, c.Encoding()), func(b *testing.B) {
+					v, stored := &blockView{scratch: new(scratch), rows: storage.RowsPerBlockMax}, &storedColumn{}
+					table := codeTable{passes: make([]uint8, 256)}
+					table.passes[1] = 1
+					dst := make(bitmap, words(v.rows))
+					for b.Loop() {
+						v.reset()
+						*stored = storedColumn{Column: c}
+						if err := v.loadHead(stored); err != nil {
+							b.Fatal(err)
+						}
+						if err := table.mask(v, stored, dst, false); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*v.rows), "ns/row")
+					b.ReportMetric(float64(c.Bytes())/float64(v.rows), "bytes/row")
+				})
 			}
 		}
 	}

@@ -90,12 +90,16 @@ type blockWeights struct {
 	byRow    []uint64 // nil: by code
 	byCode   []uint64
 	codes    storage.Codes
+	wide     []uint16 // the codes of all rows, where each of codes has to be sought
 }
 
 // of returns the weight of a row.
 func (w *blockWeights) of(row int) uint64 {
 	if w.byRow != nil {
 		return w.byRow[row]
+	}
+	if w.wide != nil {
+		return w.byCode[w.wide[row]]
 	}
 	return w.byCode[w.codes.At(row)]
 }
@@ -169,6 +173,12 @@ func (v *blockView) loadCodedWeights(c *storedColumn) (*blockWeights, error) {
 		return &blockWeights{constant: byCode[0]}, nil
 	}
 	w := &blockWeights{heavy: bitmap(v.u64.take(words(v.rows))), byCode: byCode, codes: c.codes}
+	if c.codes.Rare != nil {
+		var err error
+		if w.wide, err = v.load16(c); err != nil {
+			return nil, err
+		}
+	}
 	return w, t.mask(v, c, w.heavy, false)
 }
 
