@@ -91,6 +91,7 @@ func checkNearlyConstant(t *testing.T, b *Block, rows []modelRow, encoded bool) 
 				t.Fatalf("%s: row %d has code %d, alone %d, value %v", c.Name(), row, code, codes.At(row), v)
 			}
 		}
+		checkExpansion(t, c)
 		if codes.Counts == nil && codes.Entries < countedEntriesMax {
 			t.Errorf("%s keeps no counts", c.Name())
 		}
@@ -101,6 +102,58 @@ func checkNearlyConstant(t *testing.T, b *Block, rows []modelRow, encoded bool) 
 		if valid := c.Valid(); valid != nil && countOnes(valid) != b.Header().Rows-c.NullCount() {
 			t.Errorf("%s: %d rows are valid, %d of %d null", c.Name(), countOnes(valid), c.NullCount(), b.Header().Rows)
 		}
+	}
+}
+
+// checkExpansion holds the values of all rows to those of each.
+func checkExpansion(t *testing.T, c *Column) {
+	t.Helper()
+	var ints []int64
+	var floats []float64
+	var text Text
+	var err error
+	switch c.Type() {
+	case TypeString:
+		text, err = c.Text(new(TextBuf))
+	case TypeFloat64:
+		floats, err = c.Floats(slices.Repeat([]float64{7}, c.Rows()))
+	default:
+		ints, err = c.Ints(slices.Repeat([]int64{7}, c.Rows()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range c.Rows() {
+		want, err := c.ValueAt(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Value{Type: want.Type}
+		switch c.Type() {
+		case TypeString:
+			got.Str = string(text.At(row))
+		case TypeFloat64:
+			got.Float = floats[row]
+		default:
+			got.Int = ints[row]
+		}
+		if !sameValue(got, want) {
+			t.Fatalf("%s: row %d expands to %v, want %v", c.Name(), row, got, want)
+		}
+	}
+}
+
+// TestBaseOfNoOtherRow opens a base column in which no row is another: it would
+// have been a constant.
+func TestBaseOfNoOtherRow(t *testing.T) {
+	s, e := nearlyConstantSource(200, 4, 4), &encoder{rich: true}
+	e.dict.numbers(s.vec.Ints, 0, 4, dictEntriesMax)
+	e.dict.sortNumbers()
+	data, _ := appendCodes(nil, s, &e.dict, e)
+	at := len(data) - rareBytes(4, 4)
+	data = append(data[:at], make([]byte, baseHeaderBytes)...)
+	if _, err := (section{typ: TypeInt64, enc: EncBase, rows: 200, data: appendZeros(data, tailBytes)[:len(data)]}).open(); err == nil {
+		t.Error("it opens")
 	}
 }
 
