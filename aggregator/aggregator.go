@@ -112,6 +112,7 @@ const (
 	StateRestarting NodeState = "restarting"
 	StateDown       NodeState = "down"
 	StateSuspended  NodeState = "suspended"
+	StateForgotten  NodeState = "forgotten" // and suspended before that, but there
 )
 
 // node is one leaf the aggregator knows. Its fields are guarded by Aggregator.mu.
@@ -124,6 +125,7 @@ type node struct {
 	local   bool
 	heard   time.Time // of the last Update
 	ready   bool      // its first Update has been applied since it was attached
+	broken  bool      // its updates have broken off, and not begun again
 	stop    context.CancelFunc
 	done    chan struct{}
 	// life ends when the leaf is taken for dead: calls to it need not wait for
@@ -157,7 +159,7 @@ func (a *Aggregator) Attach(name, address string, leaf wire.Leaf, local bool) {
 		a.nodes[name] = n
 	}
 	n.address, n.leaf, n.local, n.state = address, leaf, local, StateJoining
-	n.ready, n.stop, n.done = false, stop, make(chan struct{})
+	n.ready, n.broken, n.stop, n.done = false, false, stop, make(chan struct{})
 	n.life, n.endLife = context.WithCancel(ctx)
 	done := n.done
 	a.mu.Unlock()
@@ -217,7 +219,7 @@ func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
 			return err
 		})
 		a.mu.Lock()
-		n.ready = false // its promise may move without us
+		n.ready, n.broken = false, true // its promise may move without us
 		a.mu.Unlock()
 		if ctx.Err() != nil {
 			return
@@ -250,7 +252,7 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 	}
 	a.mu.Lock()
 	n.heard = now
-	n.ready = true
+	n.ready, n.broken = true, false
 	if n.state == StateJoining {
 		n.state = StateUp
 	}
@@ -312,25 +314,29 @@ func (a *Aggregator) bringSettings(late lateSettings) {
 
 // seat is a node at one moment.
 type seat struct {
-	name  string
-	leaf  wire.Leaf
-	state NodeState
-	ready bool // it has told its promise since it was attached
-	lease bool // its promise holds now
-	free  uint64
-	local bool
-	life  context.Context // ends when it is taken for dead; nil with leaf
+	name   string
+	leaf   wire.Leaf
+	state  NodeState
+	ready  bool // it has told its promise since it was attached
+	lease  bool // its promise holds now
+	free   uint64
+	local  bool
+	broken bool            // its updates have broken off
+	life   context.Context // ends when it is taken for dead; nil with leaf
 }
 
-// seats lists the known leaves by name.
+// seats lists the known leaves by name, but for those that are forgotten.
 func (a *Aggregator) seats() []seat {
-	now := a.cfg.Now()
+	now, forgotten := a.cfg.Now(), a.book.forgotten()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	list := make([]seat, 0, len(a.nodes))
 	for _, n := range a.nodes {
+		if forgotten[n.name] {
+			continue
+		}
 		list = append(list, seat{
-			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, life: n.life,
+			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, broken: n.broken, life: n.life,
 			lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
 		})
 	}

@@ -92,6 +92,9 @@ func (b *book) apply(u *wire.Update) {
 	page.Suspended = page.Suspended || b.banned[u.ID]
 	page.Heard = true
 	page.ID, page.Shard, page.Born, page.Epoch, page.Seq = u.ID, u.Shard, u.Born, u.Epoch, u.Seq
+	if b.banned[u.ID] {
+		return // what it has is not expected
+	}
 	for i := range u.Tables {
 		page.applyTable(&u.Tables[i])
 	}
@@ -281,16 +284,6 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 	return schema, from, to, known
 }
 
-// forget takes a leaf and all it promised out of the book.
-func (b *book) forget(leaf string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if page := b.leaves[leaf]; page != nil && page.Suspended && page.ID != "" {
-		b.banned[page.ID] = true
-	}
-	delete(b.leaves, leaf)
-}
-
 // word is where a leaf's edit log stood when it was last heard; the zero word is
 // of one of which nothing is known.
 type word struct {
@@ -392,19 +385,6 @@ func (b *book) expected(table string, r query.Range) []storage.TimeCount {
 	}
 	kept, _ := touching(histogram(sum), r)
 	return kept
-}
-
-// suspended is the set of leaves that take no batches.
-func (b *book) suspended() map[string]bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	set := make(map[string]bool)
-	for _, page := range b.leaves {
-		if page.Suspended {
-			set[page.Leaf] = true
-		}
-	}
-	return set
 }
 
 // tableNames lists the tables that any leaf has rows of.

@@ -36,6 +36,7 @@ type bookRecord struct {
 	Update     *wire.Update `json:",omitempty"`
 	Suspend    string       `json:",omitempty"` // a leaf that takes no batches any more
 	Forget     string       `json:",omitempty"` // a leaf that is not expected any more
+	Retire     string       `json:",omitempty"` // a suspended leaf that is alive and not expected any more
 	ForgetLost string       `json:",omitempty"` // a leaf whose lost rows are not
 	DropTable  string       `json:",omitempty"` // a table whose lost rows are not
 	At         int64        // ns since 1970
@@ -132,6 +133,8 @@ func (b *book) replay(rec *bookRecord) {
 		b.change(rec.ForgetLost, func(p *leafPage) { clear(p.Lost) })
 	case rec.DropTable != "":
 		b.forgetTable(rec.DropTable)
+	case rec.Retire != "":
+		b.retire(rec.Retire)
 	case rec.Forget != "":
 		b.forget(rec.Forget)
 	default:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kelpdb/kelp/query"
@@ -30,7 +31,7 @@ type HTTPConfig struct {
 // Handler is the public API.
 func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 	r := chi.NewRouter()
-	r.Use(onlyHosts(cfg.Hosts))
+	r.Use(onlyHosts(cfg.Hosts), middleware.GetHead)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", a.serveReady)
 	r.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
@@ -39,17 +40,17 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Post("/query", wrap(a.serveQuery))
 		r.Get("/query", wrap(a.serveQuery))
 		r.Post("/explain", wrap(a.serveExplain))
-		r.Get("/queries", wrap(a.serveQueries))
-		r.Delete("/queries/{id}", wrap(a.serveCancel))
-		r.Get("/tables", wrap(a.serveTables))
-		r.Get("/tables/{table}", wrap(a.serveTable))
-		r.Delete("/tables/{table}", wrap(a.serveDrop))
-		r.Patch("/tables/{table}", wrap(a.serveSettings))
+		r.Get("/queries", plain(a.serveQueries))
+		r.Delete("/queries/{id}", plain(a.serveCancel))
+		r.Get("/tables", plain(a.serveTables))
+		r.Get("/tables/{table}", plain(a.serveTable))
+		r.Delete("/tables/{table}", plain(a.serveDrop))
+		r.Patch("/tables/{table}", plain(a.serveSettings))
 		r.Get("/tables/{table}/values", wrap(a.serveValues))
-		r.Get("/cluster/promises", wrap(a.servePromises))
-		r.Get("/cluster", wrap(a.serveCluster(cfg.Members)))
-		r.Post("/cluster/{leaf}/suspend", wrap(a.serveSuspend))
-		r.Post("/cluster/{leaf}/forget", wrap(a.serveForget(cfg.Forget)))
+		r.Get("/cluster/promises", plain(a.servePromises))
+		r.Get("/cluster", plain(a.serveCluster(cfg.Members), "gossip"))
+		r.Post("/cluster/{leaf}/suspend", plain(a.serveSuspend))
+		r.Post("/cluster/{leaf}/forget", plain(a.serveForget(cfg.Forget)))
 	})
 	if cfg.UI != nil {
 		r.Get("/", cfg.UI.ServeHTTP)
@@ -160,6 +161,17 @@ func wrap(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler
 			writeError(w, ended(r.Context(), asAPIError(err)))
 		}
 	}
+}
+
+// plain is wrap for a call that takes no parameters in its address but those
+// that are known.
+func plain(serve func(w http.ResponseWriter, r *http.Request) error, known ...string) http.HandlerFunc {
+	return wrap(func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := params(r, known...); err != nil {
+			return err
+		}
+		return serve(w, r)
+	})
 }
 
 // ErrStopping is the cause of a request's context when the process ends and can

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -63,10 +64,19 @@ func (a *Aggregator) clusterList(members func() []MemberInfo, stats []*wire.Leaf
 		if !ok {
 			m = MemberInfo{Name: s.name, Role: "leaf", State: string(s.state), Address: a.address(s.name)}
 		}
-		if suspended[s.name] {
+		switch {
+		case suspended[s.name]:
 			m.State = string(StateSuspended)
+		case s.broken && m.State == string(StateUp): // gossip is slower
+			m.State = string(StateDown)
 		}
 		byName[s.name] = m
+	}
+	for name := range a.book.forgotten() {
+		if m, ok := byName[name]; ok {
+			m.State = string(StateForgotten)
+			byName[name] = m
+		}
 	}
 	for _, st := range stats {
 		if m, ok := byName[st.Name]; ok {
@@ -92,83 +102,6 @@ func (a *Aggregator) address(name string) string {
 	return ""
 }
 
-// serveSuspend is POST /v1/cluster/{leaf}/suspend, for a leaf that is gone: the
-// keys it was home to move on. It is not read any more, should it come back:
-// what it has may by then be stored elsewhere too.
-func (a *Aggregator) serveSuspend(w http.ResponseWriter, r *http.Request) error {
-	name := chi.URLParam(r, "leaf")
-	for _, s := range a.seats() {
-		if s.name == name && s.leaf != nil && s.state == StateUp {
-			return &apiError{Status: http.StatusConflict, Code: "bad_request", Message: "leaf " + name + " is up",
-				Hint: "suspend is for a leaf that will not come back; stop it first"}
-		}
-	}
-	return a.changeLeaf(w, name, "suspended", &bookRecord{Suspend: name})
-}
-
-// serveForget is POST /v1/cluster/{leaf}/forget: a leaf that is gone is not
-// expected any more, nor is anything it had; of one that is alive, the rows that
-// it came back without are not.
-func (a *Aggregator) serveForget(forget func(string) error) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		name := chi.URLParam(r, "leaf")
-		if !a.book.has(name) {
-			return unknownLeaf(name)
-		}
-		alive := a.reaches(name)
-		if forget != nil {
-			alive = forget(name) != nil
-		}
-		if alive {
-			return a.changeLeaf(w, name, "forgotten_lost_rows_of", &bookRecord{ForgetLost: name})
-		}
-		if err := a.Forget(name); err != nil {
-			return err
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"forgotten": name})
-		return nil
-	}
-}
-
-// reaches tells whether a leaf is attached.
-func (a *Aggregator) reaches(name string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.nodes[name] != nil && a.nodes[name].leaf != nil
-}
-
-// Forget drops all that is known of a leaf that is gone for good. One that is
-// not known is none.
-func (a *Aggregator) Forget(name string) error {
-	a.Detach(name, StateDown)
-	a.mu.Lock()
-	delete(a.nodes, name)
-	a.mu.Unlock()
-	if !a.book.has(name) {
-		return nil
-	}
-	return a.note(&bookRecord{Forget: name})
-}
-
-// changeLeaf applies an operator's word about a leaf and keeps it.
-func (a *Aggregator) changeLeaf(w http.ResponseWriter, leaf, done string, rec *bookRecord) error {
-	if !a.book.has(leaf) {
-		return unknownLeaf(leaf)
-	}
-	if err := a.note(rec); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]any{done: leaf})
-	return nil
-}
-
-// note enters a record into the book, here and on disk.
-func (a *Aggregator) note(rec *bookRecord) error {
-	rec.At = a.cfg.Now().UnixNano()
-	a.book.replay(rec)
-	return a.file.write(a.book, rec)
-}
-
 func unknownLeaf(name string) *apiError {
 	return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no leaf is called " + name,
 		Hint: "GET /v1/cluster lists them"}
@@ -178,15 +111,16 @@ func unknownLeaf(name string) *apiError {
 // metrics and the members it knows.
 func MemberHandler(members func() []MemberInfo, ready func() bool) http.Handler {
 	r := chi.NewRouter()
-	r.Use(onlyHosts(nil))
+	r.Use(onlyHosts(nil), middleware.GetHead)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeReady(w, ready()) })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	r.Get("/v1/cluster", func(w http.ResponseWriter, _ *http.Request) {
+	r.Get("/v1/cluster", plain(func(w http.ResponseWriter, _ *http.Request) error {
 		writeJSON(w, http.StatusOK, map[string]any{"members": members()})
-	})
+		return nil
+	}, "gossip"))
 	r.NotFound(noSuchCall("this is a leaf: aggregators answer queries and take rows; GET /v1/cluster names them. " +
 		"A leaf has /healthz, /readyz, /metrics and /v1/cluster"))
 	r.MethodNotAllowed(noSuchMethod)

@@ -16,7 +16,7 @@ import (
 // TestEdgesOfAPI: what is not there, or not meant, is said plainly.
 func TestEdgesOfAPI(t *testing.T) {
 	a := newTest(t, &faultLeaf{name: "leaf-1", rows: 3})
-	h := a.Handler(HTTPConfig{})
+	h := a.Handler(HTTPConfig{UI: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
 	f := func(method, path, body, accept string, status int, says string) {
 		t.Helper()
 		r := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
@@ -46,6 +46,18 @@ func TestEdgesOfAPI(t *testing.T) {
 	f(http.MethodPost, "/v1/query?strict=true", `SELECT count() FROM t`, "", 200, `"rows":[[3]]`)
 	f(http.MethodPost, "/v1/query?min_completeness=1&timeout_ms=5000", `{"sql":"SELECT count() FROM t"}`, "", 200, `"rows":[[3]]`)
 	f(http.MethodPost, "/v1/query?q=SELECT+count()+FROM+t", ``, "", 200, `"rows":[[3]]`)
+	for _, path := range []string{"/v1/tables", "/v1/cluster", "/v1/queries", "/v1/cluster/promises"} {
+		f(http.MethodGet, path, "", "", 200, "{")
+		f(http.MethodGet, path+"?formt=csv", "", "", 400, `has no parameter \"formt\"`)
+	}
+	f(http.MethodGet, "/v1/cluster?gossip=1", "", "", 200, "leaf-1")
+	f(http.MethodGet, "/v1/tables/t?formt=csv", "", "", 400, `has no parameter \"formt\"`)
+	f(http.MethodDelete, "/v1/tables/t?dry=1", "", "", 400, "it takes none")
+	f(http.MethodHead, "/v1/nothing", "", "", 404, "")
+	f(http.MethodHead, "/v1/ingest/t", "", "", 405, "")
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/", "/v1/tables", "/v1/query?q=FROM+t+SELECT+count()"} {
+		f(http.MethodHead, path, "", "", 200, "")
+	}
 	f(http.MethodPost, "/v1/query?summary=true", `SELECT count() FROM t`, "application/x-ndjson", 200, `{"_kelp":`)
 }
 

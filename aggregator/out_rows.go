@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"net/http"
 
@@ -61,43 +60,4 @@ func writeAnswerNDJSON(w http.ResponseWriter, r *http.Request, ans *Answer) erro
 	_, _ = w.Write(buf) // the client may have gone
 	setSummary(w.Header(), ans)
 	return nil
-}
-
-// writeAnswerCSV writes RFC 4180 with a header row; null is an empty field.
-func writeAnswerCSV(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
-	w.Header().Set("Trailer", trailers)
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	res := ans.Result
-	record := make([]string, len(res.Columns))
-	for i, c := range res.Columns {
-		record[i] = c.Name
-	}
-	if err := out.Write(record); err != nil {
-		return nil // the client went away
-	}
-	for row := 0; row < res.Rows; row++ {
-		for i, col := range res.Cols {
-			record[i] = csvField(col.Value(row))
-		}
-		if err := out.Write(record); err != nil {
-			return nil // the client went away
-		}
-	}
-	out.Flush()
-	setSummary(w.Header(), ans)
-	return nil
-}
-
-func csvField(v storage.Value) string {
-	switch v.Type {
-	case storage.TypeNull:
-		return ""
-	case storage.TypeString:
-		return v.Str
-	case storage.TypeList:
-		return string(query.AppendJSONValue(nil, v))
-	}
-	return query.CanonicalText(v)
 }

@@ -44,7 +44,7 @@ func (a *Aggregator) Adopt(book io.Reader) error {
 	}
 	later := &bookRecord{Snapshot: []savedPage{}, At: a.cfg.Now().UnixNano()}
 	for i, page := range rec.Snapshot {
-		if page.Heard && !heard[page.Leaf] && a.book.olderThan(&page.leafPage) {
+		if page.Heard && !heard[page.Leaf] && !a.book.bans(page.ID) && a.book.olderThan(&page.leafPage) {
 			later.Snapshot = append(later.Snapshot, rec.Snapshot[i])
 		}
 	}
