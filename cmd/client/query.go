@@ -66,7 +66,7 @@ type Completeness struct {
 		From  time.Time `json:"from"`
 		To    time.Time `json:"to"`
 		Ratio float64   `json:"ratio"`
-	} `json:"by_time"`
+	} `json:"by_time,omitempty"`
 }
 
 // Missing is a leaf that did not answer.

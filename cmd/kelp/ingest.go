@@ -63,7 +63,10 @@ func (cmd *ingestCmd) Run(c *console) error {
 		err = nil
 	}
 	if err == nil && s.total.Failed > 0 {
-		err = fmt.Errorf("%s not taken: %w", plural(s.total.Failed, "request was", "requests were"), s.firstFailure)
+		err = s.firstFailure
+		if requests := s.total.Failed - s.unread; requests > 0 {
+			err = fmt.Errorf("%s not taken: %w", plural(requests, "request was", "requests were"), err)
+		}
 	}
 	return err
 }
@@ -97,6 +100,7 @@ type shipment struct {
 	mu           sync.Mutex
 	total        tally
 	firstFailure error
+	unread       int // sources that were not read to their end; part of total.Failed
 }
 
 // numbered is a body with its place in the run, which makes its key.
@@ -109,7 +113,7 @@ type numbered struct {
 type tally struct {
 	Accepted int64        `json:"accepted"`
 	Rejected int64        `json:"rejected"`
-	Failed   int          `json:"failed"` // requests of which nothing got in, or nobody knows
+	Failed   int          `json:"failed"` // requests of which nothing got in, or nobody knows, and sources not read to their end
 	Errors   []placeError `json:"errors"`
 	Warnings []string     `json:"warnings"`
 	Run      string       `json:"run"`
@@ -183,7 +187,11 @@ func (s *shipment) readAll(o feed.Options) error {
 			} else {
 				errs[i] = feed.ReadFile(s.console.ctx, name, o, sink)
 			}
-			if o.Follow && errs[i] != nil { // the others may go on for days
+			if errs[i] == nil || errors.Is(errs[i], context.Canceled) {
+				return
+			}
+			s.fail(name, errs[i])
+			if o.Follow { // the others may go on for days
 				fmt.Fprintln(s.console.stderr, "kelp:", errs[i])
 			}
 		}
@@ -234,6 +242,18 @@ func (s *shipment) send(ctx context.Context, b numbered) {
 func (s *shipment) reject(place, text string) {
 	s.total.Rejected++
 	s.note(place, text)
+}
+
+// fail counts a source that could not be read to its end.
+func (s *shipment) fail(name string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total.Failed++
+	s.unread++
+	if s.firstFailure == nil {
+		s.firstFailure = err
+	}
+	s.note(name, err.Error())
 }
 
 // note keeps the first errors. The lock is held.

@@ -162,7 +162,11 @@ func TestIngest(t *testing.T) {
 		t.Errorf("receipt %+v, request %+v", r, last)
 	}
 	receiptOf(t, kelp(t, "broken\n", "ingest", "v", "--format", "ndjson", "--server", s.URL).want(t, 1, "no row could be accepted", `"rejected":1`))
-	kelp(t, "", "ingest", "v", filepath.Join(t.TempDir(), "none"), "--server", s.URL).want(t, 1, "no such file")
+	none := filepath.Join(t.TempDir(), "none")
+	r = receiptOf(t, kelp(t, "", "ingest", "v", none, good, "--server", s.URL).want(t, 1, "no such file"))
+	if r.Failed != 1 || r.Accepted != 2 || len(r.Errors) != 1 || r.Errors[0].Place != none || !strings.Contains(r.Errors[0].Error, "no such file") {
+		t.Errorf("a file that is not there: receipt %+v", r)
+	}
 	if r := receiptOf(t, kelp(t, "", "ingest", "v", "--server", s.URL).want(t, 0)); r.Accepted != 0 {
 		t.Errorf("nothing in gave %+v", r)
 	}
@@ -275,6 +279,9 @@ func TestListings(t *testing.T) {
 		var v map[string]any
 		if err := json.Unmarshal([]byte(text), &v); err != nil || strings.Count(text, "\n") != 1 {
 			t.Errorf("%s in a pipe: %q: %v", args, text, err)
+		}
+		if strings.Contains(text, "by_time") {
+			t.Errorf("%s in a pipe has what the server did not say: %s", args, text)
 		}
 	}
 	kelp(t, "", "describe", "none", "--server", s.URL).want(t, 1, "nothing at /v1/tables/none")

@@ -100,8 +100,12 @@ func (a *asker) ask(sql string) error {
 	if err != nil {
 		return a.explain(sql, err)
 	}
-	if !summary.Whole() && a.cmd.Format != "table" {
+	switch {
+	case a.cmd.Format == "table": // it says all that itself
+	case !summary.Whole():
 		fmt.Fprint(a.console.stderr, footer(summary))
+	case a.cmd.Format != "json": // there they are in the answer
+		fmt.Fprint(a.console.stderr, warnings(summary.Warnings))
 	}
 	return a.strict(summary)
 }
@@ -206,6 +210,15 @@ func (a *asker) askStream(q client.Query, accept string) error {
 	if trailer := resp.Trailer.Get("Kelp-Completeness"); trailer != "" {
 		ratio = trailer
 	}
+	said := resp.Trailer.Get("Kelp-Warnings")
+	if said == "" {
+		said = resp.Header.Get("Kelp-Warnings")
+	}
+	var list []string
+	if said != "" && json.Unmarshal([]byte(said), &list) != nil {
+		list = []string{said} // better than nothing
+	}
+	fmt.Fprint(a.console.stderr, warnings(list))
 	covered, err := strconv.ParseFloat(ratio, 64)
 	switch {
 	case err != nil:

@@ -95,6 +95,14 @@ func TestQueryInAPipe(t *testing.T) {
 	if o = kelp(t, "", "query", "FROM t", "--format", "csv", "--server", s.URL).want(t, 0); o.stdout != "service,count()\napi,41220\n" {
 		t.Errorf("csv: %q", o.stdout)
 	}
+	s = answering(t, strings.Replace(wholeSummary, `"warnings": []`, `"warnings": ["no row has x"]`, 1))
+	if o = kelp(t, "", "query", "FROM t", "--server", s.URL).want(t, 0); o.stderr != "warning: no row has x\n" {
+		t.Errorf("stderr %q", o.stderr)
+	}
+	if o = kelp(t, "", "query", "FROM t", "--format", "json", "--server", s.URL).want(t, 0); o.stderr != "" {
+		t.Errorf("stderr %q though the answer says it", o.stderr)
+	}
+	s = answering(t, wholeSummary)
 	// Statements on standard input, one after another.
 	o = kelp(t, "FROM a; -- not; this\n FROM 'b;c' ;", "query", "--server", s.URL).want(t, 0)
 	if strings.Count(o.stdout, "api") != 2 {

@@ -211,7 +211,14 @@ func footerLink(s *client.Summary, page string) string {
 	if len(s.Approximate) > 0 {
 		fmt.Fprintf(&b, "approximate: %s\n", strings.Join(s.Approximate, ", "))
 	}
-	for _, w := range s.Warnings {
+	b.WriteString(warnings(s.Warnings))
+	return b.String()
+}
+
+// warnings is a line for each warning.
+func warnings(list []string) string {
+	var b strings.Builder
+	for _, w := range list {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
 	return b.String()
