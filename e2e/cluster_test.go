@@ -16,7 +16,7 @@ func fleetOf(t *testing.T, n int) (agg *process, leaves []*process) {
 	t.Helper()
 	dir, shm := t.TempDir(), shmDir(t)
 	// An address of its own, so that the leaves find it again after its restart.
-	agg = start(t, "aggregator", "--listen", freeAddress(t), "--data", filepath.Join(dir, "agg"), "--name", "agg-1")
+	agg = start(t, "aggregator", "--bootstrap", "--listen", freeAddress(t), "--data", filepath.Join(dir, "agg"), "--name", "agg-1")
 	for i := range n {
 		name := fmt.Sprintf("leaf-%d", i+1)
 		leaves = append(leaves, start(t, "leaf", "--listen", "127.0.0.1:0", "--join", agg.http[len("http://"):],

@@ -31,6 +31,7 @@ type Options struct {
 type Sink struct {
 	Body   func(*Body) error             // an error ends the reading
 	Reject func(place string, err error) // a row that cannot be sent
+	Warn   func(text string)             // something about the source; may be nil
 }
 
 func (o *Options) fill() {
@@ -60,7 +61,7 @@ func ReadFile(ctx context.Context, path string, o Options, sink Sink) error {
 	o.fill()
 	if o.Follow {
 		ctx, cancel := context.WithCancel(ctx)
-		f := &follower{ctx: ctx, path: path, poll: o.Poll, fromEnd: o.FromEnd}
+		f := &follower{ctx: ctx, path: path, poll: o.Poll, fromEnd: o.FromEnd, warn: sink.Warn}
 		reader, err := read(ctx, path, counter{f, o.BytesRead}, o, sink)
 		cancel()
 		<-reader

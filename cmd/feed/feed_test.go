@@ -335,6 +335,56 @@ func TestFollow(t *testing.T) {
 	sees("one\ntwo\nthree\nfour\nfive\nsix\nlast")
 }
 
+// TestFollowOverwritten: a file that is overwritten in place is read anew, be
+// it as long as before or longer, and a warning says so.
+func TestFollowOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.log")
+	appendTo(t, path, "one\ntwo\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := &collected{}
+	sink := c.sink()
+	warned := make(chan string, 8)
+	sink.Warn = func(text string) { warned <- text }
+	ended := make(chan error, 1)
+	go func() {
+		ended <- ReadFile(ctx, path, Options{Format: NDJSON, Follow: true, Idle: 2 * time.Millisecond, Poll: time.Millisecond}, sink)
+	}()
+	waitFor(t, func() bool { return c.text() == "one\ntwo\n" })
+	overwrite := func(text string) {
+		t.Helper()
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt([]byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { // the clock of the file system is coarse
+		overwrite("uno\ndos\n")
+		after, err := os.Stat(path)
+		return err == nil && !after.ModTime().Equal(before.ModTime())
+	})
+	waitFor(t, func() bool { return c.text() == "one\ntwo\nuno\ndos\n" })
+	overwrite("eins\nzwei\ndrei\n")
+	waitFor(t, func() bool { return c.text() == "one\ntwo\nuno\ndos\neins\nzwei\ndrei\n" })
+	for range 2 {
+		if text := <-warned; !strings.Contains(text, "overwritten") {
+			t.Errorf("warning %q", text)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // A line that a rotation cut off does not run into the next file's first.
 func TestFollowKeepsFilesApart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.log")

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,10 @@ type follower struct {
 	file   *os.File
 	offset int64
 	last   byte // the last byte handed out, 0 at first
+
+	warn    func(text string) // may be nil
+	tail    []byte            // what was read last, tailBytes at most
+	changed time.Time         // when the file was, as far as tail has been compared
 }
 
 func (f *follower) Read(p []byte) (int, error) {
@@ -42,8 +47,14 @@ func (f *follower) step(p []byte) (int, error) {
 	if f.file == nil {
 		return 0, f.open()
 	}
+	if f.rewritten() {
+		if f.warn != nil {
+			f.warn(f.path + " was overwritten while it was followed; it is read anew from its start")
+		}
+		return f.rewind(p)
+	}
 	n, err := f.file.Read(p)
-	f.offset += int64(n)
+	f.advance(p[:n])
 	if n > 0 || (err != nil && !errors.Is(err, io.EOF)) {
 		return n, err
 	}
@@ -59,19 +70,44 @@ func (f *follower) step(p []byte) (int, error) {
 	case err == nil && !os.SameFile(named, held):
 		// Lines written between our read and the renaming are still there.
 		if n, _ := f.file.Read(p); n > 0 {
-			f.offset += int64(n)
+			f.advance(p[:n])
 			return n, nil
 		}
 		f.close()
 		return f.endLine(p), nil
 	case held.Size() < f.offset:
-		if _, err := f.file.Seek(0, io.SeekStart); err != nil {
-			return 0, err
-		}
-		f.offset = 0
-		return f.endLine(p), nil
+		return f.rewind(p)
 	}
 	return 0, f.wait()
+}
+
+// advance takes note of what was read.
+func (f *follower) advance(b []byte) {
+	f.offset += int64(len(b))
+	f.tail = append(f.tail, b[max(0, len(b)-tailBytes):]...)
+	f.tail = append(f.tail[:0], f.tail[max(0, len(f.tail)-tailBytes):]...)
+}
+
+// rewind goes back to the start of a file that holds something else now.
+func (f *follower) rewind(p []byte) (int, error) {
+	f.offset, f.tail = 0, f.tail[:0]
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	return f.endLine(p), nil
+}
+
+// rewritten tells whether a file that changed holds something else where it was
+// read last. A file that has become shorter was truncated: Read meets its end.
+func (f *follower) rewritten() bool {
+	info, err := f.file.Stat()
+	if err != nil || info.ModTime().Equal(f.changed) {
+		return false
+	}
+	f.changed = info.ModTime()
+	now := make([]byte, len(f.tail))
+	n, _ := f.file.ReadAt(now, f.offset-int64(len(f.tail))) // less is found out by Read
+	return n == len(now) && !bytes.Equal(now, f.tail)
 }
 
 func (f *follower) open() error {
@@ -83,11 +119,16 @@ func (f *follower) open() error {
 	if err != nil {
 		return err
 	}
-	f.file, f.offset = file, 0
-	if f.fromEnd {
-		f.fromEnd = false
-		f.offset, err = file.Seek(0, io.SeekEnd)
+	f.file, f.offset, f.tail, f.changed = file, 0, f.tail[:0], time.Time{}
+	if !f.fromEnd {
+		return nil
 	}
+	f.fromEnd = false
+	if f.offset, err = file.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
+	f.tail = make([]byte, min(f.offset, tailBytes))
+	_, err = file.ReadAt(f.tail, f.offset-int64(len(f.tail)))
 	return err
 }
 

@@ -3,6 +3,10 @@ package feed
 import "time"
 
 const (
+	// tailBytes is how much of what was read last is compared to see that a
+	// followed file was overwritten: a line or two, with their times.
+	tailBytes = 256
+
 	// BodyBytesDefault is about 40,000 rows of a wide log: large enough that the
 	// server encodes a body at once, small enough to be sent again.
 	BodyBytesDefault = 16 << 20

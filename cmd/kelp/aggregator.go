@@ -23,10 +23,30 @@ type aggregatorCmd struct {
 	Data   string `help:"Directory for what it must remember." default:"./kelp-data" type:"path"`
 	memberFlags
 	logFlags
+
+	Bootstrap bool `help:"It is the first of a cluster: it has no one to join. So is one without --join."`
+	Fanout    int  `help:"Leaves that it asks itself; asking more through other aggregators is not there yet: until then it asks all, and this changes nothing." default:"32"`
+}
+
+// fanoutMin is the least --fanout: a tree of one branch gains nothing.
+const fanoutMin = 2
+
+// checkFlags refuses flags that can not be meant.
+func (cmd *aggregatorCmd) checkFlags() error {
+	switch {
+	case cmd.Bootstrap && len(cmd.Join) > 0:
+		return usageError{errors.New("--bootstrap is for the first aggregator of a cluster, which has no one to --join; give one of the two")}
+	case cmd.Fanout < fanoutMin:
+		return usageError{fmt.Errorf("--fanout is %d; it must be %d or more", cmd.Fanout, fanoutMin)}
+	}
+	return nil
 }
 
 // Run starts the aggregator and serves until the console's context ends.
 func (cmd *aggregatorCmd) Run(c *console) error {
+	if err := cmd.checkFlags(); err != nil {
+		return err
+	}
 	log := cmd.logger(c)
 	ports, err := cmd.listen(cmd.Listen)
 	if err != nil {

@@ -173,6 +173,12 @@ func (s *shipment) readAll(o feed.Options) error {
 			defer s.mu.Unlock()
 			s.reject(place, err.Error())
 		},
+		Warn: func(text string) {
+			fmt.Fprintln(s.console.stderr, "kelp:", text)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.warn(text)
+		},
 	}
 	files := s.cmd.Files
 	if len(files) == 0 {
@@ -225,9 +231,7 @@ func (s *shipment) send(ctx context.Context, b numbered) {
 			s.note(b.Place(e.Row), e.Error)
 		}
 		for _, w := range receipt.Warnings {
-			if len(s.total.Warnings) < errorsShownMax && !slices.Contains(s.total.Warnings, w) {
-				s.total.Warnings = append(s.total.Warnings, w)
-			}
+			s.warn(w)
 		}
 	}
 	if err != nil {
@@ -254,6 +258,13 @@ func (s *shipment) fail(name string, err error) {
 		s.firstFailure = err
 	}
 	s.note(name, err.Error())
+}
+
+// warn keeps the first warnings, each once. The lock is held.
+func (s *shipment) warn(text string) {
+	if len(s.total.Warnings) < errorsShownMax && !slices.Contains(s.total.Warnings, text) {
+		s.total.Warnings = append(s.total.Warnings, text)
+	}
 }
 
 // note keeps the first errors. The lock is held.

@@ -87,7 +87,14 @@ func TestUsage(t *testing.T) {
 	leaf("--listen", "127.0.0.1:64000", "--join", "127.0.0.1:1").want(t, 2, "above 65535", "--gossip")
 	leaf("--listen", "127.0.0.1:0", "--join", "127.0.0.1:1", "--gossip", "0.0.0.0:0").want(t, 2, "--gossip", "loopback")
 	leaf("--listen", "127.0.0.1:0", "--join", "127.0.0.1:1", "--rpc", "foo").want(t, 2, "--rpc", "HOST:PORT")
-	kelp(t, "", "aggregator", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--join", "nobody").want(t, 2, "--join", "HOST:PORT")
+	aggregator := func(more ...string) outcome {
+		return kelp(t, "", append([]string{"aggregator", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, more...)...)
+	}
+	aggregator("--join", "nobody").want(t, 2, "--join", "HOST:PORT")
+	aggregator("--join", "nobody", "--fanout", "2").want(t, 2, "--join", "HOST:PORT")
+	aggregator("--bootstrap", "--join", "127.0.0.1:1").want(t, 2, "--bootstrap is for the first", "--join")
+	aggregator("--bootstrap", "--fanout", "1").want(t, 2, "--fanout is 1", "2 or more")
+	kelp(t, "", "aggregator", "--help").want(t, 0, "--bootstrap", "--fanout", "KELP_FANOUT")
 	kelp(t, "", "--help").want(t, 0, "ingest", "query", "demo", "version", "KELP_SERVER")
 	kelp(t, "", "demo", "--help").want(t, 0, "--outage-after", "KELP_OUTAGE_AFTER")
 	kelp(t, "", "version").want(t, 0, "kelp "+buildVersion(), "go1.")
