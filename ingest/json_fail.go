@@ -1,6 +1,9 @@
 package ingest
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // failure is why a row cannot be read.
 type failure uint8
@@ -108,8 +111,12 @@ func failureText(f failure, buf []byte, start, at, end int) string {
 		return f.String()
 	}
 	text := fmt.Sprintf("not JSON: %v, at byte %d of the row", f, at-start+1)
-	if at < end {
-		text += ", near " + quote(buf[at:min(at+16, end)])
+	near := buf[at:min(at+16, end)]
+	if n := bytes.IndexByte(near, '\n'); n >= 0 {
+		near = near[:n] // what follows is not the row's fault
+	}
+	if len(near) > 0 {
+		text += ", near " + quote(near)
 	}
 	return text
 }
