@@ -36,6 +36,16 @@ var logPrefixes = []struct {
 	{"[ERR] ", slog.LevelWarn},
 }
 
+// inWords makes plain what is no fault and is told with bytes of metadata: a
+// member that is back contradicts what was said of its former process.
+func inWords(text []byte, level slog.Level) ([]byte, slog.Level) {
+	if bytes.HasPrefix(text, []byte("Refuting ")) {
+		return []byte("others take this member for its former process, or for dead; it tells them that it is alive"), slog.LevelInfo
+	}
+	about, _, _ := bytes.Cut(text, []byte(" meta:(")) // bytes that say nothing to a reader
+	return about, level
+}
+
 // Write takes one line. It never fails.
 func (w *logWriter) Write(line []byte) (int, error) {
 	text, level := bytes.TrimSpace(line), slog.LevelInfo
@@ -48,7 +58,7 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	if !w.log.Enabled(context.Background(), level) {
 		return len(line), nil
 	}
-	text = bytes.TrimPrefix(text, []byte("memberlist: "))
+	text, level = inWords(bytes.TrimPrefix(text, []byte("memberlist: ")), level)
 
 	w.mu.Lock()
 	allowed := w.limit.AllowN(time.Now(), 1)

@@ -480,6 +480,23 @@ func TestLogIsLimited(t *testing.T) {
 	}
 }
 
+// TestGossipInWords: what the gossip library says of a member's metadata is
+// put in words.
+func TestGossipInWords(t *testing.T) {
+	f := func(line string, level slog.Level, want string) {
+		t.Helper()
+		w := newLogWriter(slog.New(handlerFunc(func(r slog.Record) {
+			if r.Level != level || r.Message != want {
+				t.Errorf("%v %q, want %v %q", r.Level, r.Message, level, want)
+			}
+		})))
+		_, _ = w.Write([]byte(line))
+	}
+	f("[WARN] memberlist: Refuting an alive message for 'l2' (127.0.0.1:20431) meta:([1 1 2] VS [1 2 3]), vsn:([1 5] VS [1 5])\n",
+		slog.LevelInfo, "others take this member for its former process, or for dead; it tells them that it is alive")
+	f("[ERR] memberlist: Conflicting address for l2 meta:([1 1 2])\n", slog.LevelWarn, "Conflicting address for l2")
+}
+
 // TestSilentSeeds: that no seed answers is said once, and that one does again.
 func TestSilentSeeds(t *testing.T) {
 	said := make(chan string, 100)
