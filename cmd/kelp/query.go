@@ -18,7 +18,7 @@ import (
 )
 
 type queryCmd struct {
-	SQL     string        `arg:"" optional:"" name:"sql" help:"The question. Without one: a prompt, or statements ending in ; from standard input."`
+	SQL     string        `arg:"" optional:"" name:"sql" help:"The question. Without one: a prompt, or statements ending in ; from standard input, up to the first that fails."`
 	Format  string        `help:"${enum}; table on a terminal, ndjson in a pipe." enum:"auto,table,json,ndjson,csv,arrow" default:"auto" placeholder:"NAME"`
 	Strict  bool          `help:"Exit with status 3 if the answer is incomplete, inexact or truncated."`
 	Timeout time.Duration `help:"Answer by then with what there is." default:"10s"`
