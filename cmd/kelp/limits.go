@@ -21,6 +21,10 @@ const (
 	// lastWordTime is how long requests that did not finish may take to say so.
 	lastWordTime = time.Second
 
+	// heapFloorBytes is the heap below which the collector does not run: half of
+	// what a node may take beside its blocks, so that pools and queries have the rest.
+	heapFloorBytes = 64 << 20
+
 	// ingestSenders is how many bodies are on their way at once: one travels
 	// while the other is being stored.
 	ingestSenders = 2

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+func TestPercentFor(t *testing.T) {
+	f := func(liveMiB, scannedMiB uint64, want int) {
+		t.Helper()
+		if got := percentFor(liveMiB<<20, scannedMiB<<20); got != want {
+			t.Errorf("%d MiB live, %d scanned: %d percent, not %d", liveMiB, scannedMiB, got, want)
+		}
+	}
+	f(0, 0, 1600) // 16 times the runtime's 4 MiB
+	f(2, 3, 1550)
+	f(8, 8, 700) // 8 + 7 × 8 = 64
+	f(8, 16, 350)
+	f(31, 62, 100) // never below the runtime's
+	f(32, 32, 100)
+	f(1000, 1000, 100)
+}
+
+// churn makes garbage, bytes in all, while little is alive, and tells how often
+// the collector ran.
+func churn(bytes int) uint32 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var garbage []byte
+	for made := 0; made < bytes; made += 1 << 10 {
+		garbage = make([]byte, 1<<10+made&1)
+	}
+	runtime.KeepAlive(garbage)
+	runtime.ReadMemStats(&after)
+	return after.NumGC - before.NumGC
+}
+
+// TestHeapFloor: with little alive the collector rests until the floor is
+// reached; with much alive it works as always.
+func TestHeapFloor(t *testing.T) {
+	t.Setenv("GOGC", "")
+	runtime.GC()
+	const made = 512 << 20
+	without := churn(made)
+	stop := holdHeapFloor()
+	defer stop()
+	with := churn(made)
+	// The floor is 64 MiB: 8 times, and a few for what the race detector adds.
+	if with > 16 || without < 2*with {
+		t.Errorf("%d collections for 512 MiB of garbage, %d without the floor", with, without)
+	}
+
+	alive := megabytes(64)
+	await(t, "100 percent while 64 MiB are alive", func() bool { return percentNow() == percentAtRest })
+	runtime.KeepAlive(alive)
+	await(t, "the floor again", func() bool { return percentNow() > percentAtRest })
+
+	alive = megabytes(64)
+	await(t, "100 percent once more", func() bool { return percentNow() == percentAtRest })
+	runtime.KeepAlive(alive)
+	stop()
+	for range 20 {
+		runtime.GC()
+		if got := percentNow(); got != percentAtRest {
+			t.Fatalf("%d percent some collections after stop", got)
+		}
+		time.Sleep(time.Millisecond) // that nothing happens can only be waited for
+	}
+}
+
+func megabytes(n int) [][]byte {
+	all := make([][]byte, n)
+	for i := range all {
+		all[i] = make([]byte, 1<<20)
+	}
+	return all
+}
+
+// TestHeapFloorAsked: a percentage in the environment is left alone.
+func TestHeapFloorAsked(t *testing.T) {
+	t.Setenv("GOGC", "50")
+	before := percentNow()
+	defer holdHeapFloor()()
+	if got := percentNow(); got != before {
+		t.Errorf("%d percent, not %d", got, before)
+	}
+}
+
+// percentNow reads the percentage, which can only be had by setting it.
+func percentNow() int {
+	now := debug.SetGCPercent(percentAtRest)
+	debug.SetGCPercent(now)
+	return now
+}
+
+// await collects until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !holds(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond) // a poll
+	}
+}
