@@ -26,6 +26,15 @@ type chunker struct {
 	times rowTimes
 }
 
+// open begins a body; sameTimes tells that the time fields are those of the body
+// before.
+func (c *chunker) open(o Options, sameTimes bool) {
+	c.options, c.row, c.told = o, 0, 0
+	if !sameTimes {
+		c.times.names = timeNames(o.TimeField)
+	}
+}
+
 // begin opens a chunk.
 func (c *chunker) begin(b *storage.Batch) {
 	c.batch, c.digest, c.rejected, c.columns = b, 0, 0, 0

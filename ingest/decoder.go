@@ -71,6 +71,7 @@ type Chunk struct {
 	Index              uint32 // from 0
 	Batch              *storage.Batch
 	Accepted, Rejected uint32
+	Last               bool               // the body has ended with it; false leaves it open
 	Errors             []storage.RowError // the first RowErrorsMax over the whole body
 	Warnings           []string           // distinct within the chunk, at most warningsMax
 
@@ -95,12 +96,25 @@ type Decoder struct {
 	err   error // what ended the body
 
 	mu   sync.Mutex
-	free []*storage.Batch // at most recycledBatchesMax
+	free []*Chunk // at most recycledChunksMax, with empty batches
+
+	label string // in a Pool: what it was used for
+	held  int    // in a Pool: bytes of its buffers
 }
 
 // NewDecoder reads a decompressed body. Where it is cut into chunks is given
 // by the body's bytes alone.
 func NewDecoder(r io.Reader, o Options) (*Decoder, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	d := &Decoder{}
+	return d, d.open(r, o)
+}
+
+// checked fills in the defaults.
+func (o Options) checked() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -111,28 +125,37 @@ func NewDecoder(r io.Reader, o Options) (*Decoder, error) {
 		o.ChunkBytes = ChunkBytesDefault
 	}
 	if o.ChunkRows < 0 || o.ChunkRows > storage.RowsPerBlockMax {
-		return nil, fmt.Errorf("cannot cut a body into chunks of %d rows: 1 to %d are possible", o.ChunkRows, storage.RowsPerBlockMax)
+		return o, fmt.Errorf("cannot cut a body into chunks of %d rows: 1 to %d are possible", o.ChunkRows, storage.RowsPerBlockMax)
 	}
 	if o.ChunkBytes < 0 || o.ChunkBytes > ChunkBytesDefault {
-		return nil, fmt.Errorf("cannot cut a body into chunks of %d bytes: 1 to %d are possible", o.ChunkBytes, ChunkBytesDefault)
+		return o, fmt.Errorf("cannot cut a body into chunks of %d bytes: 1 to %d are possible", o.ChunkBytes, ChunkBytesDefault)
 	}
 	if len(o.TimeField) > NameBytesMax {
-		return nil, fmt.Errorf("the name of the time field is longer than %d bytes", NameBytesMax)
+		return o, fmt.Errorf("the name of the time field is longer than %d bytes", NameBytesMax)
 	}
-	d := &Decoder{}
-	d.options = o
-	d.times.names = timeNames(o.TimeField)
+	return o, nil
+}
+
+// open begins a body. A decoder of JSON may have read others before.
+func (d *Decoder) open(r io.Reader, o Options) error {
+	sameTimes := d.source != nil && d.options.TimeField == o.TimeField
+	d.chunker.open(o, sameTimes)
+	d.index, d.err = 0, nil
 	switch o.Format {
 	case JSON:
-		d.source = newJSONRows(r)
+		if rows, ok := d.source.(*jsonRows); ok {
+			rows.open(r, sameTimes)
+		} else {
+			d.source = newJSONRows(r)
+		}
 	case CSV:
 		d.source = newCSVRows(r)
 	case ArrowStream:
 		d.source = newArrowRows(r)
 	default:
-		return nil, fmt.Errorf("cannot read format %v", o.Format)
+		return fmt.Errorf("cannot read format %v", o.Format)
 	}
-	return d, nil
+	return nil
 }
 
 // Next returns the next chunk, and io.EOF after the last. The chunk and its
@@ -142,17 +165,19 @@ func (d *Decoder) Next(ctx context.Context) (*Chunk, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	d.begin(d.takeBatch())
+	c := d.takeChunk()
+	d.begin(c.Batch)
 	err := d.source.fill(ctx, &d.chunker)
 	if err != nil {
 		d.err = err
 	}
 	empty := d.batch.Rows() == 0 && d.rejected == 0
 	if err != nil && (!errors.Is(err, io.EOF) || empty) {
+		d.Recycle(c)
 		return nil, err
 	}
-	c := &Chunk{
-		Index: d.index, Batch: d.batch, Digest: d.digest,
+	*c = Chunk{
+		Index: d.index, Batch: d.batch, Digest: d.digest, Last: err != nil,
 		Accepted: uint32(d.batch.Rows()), Rejected: d.rejected,
 		Errors: d.errors, Warnings: d.warnings,
 	}
@@ -161,30 +186,36 @@ func (d *Decoder) Next(ctx context.Context) (*Chunk, error) {
 	return c, nil
 }
 
-// Recycle gives the arrays of a chunk back for the chunks to come. The chunk
+// Recycle gives a chunk and its arrays back for the chunks to come. The chunk
 // must not be used afterwards.
 func (d *Decoder) Recycle(c *Chunk) {
-	b := c.Batch
-	c.Batch = nil
-	if b == nil || len(b.Slots()) > recycledColumnsMax {
+	if !worthKeeping(c.Batch) {
 		return
 	}
-	b.Reset()
+	c.Batch.Reset()
 	d.mu.Lock()
-	if len(d.free) < recycledBatchesMax {
-		d.free = append(d.free, b)
+	defer d.mu.Unlock()
+	if len(d.free) < recycledChunksMax {
+		d.free = append(d.free, c)
 	}
-	d.mu.Unlock()
 }
 
-func (d *Decoder) takeBatch() *storage.Batch {
+// worthKeeping tells whether the slots of a batch are mostly those its rows
+// used: each costs the rows to come a look.
+func worthKeeping(b *storage.Batch) bool {
+	n := len(b.Slots())
+	return n <= recycledSlotsFree || n <= recycledColumnsMax && b.UsedSlots() >= n/4
+}
+
+func (d *Decoder) takeChunk() *Chunk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := len(d.free)
 	if n == 0 {
-		return storage.NewBatch()
+		return &Chunk{Batch: storage.NewBatch()}
 	}
-	b := d.free[n-1]
+	c := d.free[n-1]
+	d.free[n-1] = nil
 	d.free = d.free[:n-1]
-	return b
+	return c
 }

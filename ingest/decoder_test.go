@@ -27,18 +27,18 @@ func (r *raggedReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// sameHoweverRead decodes a body read at once, by byte and at random, and
-// wants the same chunks.
+// sameHoweverRead decodes a body read at once, by byte, at random, and by
+// decoders that have read others, and wants the same chunks.
 func sameHoweverRead(t *testing.T, body []byte, o Options) {
 	t.Helper()
-	describe := func(r io.Reader) string {
-		chunks, err := chunksOf(r, o)
+	tell := func(chunks []*Chunk, err error) string {
 		text := fmt.Sprintf("%v\n", err)
 		for _, c := range chunks {
 			text += fmt.Sprintf("%d %x %d %d\n%s\n", c.Index, c.Digest, c.Accepted, c.Rejected, render([]*Chunk{c}))
 		}
 		return text
 	}
+	describe := func(r io.Reader) string { return tell(chunksOf(r, o)) }
 	want := describe(bytes.NewReader(body))
 	if got := describe(iotest.OneByteReader(bytes.NewReader(body))); got != want {
 		t.Errorf("%.300q read by byte:\n got %.2000s\nwant %.2000s", body, got, want)
@@ -46,6 +46,13 @@ func sameHoweverRead(t *testing.T, body []byte, o Options) {
 	seed := rand.Uint64()
 	if got := describe(&raggedReader{body, rand.New(rand.NewPCG(seed, 0))}); got != want {
 		t.Errorf("%.300q read at random (seed %d):\n got %.2000s\nwant %.2000s", body, seed, got, want)
+	}
+	var worn Pool
+	for range 2 {
+		pooled(&worn, strings.NewReader(`{"b":"x","a":{"a":1}}{"a":[1],"time":"2026-01-01","new":null}[`), o, tell)
+		if got := pooled(&worn, bytes.NewReader(body), o, tell); got != want {
+			t.Errorf("%.300q in a worn decoder:\n got %.2000s\nwant %.2000s", body, got, want)
+		}
 	}
 }
 

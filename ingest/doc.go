@@ -66,5 +66,6 @@
 //
 // The package starts none (the zstd reader runs without concurrency). A
 // Decoder belongs to one goroutine, but for Recycle. Bytes handed to the batch
-// are copied; a Chunk shares nothing with its Decoder.
+// are copied; a Chunk shares nothing with its Decoder. A Pool lends decoders to
+// bodies: who takes one puts it back when its last chunk is done with.
 package ingest

@@ -26,6 +26,26 @@ func chunksOf(r io.Reader, o Options) ([]*Chunk, error) {
 	if err != nil {
 		return nil, err
 	}
+	return restOf(d)
+}
+
+// pooled decodes a whole body with a decoder of a pool, describes what came of
+// it, and gives decoder and chunks back.
+func pooled(p *Pool, r io.Reader, o Options, describe func([]*Chunk, error) string) string {
+	d, err := p.Take(r, "test", o)
+	if err != nil {
+		return describe(nil, err)
+	}
+	defer p.Put(d)
+	chunks, err := restOf(d)
+	text := describe(chunks, err)
+	for _, c := range chunks {
+		d.Recycle(c)
+	}
+	return text
+}
+
+func restOf(d *Decoder) ([]*Chunk, error) {
 	var all []*Chunk
 	for {
 		c, err := d.Next(context.Background())
@@ -116,7 +136,9 @@ func render(chunks []*Chunk) string {
 }
 
 // checker returns f(body, want): the body decodes to the lines of want.
+// A decoder that has read all the bodies before must say the same.
 func checker(t *testing.T, o Options) func(body string, want ...string) {
+	var worn Pool
 	return func(body string, want ...string) {
 		t.Helper()
 		chunks, err := chunksOf(strings.NewReader(body), o)
@@ -126,6 +148,12 @@ func checker(t *testing.T, o Options) func(body string, want ...string) {
 		}
 		if got := render(chunks); got != strings.Join(want, "\n") {
 			t.Errorf("%.80q:\n got %.2000s\nwant %.2000s", body, got, strings.Join(want, "\n"))
+		}
+		for range 2 { // the second time it knows all the names
+			got := pooled(&worn, strings.NewReader(body), o, func(chunks []*Chunk, _ error) string { return render(chunks) })
+			if got != strings.Join(want, "\n") {
+				t.Errorf("%.80q in a worn decoder:\n got %.2000s\nwant %.2000s", body, got, strings.Join(want, "\n"))
+			}
 		}
 	}
 }

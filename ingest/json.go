@@ -27,6 +27,32 @@ func newJSONRows(r io.Reader) *jsonRows {
 	return &jsonRows{w: newWindow(r), names: newJSONNames()}
 }
 
+// open begins another body. What was learned of names is kept, as a guess, if
+// the time fields are the same.
+func (p *jsonRows) open(r io.Reader, sameTimes bool) {
+	p.w.open(r)
+	p.buf = nil
+	p.inArray, p.behind, p.comma = false, false, false
+	if !sameTimes {
+		p.names = newJSONNames()
+	}
+	p.names.beginBody()
+}
+
+// trim lets go of the body, and of what is too large to be kept for others.
+func (p *jsonRows) trim() {
+	p.w.r, p.w.err, p.c, p.buf = nil, nil, nil, nil
+	if len(p.w.buf) > pooledWindowMax {
+		p.w.buf = nil
+	}
+	if cap(p.scratch)+cap(p.repaired) > pooledWindowMax {
+		p.scratch, p.repaired = nil, nil
+	}
+	if p.names.kept > pooledNamesMax {
+		p.names = newJSONNames()
+	}
+}
+
 func (p *jsonRows) fill(ctx context.Context, c *chunker) error {
 	p.c = c
 	p.w.beginChunk()

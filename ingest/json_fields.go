@@ -9,6 +9,7 @@ type jsonField struct {
 	rank   uint8  // time field, see rowTimes
 	slot   int    // in the batch of chunk gen
 	gen    uint64
+	body   uint64      // the last that showed it; in another one it is as good as new
 	object *jsonObject // for values that are objects; made when first met
 	next   *jsonField  // what followed it last time, a guess
 }
@@ -20,21 +21,34 @@ type jsonObject struct {
 	first  *jsonField // what came first last time, a guess
 }
 
-// jsonNames is all names a decoder has met: a tree of objects and fields.
+// jsonNames is all names a decoder has met: a tree of objects and fields. What
+// it kept from bodies before only saves work: a name counts as new until the
+// body itself has shown it, so that the limits fall where they fall without.
 type jsonNames struct {
 	root  *jsonObject
-	known int    // fields in the tree
+	kept  int    // fields in the tree
+	known int    // of them shown by the body
 	fresh int    // of them new in the open row
 	gen   uint64 // of the chunk
+	body  uint64
 }
 
 func newJSONNames() *jsonNames {
-	return &jsonNames{root: newJSONObject(nil)}
+	return &jsonNames{root: newJSONObject(nil), body: 1}
 }
 
 func newJSONObject(prefix []byte) *jsonObject {
 	return &jsonObject{prefix: prefix, fields: make(map[string]*jsonField)}
 }
+
+// beginBody makes all names new.
+func (s *jsonNames) beginBody() {
+	s.body++
+	s.known, s.fresh = 0, 0
+}
+
+// bytes is about what the tree takes.
+func (s *jsonNames) bytes() int { return s.kept * pooledNameBytes }
 
 // beginChunk makes all slots unknown: the chunk has another batch.
 func (s *jsonNames) beginChunk() { s.gen++ }
@@ -44,7 +58,7 @@ func (s *jsonNames) beginRow() {
 	s.fresh = 0
 	if s.known > fieldsKnownMax {
 		s.root = newJSONObject(nil)
-		s.known = 0
+		s.known, s.kept = 0, 0
 	}
 }
 
@@ -54,11 +68,29 @@ func (f *jsonField) match(buf []byte, i int) bool {
 	return n != 0 && len(buf)-i >= n && string(buf[i:i+n]) == string(f.quoted)
 }
 
+// meet tells whether a field that was matched may be taken: not where it would
+// be one new name too many.
+func (s *jsonNames) meet(f *jsonField) bool {
+	if f.body == s.body {
+		return true
+	}
+	if s.fresh >= ColumnsPerRowMax {
+		return false
+	}
+	f.body = s.body
+	s.known++
+	s.fresh++
+	return true
+}
+
 // field returns the field of a name, which is not escaped any more. quoted is
 // its form in the body with quotes, nil if it is not to be compared. What it
 // returns is nil, with a reason, if the name breaks a limit.
 func (s *jsonNames) field(o *jsonObject, name, quoted []byte, c *chunker) (*jsonField, failure) {
 	if f, ok := o.fields[string(name)]; ok {
+		if !s.meet(f) {
+			return nil, failColumns
+		}
 		return f, failNone
 	}
 	switch {
@@ -69,7 +101,7 @@ func (s *jsonNames) field(o *jsonObject, name, quoted []byte, c *chunker) (*json
 	case s.fresh >= ColumnsPerRowMax:
 		return nil, failColumns
 	}
-	f := &jsonField{}
+	f := &jsonField{body: s.body}
 	// One allocation for both forms of the name.
 	full := make([]byte, 0, len(o.prefix)+len(name)+len(quoted)+1)
 	full = append(append(full, o.prefix...), name...)
@@ -80,6 +112,7 @@ func (s *jsonNames) field(o *jsonObject, name, quoted []byte, c *chunker) (*json
 	f.name = full[:len(full):len(full)]
 	f.rank = c.times.rank(string(f.name))
 	o.fields[string(name)] = f
+	s.kept++
 	s.known++
 	s.fresh++
 	return f, failNone

@@ -35,7 +35,7 @@ func (p *jsonRows) object(i int, o *jsonObject, depth int) int {
 	link := &o.first
 	for {
 		f := *link
-		if f != nil && f.match(buf, i) {
+		if f != nil && f.match(buf, i) && p.names.meet(f) {
 			i += len(f.quoted)
 		} else if f, i = p.name(i, o, f); i < 0 {
 			return -1
@@ -65,7 +65,7 @@ func (p *jsonRows) object(i int, o *jsonObject, depth int) int {
 
 // name reads a name and its colon where the guess was wrong.
 func (p *jsonRows) name(i int, o *jsonObject, guess *jsonField) (f *jsonField, end int) {
-	if guess != nil && guess.next != nil && guess.next.match(p.buf, i) {
+	if guess != nil && guess.next != nil && guess.next.match(p.buf, i) && p.names.meet(guess.next) {
 		// The guess was a field that not every row has.
 		return guess.next, i + len(guess.next.quoted)
 	}

@@ -50,12 +50,27 @@ const (
 	readBytesMax = 512 << 10
 
 	// recycledColumnsMax: a batch with more columns is not used again, so
-	// that one odd chunk does not burden the rest of its body.
+	// that one odd chunk does not burden the rest of its body. Nor is one of more
+	// than recycledSlotsFree of which few were used.
 	recycledColumnsMax = 4_096
+	recycledSlotsFree  = 64
 
-	// recycledBatchesMax is how many chunks a caller has in work at a time; more
+	// recycledChunksMax is how many chunks a caller has in work at a time; more
 	// batches than these are left to the collector.
-	recycledBatchesMax = 4
+	recycledChunksMax = 4
+
+	// pooledDecodersMax is how many bodies are commonly read at once.
+	pooledDecodersMax = 128
+
+	// pooledBytesMax bounds what a Pool holds for bodies to come, which counts as
+	// live: the batches of two bodies of tens of thousands of wide rows.
+	pooledBytesMax = 32 << 20
+
+	// pooledWindowMax, pooledNamesMax: what one decoder keeps of buffers, in
+	// bytes, and names. pooledNameBytes is about what a name takes.
+	pooledWindowMax = 1 << 20
+	pooledNamesMax  = 1_024
+	pooledNameBytes = 256
 
 	// encodingsMax is how many Content-Encodings may be stacked.
 	encodingsMax = 4

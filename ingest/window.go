@@ -28,8 +28,17 @@ type window struct {
 }
 
 func newWindow(r io.Reader) *window {
-	w := &window{r: r, buf: make([]byte, readBytesMin+windowSlack), hash: xxh3.New()}
+	w := &window{hash: xxh3.New()}
+	w.open(r)
 	return w
+}
+
+// open begins a body, in the buffer of the one before if there was one.
+func (w *window) open(r io.Reader) {
+	if w.buf == nil {
+		w.buf = make([]byte, readBytesMin+windowSlack)
+	}
+	w.r, w.pos, w.end, w.eof, w.err = r, 0, 0, false, nil
 }
 
 // beginChunk starts the digest of a chunk at pos.

@@ -110,6 +110,38 @@ func (b *Batch) Slots() []Slot { return b.slots }
 // Bytes is about how much memory the values of the batch take.
 func (b *Batch) Bytes() int { return b.bytes }
 
+// Capacity is how many bytes the arrays of the batch take, full or empty.
+func (b *Batch) Capacity() int {
+	n := 8 * cap(b.times)
+	for i := range b.slots {
+		n += len(b.slots[i].Name) + slotBytes
+		for _, v := range b.slots[i].Vectors {
+			if v != nil {
+				n += 4*(cap(v.Rows)+cap(v.Ends)+cap(v.Lists)) + 8*(cap(v.Ints)+cap(v.Floats)) + cap(v.Bytes)
+			}
+		}
+	}
+	return n
+}
+
+// slotBytes is about what a slot takes beside its name and values: itself, an
+// entry of the map of names, and one Vector.
+const slotBytes = 350
+
+// UsedSlots is the number of slots that hold a value.
+func (b *Batch) UsedSlots() int {
+	n := 0
+	for i := range b.slots {
+		for _, v := range b.slots[i].Vectors {
+			if v != nil && len(v.Rows) > 0 {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
 // SlotName returns the name of a slot.
 func (b *Batch) SlotName(slot int) string { return b.slots[slot].Name }
 

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"io"
+	"sync"
+)
+
+// Pool keeps decoders of JSON from body to body, with their buffers, batches and
+// the names they have met: a body of one row would otherwise spend most of its
+// time on making them. What a decoder yields does not depend on the bodies
+// before. Other formats pass through it: they come in large bodies.
+//
+// The zero value is an empty pool. It is safe for concurrent use.
+type Pool struct {
+	mu    sync.Mutex
+	free  []*Decoder // the last used last; at most pooledDecodersMax
+	bytes int        // what they hold, at most pooledBytesMax
+}
+
+// Take returns a decoder of a body, as NewDecoder does. Of those in the pool it
+// takes the one that was last used with the same label, say the table's name:
+// its rows are most likely to have the same columns.
+func (p *Pool) Take(r io.Reader, label string, o Options) (*Decoder, error) {
+	if o.Format != JSON {
+		return NewDecoder(r, o)
+	}
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	d := p.take(label)
+	if d == nil {
+		d = &Decoder{label: label}
+	}
+	return d, d.open(r, o)
+}
+
+func (p *Pool) take(label string) *Decoder {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.free) - 1; i >= 0; i-- {
+		if d := p.free[i]; d.label == label {
+			p.dropLocked(i)
+			return d
+		}
+	}
+	return nil
+}
+
+func (p *Pool) dropLocked(i int) {
+	d := p.free[i]
+	copy(p.free[i:], p.free[i+1:])
+	p.free[len(p.free)-1] = nil
+	p.free = p.free[:len(p.free)-1]
+	p.bytes -= d.held
+}
+
+// Put gives a decoder back. Neither it nor its chunks may be used afterwards,
+// and all of its chunks have been recycled or are left to the collector. What
+// would take the pool past its limits pushes out what was used longest ago.
+func (p *Pool) Put(d *Decoder) {
+	rows, ok := d.source.(*jsonRows)
+	if !ok {
+		return
+	}
+	d.trim(rows)
+	if d.held > pooledBytesMax/2 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.free) > 0 && (len(p.free) >= pooledDecodersMax || p.bytes+d.held > pooledBytesMax) {
+		p.dropLocked(0)
+	}
+	p.free = append(p.free, d)
+	p.bytes += d.held
+}
+
+// trim lets go of what one odd body has left behind, of the body itself, and
+// counts what remains.
+func (d *Decoder) trim(rows *jsonRows) {
+	rows.trim()
+	d.chunker.options.Now, d.chunker.batch = nil, nil
+	d.held = len(rows.w.buf) + cap(rows.scratch) + cap(rows.repaired) + rows.names.bytes()
+	kept := d.free[:0]
+	for _, c := range d.free {
+		// A body of one chunk needs one; one of many finds the second soon.
+		if len(kept) < 1 || d.held+c.Batch.Capacity() < pooledBytesMax/8 {
+			d.held += c.Batch.Capacity()
+			kept = append(kept, c)
+		}
+	}
+	clear(d.free[len(kept):])
+	d.free = kept
+}
