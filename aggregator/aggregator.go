@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/kelpdb/kelp/ingest"
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
@@ -36,6 +37,8 @@ type Aggregator struct {
 	mu    sync.Mutex
 	nodes map[string]*node
 	rand  *rand.Rand
+
+	decoders ingest.Pool // of bodies
 
 	chunks  *semaphore.Weighted // bytes of decoded chunks in memory
 	bodies  chan struct{}       // a place for each ingest call
@@ -325,6 +328,14 @@ type seat struct {
 	life   context.Context // ends when it is taken for dead; nil with leaf
 }
 
+// seat is the node now.
+func (n *node) seat(now time.Time) seat {
+	return seat{
+		name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, broken: n.broken, life: n.life,
+		lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
+	}
+}
+
 // seats lists the known leaves by name, but for those that are forgotten.
 func (a *Aggregator) seats() []seat {
 	now, forgotten := a.cfg.Now(), a.book.forgotten()
@@ -332,13 +343,9 @@ func (a *Aggregator) seats() []seat {
 	defer a.mu.Unlock()
 	list := make([]seat, 0, len(a.nodes))
 	for _, n := range a.nodes {
-		if forgotten[n.name] {
-			continue
+		if !forgotten[n.name] {
+			list = append(list, n.seat(now))
 		}
-		list = append(list, seat{
-			name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, broken: n.broken, life: n.life,
-			lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
-		})
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
 	return list

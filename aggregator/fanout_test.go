@@ -340,7 +340,9 @@ func TestDeadLeafFreesAppends(t *testing.T) {
 			return nil
 		}
 	}
-	a := newTest(t, l)
+	a := newTest(t)
+	a.Attach(l.name, "", l, false) // nobody takes a leaf of the same process for dead
+	until(t, a.Ready)
 	done := make(chan error, 1)
 	go func() {
 		_, err := a.place(context.Background(), &wire.Append{Table: "t"})

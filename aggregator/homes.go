@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kelpdb/kelp/cluster"
@@ -103,7 +105,9 @@ func settled(all []candidate, now time.Time) []candidate {
 }
 
 // home finds the leaf a keyed batch belongs to.
-func (a *Aggregator) home(ctx context.Context, table, key string) (seat, error) {
+func (a *Aggregator) home(ctx context.Context, table, key string, deadline time.Time) (seat, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	kept := homes(table, key, a.book.candidates(table), a.cfg.Now())
 	if len(kept) == 0 {
 		return seat{}, errNoLeaf
@@ -145,36 +149,38 @@ func (e *silentHome) Error() string {
 
 // pick chooses a leaf for a batch without a key; tried leaves are left out.
 func (a *Aggregator) pick(tried map[string]bool) (seat, error) {
+	var few [fewLeaves]seat
+	var fewFrees [fewLeaves]uint64
+	open, frees := few[:0], fewFrees[:0]
 	suspended := a.book.suspended()
-	var open []seat
-	var frees []uint64
-	for _, s := range a.seats() {
-		if s.leaf != nil && s.ready && s.state == StateUp && !tried[s.name] && !suspended[s.name] {
-			open = append(open, s)
-			frees = append(frees, s.free)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.nodes {
+		if n.leaf != nil && n.ready && n.state == StateUp && !tried[n.name] && !suspended[n.name] {
+			open = append(open, n.seat(time.Time{}))
 		}
 	}
 	if len(open) == 0 {
 		return seat{}, errNoLeaf
 	}
-	a.mu.Lock()
-	i := cluster.PickTwo(a.rand, frees)
-	a.mu.Unlock()
-	return open[i], nil
+	slices.SortFunc(open, func(a, b seat) int { return strings.Compare(a.name, b.name) })
+	for i := range open {
+		frees = append(frees, open[i].free)
+	}
+	return open[cluster.PickTwo(a.rand, frees)], nil
 }
 
 // place stores one chunk on its leaf.
 func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appended, error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
+	deadline := time.Now().Add(appendTimeout)
 	if req.Key != "" {
-		s, err := a.home(ctx, req.Table, req.Key)
+		s, err := a.home(ctx, req.Table, req.Key, deadline)
 		if err != nil {
 			return nil, err
 		}
-		return appendTo(ctx, s, req)
+		return appendTo(ctx, s, req, deadline)
 	}
-	tried := make(map[string]bool)
+	var tried map[string]bool
 	var last error
 	for {
 		s, err := a.pick(tried)
@@ -184,19 +190,25 @@ func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appende
 			}
 			return nil, err
 		}
-		res, err := appendTo(ctx, s, req)
+		res, err := appendTo(ctx, s, req, deadline)
 		if !safeElsewhere(err) {
 			return res, err
+		}
+		if tried == nil {
+			tried = make(map[string]bool)
 		}
 		tried[s.name], last = true, err
 	}
 }
 
-// appendTo hands a chunk to a leaf, and gives up at once when the leaf is taken
-// for dead.
-func appendTo(ctx context.Context, s seat, req *wire.Append) (*wire.Appended, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// appendTo hands a chunk to a leaf, and gives up at the deadline or at once when
+// the leaf is taken for dead. Nobody takes a leaf of this process for dead.
+func appendTo(ctx context.Context, s seat, req *wire.Append, deadline time.Time) (*wire.Appended, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	if s.local {
+		return s.leaf.Append(ctx, req)
+	}
 	defer context.AfterFunc(s.life, cancel)()
 	res, err := s.leaf.Append(ctx, req)
 	var coded *wire.Error

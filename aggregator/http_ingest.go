@@ -3,7 +3,6 @@ package aggregator
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -11,12 +10,31 @@ import (
 	"github.com/kelpdb/kelp/ingest"
 )
 
-// tableName is what a table may be called.
-var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+// tableNameMax is the longest name of a table, in bytes.
+const tableNameMax = 128
+
+// isTableName tells whether a table may be called so: letters, digits, _ . and -,
+// but not dots alone, which are names of directories.
+func isTableName(name string) bool {
+	if len(name) == 0 || len(name) > tableNameMax {
+		return false
+	}
+	dots := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.':
+			dots++
+		case c == '_', c == '-', c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z':
+		default:
+			return false
+		}
+	}
+	return dots < len(name)
+}
 
 // checkTable refuses names that are no table's; ours alone may begin with _kelp.
 func checkTable(name string) error {
-	if !tableName.MatchString(name) || strings.Trim(name, ".") == "" {
+	if !isTableName(name) {
 		return badRequest(fmt.Sprintf("%q is not a table name", name), "1 to 128 of A-Z a-z 0-9 _ . -")
 	}
 	if strings.HasPrefix(name, "_kelp.") {
@@ -54,7 +72,6 @@ func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
 		e.Receipt = &receipt
 		return &e
 	}
-	status := http.StatusOK
 	if receipt.Accepted == 0 && receipt.Rejected > 0 {
 		return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Receipt: &receipt,
 			Message: "no row could be accepted; the first: " + firstError(receipt)}
@@ -63,7 +80,7 @@ func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
 		return &apiError{Status: http.StatusBadRequest, Code: "bad_request", Receipt: &receipt,
 			Message: "the body holds no row", Hint: rowHint(ingest.FormatOf(r.Header.Get("Content-Type")))}
 	}
-	writeJSON(w, status, receipt)
+	writeReceipt(w, &receipt)
 	return nil
 }
 

@@ -32,6 +32,9 @@ const (
 	// way into leaves.
 	chunkBytesTotal = 512 << 20
 
+	// fewLeaves is for how many leaves a batch's is chosen without allocating.
+	fewLeaves = 8
+
 	// bodiesMax is how many ingest calls may be read at once; each holds up to one
 	// chunk that is not full yet, and a slow client holds it for long.
 	bodiesMax = 512

@@ -64,45 +64,76 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 	if key == "" {
 		in.receipt.Batch = rand.Text()
 	}
-	dec, err := ingest.NewDecoder(body, o)
-	if err != nil {
-		return in.receipt, &bodyError{err}
-	}
 	select {
 	case a.bodies <- struct{}{}:
 		defer func() { <-a.bodies }()
 	default:
 		return in.receipt, errBusy
 	}
+	dec, err := a.decoders.Take(body, table, o)
+	if err != nil {
+		return in.receipt, &bodyError{err}
+	}
+	defer a.decoders.Put(dec)
+	chunk, err := dec.Next(ctx)
+	switch {
+	case err != nil:
+		in.ended(err)
+	case chunk.Last: // nothing to decode meanwhile, so the caller's goroutine does it all
+		if err := a.storeLast(ctx, in, table, key, chunk); err != nil {
+			in.fail(err)
+		}
+		dec.Recycle(chunk)
+	default:
+		a.storeAll(ctx, in, table, key, dec, chunk)
+	}
+	return in.finish()
+}
+
+func (a *Aggregator) storeLast(ctx context.Context, in *intake, table, key string, chunk *ingest.Chunk) error {
+	size := chunkSize(chunk)
+	if err := a.chunks.Acquire(ctx, size); err != nil {
+		return err
+	}
+	defer a.chunks.Release(size)
+	return a.storeChunk(ctx, in, table, key, chunk)
+}
+
+// storeAll stores a chunk and all that follow, while the next is decoded.
+func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string, dec *ingest.Decoder, chunk *ingest.Chunk) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	places := make(chan struct{}, chunksInFlight)
 	var stores sync.WaitGroup
+	defer stores.Wait()
 	for {
-		chunk, err := dec.Next(ctx)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				in.fail(&bodyError{err})
-			}
-			break
-		}
-		size := min(int64(chunk.Batch.Bytes()), chunkBytesTotal)
+		size := chunkSize(chunk)
 		if err := a.take(ctx, places, size); err != nil {
 			in.fail(err)
-			break
+			return
 		}
+		stored := chunk
 		stores.Go(func() {
 			defer a.release(places, size)
-			defer dec.Recycle(chunk)
-			if err := a.storeChunk(ctx, in, table, key, chunk); err != nil {
+			defer dec.Recycle(stored)
+			if err := a.storeChunk(ctx, in, table, key, stored); err != nil {
 				in.fail(err)
 				cancel()
 			}
 		})
+		if stored.Last {
+			return
+		}
+		var err error
+		if chunk, err = dec.Next(ctx); err != nil {
+			in.ended(err)
+			return
+		}
 	}
-	stores.Wait()
-	return in.finish()
 }
+
+// chunkSize is what a chunk takes of the process's room for them.
+func chunkSize(c *ingest.Chunk) int64 { return min(int64(c.Batch.Bytes()), chunkBytesTotal) }
 
 // take waits for a place in the request and for room in the process.
 func (a *Aggregator) take(ctx context.Context, places chan struct{}, size int64) error {
@@ -144,6 +175,13 @@ func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key stri
 	return nil
 }
 
+// ended notes why no more chunks come; io.EOF is no failure.
+func (in *intake) ended(err error) {
+	if !errors.Is(err, io.EOF) {
+		in.fail(&bodyError{err})
+	}
+}
+
 func (in *intake) fail(err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -167,10 +205,12 @@ func (in *intake) add(r storage.Receipt) {
 	defer in.mu.Unlock()
 	in.receipt.Accepted += uint64(r.Accepted)
 	in.receipt.Rejected += uint64(r.Rejected)
-	for _, e := range r.Errors {
-		in.receipt.Errors = append(in.receipt.Errors, RowError{e.Row, e.Error})
+	if len(r.Errors) > 0 {
+		for _, e := range r.Errors {
+			in.receipt.Errors = append(in.receipt.Errors, RowError{e.Row, e.Error})
+		}
+		in.keepFirst()
 	}
-	in.keepFirst()
 	for _, w := range r.Warnings {
 		if len(in.receipt.Warnings) < warningsMax && !slices.Contains(in.receipt.Warnings, w) {
 			in.receipt.Warnings = append(in.receipt.Warnings, w)

@@ -14,13 +14,17 @@ import (
 // ends when it is forgotten. A leaf that was both may still be alive or return;
 // it is known by its id then, and neither read nor expected.
 
-// suspended is the set of leaves that take no batches.
+// suspended is the set of leaves that take no batches; nil if it is empty, as it
+// nearly always is.
 func (b *book) suspended() map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	set := make(map[string]bool)
+	var set map[string]bool
 	for _, page := range b.leaves {
 		if page.Suspended {
+			if set == nil {
+				set = make(map[string]bool)
+			}
 			set[page.Leaf] = true
 		}
 	}

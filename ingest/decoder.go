@@ -37,6 +37,10 @@ func (f Format) String() string {
 // FormatOf returns the format of a Content-Type. Any type that is not known,
 // also none and curl's form type, is JSON.
 func FormatOf(contentType string) Format {
+	switch contentType {
+	case "", "application/x-ndjson", "application/json": // nearly all, as they are
+		return JSON
+	}
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		kind, _, _ = strings.Cut(contentType, ";")

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kelpdb/kelp/aggregator"
+)
+
+// serveInProcess is the API of a node without a network, ready to take rows.
+func serveInProcess(tb testing.TB) http.Handler {
+	tb.Helper()
+	all := filepath.Join("/dev/shm", fmt.Sprintf("kelp-test-%d", os.Getpid()))
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	memory, err := os.MkdirTemp(all, "serve-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := serveCmd{Leaves: 1, storeFlags: storeFlags{Data: tb.TempDir(), MemoryDir: memory, Memory: 512 << 20, WhenFull: "evict"}}
+	node, err := cmd.start("127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := node.close(); err != nil {
+			tb.Error(err)
+		}
+		os.RemoveAll(memory)
+		os.Remove(all) // succeeds when the last directory has gone
+	})
+	if err := node.untilReady(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return node.agg.Handler(aggregator.HTTPConfig{})
+}
+
+// discard is a ResponseWriter that keeps the status alone.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// poster sends the same body again and again, allocating nothing itself.
+type poster struct {
+	handler http.Handler
+	body    string
+	reader  *strings.Reader
+	request *http.Request
+	w       discard
+}
+
+func newPoster(handler http.Handler, body string) *poster {
+	p := &poster{handler: handler, body: body, reader: strings.NewReader(body), w: discard{header: make(http.Header)}}
+	request, err := http.NewRequest("POST", "http://127.0.0.1/v1/ingest/events", io.NopCloser(p.reader))
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	p.request = request
+	return p
+}
+
+func (p *poster) post() (status int) {
+	p.reader.Reset(p.body)
+	p.handler.ServeHTTP(&p.w, p.request)
+	return p.w.status
+}
+
+const oneRow = `{"service":"api","endpoint":"/v1/pay","status":200,"duration_ms":12.5,"user_id":"user-17","message":"order 17 paid in 31 ms"}`
+
+// BenchmarkOneRow is a row per request, from many clients at once.
+func BenchmarkOneRow(b *testing.B) {
+	handler := serveInProcess(b)
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		p := newPoster(handler, oneRow)
+		for pb.Next() {
+			if status := p.post(); status != http.StatusOK {
+				b.Errorf("status %d", status)
+				return
+			}
+		}
+	})
+}
