@@ -52,10 +52,11 @@ func (l *Leaf) checkColumns(table string, b *storage.Batch) error {
 	schema := t.Schema()
 	l.columns.set(table, len(schema))
 	fresh, example := 0, ""
-	for _, slot := range b.Slots() {
-		if _, known := schema[slot.Name]; !known {
+	slots := b.Slots()
+	for i := range slots {
+		if _, known := schema[slots[i].Name]; !known && slots[i].Used() {
 			fresh++
-			example = slot.Name
+			example = slots[i].Name
 		}
 	}
 	if fresh == 0 || len(schema)+fresh <= ColumnsPerTableMax {

@@ -40,4 +40,13 @@ func TestColumnsOfTable(t *testing.T) {
 	if err := send(0, each); err != nil {
 		t.Errorf("old columns: %v", err)
 	}
+	// A batch that was used before brings only the columns that it has values for.
+	b := storage.NewBatch()
+	b.SetInt(b.Slot([]byte("never stored")), 1)
+	b.AbortRow()
+	b.SetInt(b.Slot([]byte("user-0")), 1)
+	b.EndRow(time.Now().UnixNano())
+	if err := l.checkColumns("t", b); err != nil {
+		t.Errorf("a slot without values: %v", err)
+	}
 }

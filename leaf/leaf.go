@@ -112,6 +112,9 @@ func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, erro
 	if err != nil {
 		return nil, appendError(err)
 	}
+	if waiting, _ := l.subs.pending(res.Seq, l.cfg.Now()); !waiting {
+		return &wire.Appended{Receipt: res.Receipt, Duplicate: res.Duplicate}, nil
+	}
 	l.news.fire()
 	if err := l.subs.await(ctx, res.Seq, l.cfg.Now); err != nil {
 		return nil, &wire.Error{Code: wire.CodeFateUnknown,

@@ -350,3 +350,39 @@ func TestSetWithoutTable(t *testing.T) {
 		t.Error("the table was made")
 	}
 }
+
+// TestUpdatesTellOfColumns: an update has the schema where rows brought a column
+// that was not there, and only there.
+func TestUpdatesTellOfColumns(t *testing.T) {
+	l, _ := newLeaf(t)
+	ctx, stop := context.WithCancel(context.Background())
+	heard := make(chan *wire.Update, 16)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- l.Subscribe(ctx, "agg", func(u *wire.Update) error {
+			if len(u.Tables) > 0 {
+				heard <- u
+			}
+			return nil
+		})
+	}()
+	f := func(name string, want int) {
+		t.Helper()
+		b := storage.NewBatch()
+		b.SetInt(b.Slot([]byte(name)), 1)
+		b.EndRow(time.Now().UnixNano())
+		if _, err := l.Append(ctx, &wire.Append{Table: "t", Batch: b, Arrival: time.Now().UnixNano()}); err != nil {
+			t.Fatal(err)
+		}
+		if schema := (<-heard).Tables[0].Schema; len(schema) != want {
+			t.Errorf("after a row with %s: schema %v", name, schema)
+		}
+	}
+	f("a", 2) // and the time
+	f("a", 0)
+	f("a", 0)
+	f("b", 3)
+	f("b", 0)
+	stop()
+	<-ended
+}

@@ -31,6 +31,11 @@ func (l *Leaf) Subscribe(ctx context.Context, name string, sink func(*wire.Updat
 		select {
 		case <-news:
 			feed.due = false
+		case <-l.cfg.Store.Notify():
+			// Heard of the commit before those who wait for it: once they look, the
+			// rows are mostly confirmed. The others are to hear of it, too.
+			l.news.fire()
+			feed.due = false
 		case <-heartbeat.C:
 			feed.due = true
 		case <-ctx.Done():
@@ -69,9 +74,12 @@ func (f *feed) next() *wire.Update {
 		if table, ok := store.Table(change.Table); ok && !change.Dropped {
 			t.Rows, t.Bytes = uint64(table.Rows()), uint64(table.Bytes())
 			t.Settings, t.OldestKey = table.Settings(), table.OldestKey()
-			schema := schemaOf(table)
+			schema := f.schemas[change.Table]
+			if change.Columns {
+				schema = schemaOf(table)
+			}
 			f.leaf.columns.set(change.Table, len(schema))
-			if !maps.Equal(schema, f.schemas[change.Table]) {
+			if change.Columns && !maps.Equal(schema, f.schemas[change.Table]) {
 				t.Schema = schema
 				f.schemas[change.Table] = schema
 			}

@@ -132,14 +132,21 @@ const slotBytes = 350
 func (b *Batch) UsedSlots() int {
 	n := 0
 	for i := range b.slots {
-		for _, v := range b.slots[i].Vectors {
-			if v != nil && len(v.Rows) > 0 {
-				n++
-				break
-			}
+		if b.slots[i].Used() {
+			n++
 		}
 	}
 	return n
+}
+
+// Used tells whether the slot holds a value in any row.
+func (s *Slot) Used() bool {
+	for _, v := range s.Vectors {
+		if v != nil && len(v.Rows) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // SlotName returns the name of a slot.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -25,7 +27,7 @@ type tableQueue struct {
 	waiting []*appendRequest
 	rows    int
 	bytes   int
-	space   chan struct{} // closed and replaced when requests are taken
+	space   chan struct{} // closed when requests are taken; nil while nobody waits
 	scratch *Batch        // the committer's: rows of several requests together
 }
 
@@ -34,8 +36,12 @@ type appendRequest struct {
 	group  *appendGroup // once the committer has it; guarded by the queue's mutex
 	result AppendResult
 	err    error
-	done   chan struct{} // closed by the committer
+	done   chan struct{} // of capacity 1: gets a value from the committer
 }
+
+// appendRequests keeps requests from call to call. It holds nothing that can be
+// observed.
+var appendRequests = sync.Pool{New: func() any { return &appendRequest{done: make(chan struct{}, 1)} }}
 
 // appendGroup is requests of a table that the committer took together. Its
 // context ends when the last of their callers has given up: until then somebody
@@ -58,7 +64,12 @@ func (q *queues) init() {
 // until it is through; but when all callers of a group have given up, the
 // committer does not wait for memory on their behalf.
 func (q *queues) submit(ctx context.Context, a *Append) (AppendResult, error) {
-	req := &appendRequest{a: a, done: make(chan struct{})}
+	req := appendRequests.Get().(*appendRequest)
+	req.a = a
+	defer func() { // neither queue nor committer knows it any more
+		req.a, req.group, req.result, req.err = nil, nil, AppendResult{}, nil
+		appendRequests.Put(req)
+	}()
 	for {
 		space := q.offer(req)
 		if space == nil {
@@ -92,10 +103,13 @@ func (q *queues) offer(req *appendRequest) (space <-chan struct{}) {
 	defer q.mu.Unlock()
 	t := q.byTable[req.a.Table]
 	if t == nil {
-		t = &tableQueue{name: req.a.Table, space: make(chan struct{})}
+		t = &tableQueue{name: req.a.Table}
 		q.byTable[req.a.Table] = t
 	}
 	if len(t.waiting) > 0 && (t.rows+rows > queueRowsMax || t.bytes+bytes > queueBytesMax) {
+		if t.space == nil {
+			t.space = make(chan struct{})
+		}
 		return t.space
 	}
 	if !t.queued {
@@ -161,20 +175,22 @@ func (q *queues) take() *appendGroup {
 // takeLocked takes what fits into one block off the queue, at least one request
 // if there is any.
 func (t *tableQueue) takeLocked() (taken []*appendRequest) {
-	rows, bytes := 0, 0
+	n, rows, bytes := 0, 0, 0
 	for _, req := range t.waiting {
 		r, b := req.a.Batch.Rows(), req.a.Batch.Bytes()
-		if len(taken) > 0 && (rows+r > smallRowsMax || bytes+b > smallBytesMax) {
+		if n > 0 && (rows+r > smallRowsMax || bytes+b > smallBytesMax) {
 			break
 		}
-		rows, bytes = rows+r, bytes+b
-		taken = append(taken, req)
+		n, rows, bytes = n+1, rows+r, bytes+b
 	}
-	t.waiting = t.waiting[len(taken):]
+	taken = slices.Clone(t.waiting[:n])
+	t.waiting = slices.Delete(t.waiting, 0, n)
 	t.rows -= rows
 	t.bytes -= bytes
-	close(t.space)
-	t.space = make(chan struct{})
+	if t.space != nil {
+		close(t.space)
+		t.space = nil
+	}
 	return taken
 }
 
@@ -193,6 +209,9 @@ func (q *queues) forget(idle func(table string) bool) {
 func (s *Store) commitSmall() {
 	defer s.running.Done()
 	for {
+		// Whoever is about to ask goes first: then one block and one edit do for
+		// all. Where nobody is, this costs nothing.
+		runtime.Gosched()
 		g := s.queues.take()
 		if g == nil {
 			select {
@@ -205,7 +224,7 @@ func (s *Store) commitSmall() {
 		s.commitGroup(g, g.requests)
 		g.cancel()
 		for _, req := range g.requests {
-			close(req.done)
+			req.done <- struct{}{}
 		}
 	}
 }

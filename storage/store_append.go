@@ -163,7 +163,11 @@ func (s *Store) encodeBlock(ctx context.Context, table string, part batchPart, l
 	if err != nil {
 		return nil, err
 	}
-	return s.placeBlock(e, data, meta, level|part.class)
+	r, err := s.placeBlock(e, data, meta, level|part.class)
+	if err == nil {
+		r.shape = part.batch.shape()
+	}
+	return r, err
 }
 
 // placeBlock copies an encoded block into its extent and seals it there.

@@ -51,6 +51,10 @@ const (
 	smallRowsMax = 4_096
 	richRowsMin  = 8_192
 
+	// shapesMax is how many sets of columns a table remembers; with more, its
+	// schema is made anew more often.
+	shapesMax = 256
+
 	// smallBytesMax bounds the values that requests put into one small block
 	// together, scratchSlotsMax the names the committer's scratch batch keeps.
 	smallBytesMax   = 8 << 20

@@ -24,7 +24,8 @@ type storeModel struct {
 	next int64
 
 	tables map[string]*modelTable
-	known  map[string]*modelHist // what a reader of Changes has learned
+	known  map[string]*modelHist         // what a reader of Changes has learned
+	types  map[string]map[string]TypeSet // and of columns, reading them only where it was told to
 	upTo   uint64
 	copies int
 }
@@ -65,6 +66,7 @@ func runModel(t *testing.T, seed uint64, steps int, onDisk bool) {
 	m := &storeModel{
 		t: t, rng: rand.New(rand.NewPCG(seed, 5)), dir: testShm(t), now: time.Now(),
 		tables: map[string]*modelTable{}, known: map[string]*modelHist{},
+		types: map[string]map[string]TypeSet{},
 	}
 	m.cfg = testConfig(t, m.dir)
 	m.cfg.Now = func() time.Time { return m.now }
@@ -124,7 +126,12 @@ func (m *storeModel) append() string {
 	if m.rng.IntN(10) == 0 {
 		at -= int64(100 * 24 * time.Hour)
 	}
-	a := Append{Table: name, Batch: testBatch(m.next, rows, at), Digest: uint64(m.next), Receipt: Receipt{Accepted: uint32(rows)}}
+	batch := testBatch(m.next, rows, at)
+	if m.rng.IntN(3) == 0 { // a column that not all rows have
+		v := batch.vector(fmt.Sprint("x", m.rng.IntN(9)), []Type{TypeInt64, TypeBool, TypeTime}[m.rng.IntN(3)])
+		v.Rows, v.Ints = append(v.Rows, uint32(m.rng.IntN(rows))), append(v.Ints, 1)
+	}
+	a := Append{Table: name, Batch: batch, Digest: uint64(m.next), Receipt: Receipt{Accepted: uint32(rows)}}
 	t := m.tables[name]
 	if m.rng.IntN(2) == 0 {
 		a.Key = fmt.Sprint("key", m.next)
@@ -307,6 +314,11 @@ func (m *storeModel) check(when string) {
 				m.t.Fatalf("%s: key %s of %s is forgotten", when, key, name)
 			}
 		}
+		for column, info := range tab.Schema() {
+			if unknown := info.Types &^ m.types[name][column]; unknown != 0 {
+				m.t.Fatalf("%s: Changes did not tell of column %s of %s", when, column, name)
+			}
+		}
 		k := m.known[name]
 		if k.added != t.added {
 			m.t.Fatalf("%s: Changes says %d rows were added to %s, not %d", when, k.added, name, t.added)
@@ -341,6 +353,15 @@ func (m *storeModel) learn() {
 			m.known[c.Table] = k
 		}
 		k.added = c.Added
+		if c.Columns {
+			types := map[string]TypeSet{}
+			if tab, ok := m.s.Table(c.Table); ok {
+				for column, info := range tab.Schema() {
+					types[column] = info.Types
+				}
+			}
+			m.types[c.Table] = types
+		}
 		for _, b := range c.Buckets {
 			if k.buckets[bucketName{b.From, b.Width}] = b.Rows; b.Rows == 0 {
 				delete(k.buckets, bucketName{b.From, b.Width})

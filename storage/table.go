@@ -17,6 +17,7 @@ type Table struct {
 	diskBytes   atomic.Int64
 	keys        keyTable
 	schema      schemaCache
+	shapes      shapes
 
 	mu      sync.Mutex
 	refs    []*Ref // the view; elements below its length never change
@@ -148,6 +149,7 @@ func (t *Table) apply(e *tableEdit) (free []*extent) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq = e.seq
+	t.shapes.take(e)
 	if len(e.drops) > 0 {
 		t.dropLocked(e.seq, e.drops)
 	}

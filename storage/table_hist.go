@@ -96,6 +96,10 @@ type TableChange struct {
 	Full            bool        // Buckets are all there are: forget what you knew
 	Buckets         []TimeCount // each with its rows now; 0: gone
 	Horizon, Newest int64       // ns
+
+	// Columns: Schema may have gained or lost columns. Merges may make a type go
+	// without it.
+	Columns bool `json:"-"`
 }
 
 // Changes returns what changed after the edit since, 0 for all there is, and the
@@ -133,7 +137,7 @@ func (t *Table) changes(since uint64) (TableChange, bool) {
 	t.boundLocked()
 	c := TableChange{
 		Table: t.name, Incarnation: t.incarnation, Added: t.added, Seq: t.seq,
-		Horizon: t.horizon, Newest: t.newest,
+		Horizon: t.horizon, Newest: t.newest, Columns: since == 0 || t.shapes.seq > since,
 	}
 	c.Buckets, c.Full = t.hist.since(since)
 	return c, true

@@ -26,6 +26,7 @@ type Ref struct {
 
 	table  *Table
 	kind   blockKind
+	shape  uint64 // of its columns, see Batch.shape; 0: not known
 	state  atomic.Uint32
 	extent atomic.Pointer[extent] // nil while loading
 	damage atomic.Pointer[error]  // why it is, or was, set aside
