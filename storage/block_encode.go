@@ -58,6 +58,10 @@ type encoder struct {
 // that can be observed.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
+// mergers are the encoders of merges: their arrays grow to the largest blocks
+// there are, and there is one merge at a time, while appends are many and small.
+var mergers = sync.Pool{New: func() any { return new(encoder) }}
+
 var (
 	// ErrNoRows is returned for a batch without rows: a block has at least one.
 	ErrNoRows = errors.New("no rows to make a block of")
@@ -74,7 +78,7 @@ func AppendBlock(dst []byte, b *Batch, o BlockOptions) ([]byte, Meta, error) {
 		return dst, Meta{}, ErrNoRows
 	}
 	e := encoders.Get().(*encoder)
-	defer e.release()
+	defer e.release(&encoders)
 	e.begin(b.Rows(), o)
 	e.orderRows(b.Times())
 	if err := e.collect(b); err != nil {
@@ -121,10 +125,10 @@ func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 	}, err
 }
 
-// release lets go of what points into the batch and keeps the arrays for the next
-// block.
-func (e *encoder) release() {
-	defer encoders.Put(e)
+// release lets go of what points into the batch and gives the arrays to the pool
+// they came from.
+func (e *encoder) release(pool *sync.Pool) {
+	defer pool.Put(e)
 	clear(e.stored)
 	clear(e.entries)
 	clear(e.miner.mined)

@@ -28,8 +28,8 @@ func MergeBlocks(dst []byte, blocks []*Block, o BlockOptions) ([]byte, Meta, err
 	case rows > RowsPerBlockMax:
 		return dst, Meta{}, fmt.Errorf("%w: %d rows, at most %d fit", ErrBlockTooLarge, rows, RowsPerBlockMax)
 	}
-	e := encoders.Get().(*encoder)
-	defer e.release()
+	e := mergers.Get().(*encoder)
+	defer e.release(&mergers)
 	e.begin(rows, o)
 	if err := e.collectBlocks(blocks); err != nil {
 		return dst, Meta{}, fmt.Errorf("cannot merge %d blocks: %w", len(blocks), err)

@@ -9,13 +9,16 @@ import (
 	"sync"
 )
 
-// heapFloor keeps the collector from running before the heap has heapFloorBytes.
+// heapFloor sets the collector's pace to what a server's heap is like.
 //
-// Blocks lie outside the heap, so a server's heap is a few MiB of live objects,
-// and the runtime's rule (collect when it has doubled) has it collect hundreds
-// of times a second under load. Here the next collection comes at
-// max(2 × live, heapFloorBytes) instead: after each collection the percentage is
-// set anew by what was found alive. What is above the floor is as without it.
+// Blocks lie outside the heap, so it has few MiB of live objects at rest, and the
+// runtime's rule (collect when it has doubled) has it collect hundreds of times a
+// second under one-row requests. Under large bodies it has tens of MiB of buffers
+// that are used again, cost the collector nothing, and leave next to no garbage:
+// doubling would only waste memory. So after each collection the percentage is set
+// anew by what was found alive. The next comes when there is as much garbage as
+// the collector has to scan, as by the runtime's rule, or heapRoomBytes, and not
+// before the heap has heapFloorBytes in all.
 type heapFloor struct {
 	mu      sync.Mutex
 	samples []metrics.Sample
@@ -31,16 +34,14 @@ func holdHeapFloor() (stop func()) {
 		return func() {}
 	}
 	f := &heapFloor{samples: []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"},
+		{Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
 	}}
-	f.before = debug.SetGCPercent(percentAtRest)
-	f.percent = percentAtRest
+	f.before = debug.SetGCPercent(100)
+	f.percent = 100
 	f.adjust()
 	return f.stop
 }
-
-// percentAtRest is the runtime's own.
-const percentAtRest = 100
 
 // cycle is what the collector finds dead each time it has run.
 type cycle struct{ of *heapFloor }
@@ -54,11 +55,10 @@ func (f *heapFloor) adjust() {
 		return
 	}
 	metrics.Read(f.samples)
-	live := f.samples[0].Value.Uint64()
-	percent := percentFor(live, live+f.samples[1].Value.Uint64()+f.samples[2].Value.Uint64())
-	// Setting it stops the world for a moment: not for every small change, but
-	// always where it falls to where there is no floor.
-	if percent != f.percent && (percent == percentAtRest || math.Abs(float64(percent-f.percent)) > float64(f.percent)/8) {
+	percent := percentFor(f.samples[0].Value.Uint64(), f.samples[1].Value.Uint64(),
+		f.samples[2].Value.Uint64()+f.samples[3].Value.Uint64())
+	// Setting it stops the world for a moment: not for every small change.
+	if math.Abs(float64(percent-f.percent)) > float64(f.percent)/8 {
 		debug.SetGCPercent(percent)
 		f.percent = percent
 	}
@@ -78,12 +78,10 @@ func (f *heapFloor) stop() {
 // it grows with the percentage.
 const runtimeHeapMin = 4 << 20
 
-// percentFor is the percentage with which the next collection comes at
-// max(2 × live, heapFloorBytes), if live bytes were found alive and the
-// percentage counts from scanned, which is live and the roots.
-func percentFor(live, scanned uint64) int {
-	if live >= heapFloorBytes/2 {
-		return percentAtRest
-	}
-	return max(percentAtRest, int((heapFloorBytes-live)*100/max(scanned, runtimeHeapMin)))
+// percentFor is the percentage with which the next collection comes where
+// heapFloor says, if live bytes were found alive, scanned of them hold pointers,
+// and the percentage counts from live and so many bytes of roots.
+func percentFor(live, scanned, roots uint64) int {
+	next := max(heapFloorBytes, live+max(heapRoomBytes, scanned))
+	return int((next - live) * 100 / max(live+roots, runtimeHeapMin))
 }

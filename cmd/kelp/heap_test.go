@@ -8,19 +8,22 @@ import (
 )
 
 func TestPercentFor(t *testing.T) {
-	f := func(liveMiB, scannedMiB uint64, want int) {
+	f := func(liveMiB, scannedMiB, rootsMiB uint64, want int) {
 		t.Helper()
-		if got := percentFor(liveMiB<<20, scannedMiB<<20); got != want {
-			t.Errorf("%d MiB live, %d scanned: %d percent, not %d", liveMiB, scannedMiB, got, want)
+		if got := percentFor(liveMiB<<20, scannedMiB<<20, rootsMiB<<20); got != want {
+			t.Errorf("%d MiB live, %d scanned, %d of roots: %d percent, not %d", liveMiB, scannedMiB, rootsMiB, got, want)
 		}
 	}
-	f(0, 0, 1600) // 16 times the runtime's 4 MiB
-	f(2, 3, 1550)
-	f(8, 8, 700) // 8 + 7 × 8 = 64
-	f(8, 16, 350)
-	f(31, 62, 100) // never below the runtime's
-	f(32, 32, 100)
-	f(1000, 1000, 100)
+	f(0, 0, 0, 1600) // 16 times the runtime's 4 MiB
+	f(2, 1, 1, 1550)
+	f(8, 8, 0, 700) // 8 + 7 × 8 = 64
+	f(8, 8, 8, 350)
+	f(32, 0, 0, 100)
+	f(64, 2, 0, 50)
+	f(64, 2, 64, 25)
+	f(64, 48, 0, 75)
+	f(1000, 100, 0, 10)
+	f(1000, 1000, 0, 100)
 }
 
 // churn makes garbage, bytes in all, while little is alive, and tells how often
@@ -53,17 +56,17 @@ func TestHeapFloor(t *testing.T) {
 	}
 
 	alive := megabytes(64)
-	await(t, "100 percent while 64 MiB are alive", func() bool { return percentNow() == percentAtRest })
+	await(t, "about 50 percent while 64 MiB are alive", func() bool { return percentNow() < 60 })
 	runtime.KeepAlive(alive)
-	await(t, "the floor again", func() bool { return percentNow() > percentAtRest })
+	await(t, "the floor again", func() bool { return percentNow() > 500 })
 
 	alive = megabytes(64)
-	await(t, "100 percent once more", func() bool { return percentNow() == percentAtRest })
+	await(t, "50 percent once more", func() bool { return percentNow() < 60 })
 	runtime.KeepAlive(alive)
 	stop()
 	for range 20 {
 		runtime.GC()
-		if got := percentNow(); got != percentAtRest {
+		if got := percentNow(); got != 100 {
 			t.Fatalf("%d percent some collections after stop", got)
 		}
 		time.Sleep(time.Millisecond) // that nothing happens can only be waited for
@@ -90,7 +93,7 @@ func TestHeapFloorAsked(t *testing.T) {
 
 // percentNow reads the percentage, which can only be had by setting it.
 func percentNow() int {
-	now := debug.SetGCPercent(percentAtRest)
+	now := debug.SetGCPercent(100)
 	debug.SetGCPercent(now)
 	return now
 }

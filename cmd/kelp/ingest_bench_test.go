@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/bench/gen"
 )
 
 // serveInProcess is the API of a node without a network, ready to take rows.
@@ -95,4 +97,32 @@ func BenchmarkOneRow(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkLargeBodies is 20,000 rows of the reference workload per request, from
+// two clients.
+func BenchmarkLargeBodies(b *testing.B) {
+	const rows, bodies = 20_000, 8
+	handler := serveInProcess(b)
+	texts := make([]string, bodies)
+	g := gen.New(gen.Config{Rows: rows * bodies, Seed: 1, End: time.Now()})
+	for i := range texts {
+		var text []byte
+		for row := range int64(rows) {
+			text = g.AppendNDJSON(text, int64(i)*rows+row)
+		}
+		texts[i] = string(text)
+	}
+	b.SetParallelism(1)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if status := newPoster(handler, texts[i%bodies]).post(); status != http.StatusOK {
+				b.Errorf("status %d", status)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -21,9 +21,11 @@ const (
 	// lastWordTime is how long requests that did not finish may take to say so.
 	lastWordTime = time.Second
 
-	// heapFloorBytes is the heap below which the collector does not run: half of
-	// what a node may take beside its blocks, so that pools and queries have the rest.
+	// heapFloorBytes is the heap below which the collector does not run, and
+	// heapRoomBytes the garbage that is worth a collection: a node may take 100 MB
+	// beside its blocks.
 	heapFloorBytes = 64 << 20
+	heapRoomBytes  = 32 << 20
 
 	// ingestSenders is how many bodies are on their way at once: one travels
 	// while the other is being stored.
