@@ -1,13 +1,19 @@
 package ingest
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // jsonField is a name in an object of a certain path, as rows have shown it.
 type jsonField struct {
-	quoted []byte // `"name":` as it stands in the body; nil if that is not unique
-	name   []byte // full, with dots
-	rank   uint8  // time field, see rowTimes
-	slot   int    // in the batch of chunk gen
+	quoted []byte    // `"name":` as it stands in the body; nil if that is not unique
+	head   [2]uint64 // its first 16 bytes
+	mask   [2]uint64 // all ones where head has a byte
+	short  bool      // that is all of it
+	name   []byte    // full, with dots
+	rank   uint8     // time field, see rowTimes
+	slot   int       // in the batch of chunk gen
 	gen    uint64
 	body   uint64      // the last that showed it; in another one it is as good as new
 	object *jsonObject // for values that are objects; made when first met
@@ -64,8 +70,33 @@ func (s *jsonNames) beginRow() {
 
 // match tells whether buf goes on with the field's name and colon.
 func (f *jsonField) match(buf []byte, i int) bool {
-	n := len(f.quoted)
-	return n != 0 && len(buf)-i >= n && string(buf[i:i+n]) == string(f.quoted)
+	return f.matchHead(buf, i) && (f.short || f.matchLong(buf[i:]))
+}
+
+// matchHead is all of match for the 16 bytes that nearly all names fit in, and
+// small enough to be inlined.
+func (f *jsonField) matchHead(buf []byte, i int) bool {
+	lo, hi := binary.LittleEndian.Uint64(buf[i:]), binary.LittleEndian.Uint64(buf[i+8:])
+	return (lo^f.head[0])&f.mask[0]|(hi^f.head[1])&f.mask[1] == 0
+}
+
+// matchLong is the rest of match for the names that are longer, or have no form
+// of their own.
+func (f *jsonField) matchLong(buf []byte) bool {
+	return len(f.quoted) > 0 && bytes.HasPrefix(buf, f.quoted)
+}
+
+// setQuoted notes the form of the name in the body.
+func (f *jsonField) setQuoted(quoted []byte) {
+	f.quoted, f.short = quoted, len(quoted) <= windowSlack
+	var head, mask [windowSlack]byte
+	for i := range copy(head[:], quoted) {
+		mask[i] = 0xFF
+	}
+	for i := range f.head {
+		f.head[i] = binary.LittleEndian.Uint64(head[8*i:])
+		f.mask[i] = binary.LittleEndian.Uint64(mask[8*i:])
+	}
 }
 
 // meet tells whether a field that was matched may be taken: not where it would
@@ -107,7 +138,7 @@ func (s *jsonNames) field(o *jsonObject, name, quoted []byte, c *chunker) (*json
 	full = append(append(full, o.prefix...), name...)
 	if quoted != nil {
 		both := append(append(full, quoted...), ':')
-		f.quoted = both[len(full):]
+		f.setQuoted(both[len(full):])
 	}
 	f.name = full[:len(full):len(full)]
 	f.rank = c.times.rank(string(f.name))

@@ -17,17 +17,21 @@ const (
 // ASCII. buf ends with windowSlack zero bytes, which stop it.
 func plainEnd(buf []byte, i int) int {
 	for {
-		x := binary.LittleEndian.Uint64(buf[i:])
-		// A byte of a zero difference borrows its high bit; bytes above the
-		// first hit may be wrong, and only the first is asked for.
-		quote := x ^ '"'*ones
-		back := x ^ '\\'*ones
-		hit := (quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x | x
-		if hit &= highs; hit != 0 {
+		hit := notPlain(binary.LittleEndian.Uint64(buf[i:]))
+		if hit != 0 {
 			return i + bits.TrailingZeros64(hit)>>3
 		}
 		i += 8
 	}
+}
+
+// notPlain marks the high bit of the first byte of x that is not plain. A byte of
+// a zero difference borrows its high bit; bytes above the first hit may be marked
+// wrongly, and only the first is asked for.
+func notPlain(x uint64) uint64 {
+	quote := x ^ '"'*ones
+	back := x ^ '\\'*ones
+	return ((quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x | x) & highs
 }
 
 // text reads a string whose opening quote stands before i. j is where the

@@ -35,7 +35,7 @@ func (p *jsonRows) object(i int, o *jsonObject, depth int) int {
 	link := &o.first
 	for {
 		f := *link
-		if f != nil && f.match(buf, i) && p.names.meet(f) {
+		if f != nil && f.matchHead(buf, i) && (f.short || f.matchLong(buf[i:])) && p.names.meet(f) {
 			i += len(f.quoted)
 		} else if f, i = p.name(i, o, f); i < 0 {
 			return -1

@@ -16,15 +16,16 @@ type Batch struct {
 	times   []int64
 	slots   []Slot
 	byName  map[string]int
-	touched []int // slots set in the open row
-	bytes   int   // bytes of text held, for cutting by size
+	touched []int  // slots set in the open row
+	stamp   uint64 // of the open row; no two rows of a batch's life have the same
 }
 
 // Slot holds the values of one name: one Vector for each type that occurred.
 type Slot struct {
 	Name    string
 	Vectors [typesCount]*Vector // by Type; nil where the type did not occur
-	last    Type                // type set in the open row, TypeNull if none
+	last    Type                // type set in the row of that stamp
+	row     uint64              // stamp of the last row that has it set; 0: none
 }
 
 // Vector is the non-null values of one stored column (name, type) of a batch:
@@ -80,21 +81,20 @@ func (v *Vector) Value(i int) Value {
 }
 
 // NewBatch returns an empty batch.
-func NewBatch() *Batch { return &Batch{byName: make(map[string]int)} }
+func NewBatch() *Batch { return &Batch{byName: make(map[string]int), stamp: 1} }
 
 // Reset empties the batch and keeps its arrays and slots for the next rows.
 func (b *Batch) Reset() {
 	for i := range b.slots {
-		s := &b.slots[i]
-		s.last = TypeNull
-		for _, v := range s.Vectors {
+		for _, v := range b.slots[i].Vectors {
 			if v != nil {
 				v.Rows, v.Ints, v.Floats = v.Rows[:0], v.Ints[:0], v.Floats[:0]
 				v.Bytes, v.Ends, v.Lists = v.Bytes[:0], v.Ends[:0], v.Lists[:0]
 			}
 		}
 	}
-	b.rows, b.times, b.touched, b.bytes = 0, b.times[:0], b.touched[:0], 0
+	b.rows, b.times = 0, b.times[:0]
+	b.nextRow()
 }
 
 // Rows is the number of closed rows.
@@ -107,8 +107,19 @@ func (b *Batch) Times() []int64 { return b.times }
 // column `time` is not among them: it is Times.
 func (b *Batch) Slots() []Slot { return b.slots }
 
-// Bytes is about how much memory the values of the batch take.
-func (b *Batch) Bytes() int { return b.bytes }
+// Bytes is about how much memory the values of the batch take. It looks at every
+// slot.
+func (b *Batch) Bytes() int {
+	n := 8 * len(b.times)
+	for i := range b.slots {
+		for _, v := range b.slots[i].Vectors {
+			if v != nil {
+				n += 8*len(v.Rows) + len(v.Bytes)
+			}
+		}
+	}
+	return n
+}
 
 // Capacity is how many bytes the arrays of the batch take, full or empty.
 func (b *Batch) Capacity() int {
@@ -175,9 +186,10 @@ func (b *Batch) Slot(name []byte) int {
 // back a value set before in the same row.
 func (b *Batch) open(slot int, t Type) *Vector {
 	s := &b.slots[slot]
-	if s.last != TypeNull {
-		b.bytes -= s.Vectors[s.last].pop()
+	if s.row == b.stamp {
+		s.Vectors[s.last].pop()
 	} else {
+		s.row = b.stamp
 		b.touched = append(b.touched, slot)
 	}
 	s.last = t
@@ -187,39 +199,49 @@ func (b *Batch) open(slot int, t Type) *Vector {
 		s.Vectors[t] = v
 	}
 	v.Rows = append(v.Rows, uint32(b.rows))
-	b.bytes += 8
 	return v
 }
 
-// pop takes the last value back and returns the bytes it was counted with.
-func (v *Vector) pop() int {
+// pop takes the last value back.
+func (v *Vector) pop() {
 	n := len(v.Rows) - 1
 	v.Rows = v.Rows[:n]
 	switch v.Type {
 	case TypeFloat64:
 		v.Floats = v.Floats[:n]
-		return 8
 	case TypeString:
-		return 8 + v.cutItems(n)
+		v.cutItems(n)
 	case TypeList:
 		from, _ := v.Items(n)
 		v.Lists = v.Lists[:n]
-		return 8 + v.cutItems(from)
+		v.cutItems(from)
 	default:
 		v.Ints = v.Ints[:n]
-		return 8
 	}
 }
 
-// cutItems drops the texts from index n on and returns their bytes.
-func (v *Vector) cutItems(n int) int {
+// cutItems drops the texts from index n on.
+func (v *Vector) cutItems(n int) {
 	end := uint32(0)
 	if n > 0 {
 		end = v.Ends[n-1]
 	}
-	dropped := len(v.Bytes) - int(end)
 	v.Bytes, v.Ends = v.Bytes[:end], v.Ends[:n]
-	return dropped
+}
+
+// shortText is the length up to which a text is copied as an array of that
+// length: most are as short, and a call costs more than the bytes.
+const shortText = 32
+
+// appendShort appends text. Of a short one, what lies behind it in its array is
+// copied as well, behind the end of dst.
+func appendShort(dst, text []byte) []byte {
+	n := len(dst)
+	if len(text) <= shortText && cap(text) >= shortText && cap(dst)-n >= shortText {
+		*(*[shortText]byte)(dst[n : n+shortText]) = *(*[shortText]byte)(text[:shortText])
+		return dst[:n+len(text)]
+	}
+	return append(dst, text...)
 }
 
 // SetInt sets an int64 in the open row.
@@ -250,12 +272,12 @@ func (b *Batch) SetFloat(slot int, x float64) {
 	v.Floats = append(v.Floats, x)
 }
 
-// SetString sets a text in the open row. text is valid UTF-8 and is copied.
+// SetString sets a text in the open row. text is valid UTF-8 and is copied; what
+// lies behind it, up to its capacity, may be read.
 func (b *Batch) SetString(slot int, text []byte) {
 	v := b.open(slot, TypeString)
-	v.Bytes = append(v.Bytes, text...)
+	v.Bytes = appendShort(v.Bytes, text)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-	b.bytes += len(text)
 }
 
 // SetList sets an empty list in the open row; AppendItem fills it.
@@ -267,20 +289,19 @@ func (b *Batch) SetList(slot int) {
 // AppendItem appends an item to the list set last in this slot and row.
 func (b *Batch) AppendItem(slot int, text []byte) {
 	v := b.slots[slot].Vectors[TypeList]
-	v.Bytes = append(v.Bytes, text...)
+	v.Bytes = appendShort(v.Bytes, text)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
 	v.Lists[len(v.Lists)-1] = uint32(len(v.Ends))
-	b.bytes += len(text)
 }
 
 // Unset takes back the value of a slot in the open row, if it has one.
 func (b *Batch) Unset(slot int) {
 	s := &b.slots[slot]
-	if s.last == TypeNull {
+	if s.row != b.stamp {
 		return
 	}
-	b.bytes -= s.Vectors[s.last].pop()
-	s.last = TypeNull
+	s.Vectors[s.last].pop()
+	s.row = 0
 	for i := len(b.touched) - 1; i >= 0; i-- { // the slot was set a moment ago
 		if b.touched[i] == slot {
 			b.touched = append(b.touched[:i], b.touched[i+1:]...)
@@ -320,22 +341,20 @@ func (b *Batch) EndRow(timeNs int64) {
 	}
 	b.times = append(b.times, timeNs)
 	b.rows++
-	b.bytes += 8
-	b.closeSlots()
+	b.nextRow()
 }
 
 // AbortRow takes back all that was set in the open row.
 func (b *Batch) AbortRow() {
 	for _, slot := range b.touched {
 		s := &b.slots[slot]
-		b.bytes -= s.Vectors[s.last].pop()
+		s.Vectors[s.last].pop()
 	}
-	b.closeSlots()
+	b.nextRow()
 }
 
-func (b *Batch) closeSlots() {
-	for _, slot := range b.touched {
-		b.slots[slot].last = TypeNull
-	}
+// nextRow opens a row in which nothing is set.
+func (b *Batch) nextRow() {
 	b.touched = b.touched[:0]
+	b.stamp++
 }

@@ -12,7 +12,7 @@ func RestoreBatch(times []int64, slots []Slot) (*Batch, error) {
 	if len(times) > RowsPerBlockMax {
 		return nil, fmt.Errorf("a batch of %d rows; at most %d", len(times), RowsPerBlockMax)
 	}
-	b := &Batch{rows: len(times), times: times, slots: slots, byName: make(map[string]int, len(slots)), bytes: 8 * len(times)}
+	b := &Batch{rows: len(times), times: times, slots: slots, byName: make(map[string]int, len(slots)), stamp: 1}
 	var taken []uint64 // rows of the slot that hold a value
 	for i := range slots {
 		s := &slots[i]
@@ -29,30 +29,28 @@ func RestoreBatch(times []int64, slots []Slot) (*Batch, error) {
 			if v == nil {
 				continue
 			}
-			size, err := v.check(Type(t), len(times), taken)
-			if err != nil {
+			if err := v.check(Type(t), len(times), taken); err != nil {
 				return nil, fmt.Errorf("column %.100q of a batch: %w", s.Name, err)
 			}
-			b.bytes += size
 		}
 	}
 	return b, nil
 }
 
-// check holds a vector against its type and the rows of its batch, marks its
-// rows as taken, and returns the bytes it counts for.
-func (v *Vector) check(t Type, rows int, taken []uint64) (size int, err error) {
+// check holds a vector against its type and the rows of its batch, and marks its
+// rows as taken.
+func (v *Vector) check(t Type, rows int, taken []uint64) error {
 	if v.Type != t || t == TypeNull {
-		return 0, fmt.Errorf("a vector of %v in the place of %v", v.Type, t)
+		return fmt.Errorf("a vector of %v in the place of %v", v.Type, t)
 	}
 	last := int64(-1)
 	for _, row := range v.Rows {
 		if int64(row) <= last || int(row) >= rows {
-			return 0, fmt.Errorf("row %d after row %d of %d", row, last, rows)
+			return fmt.Errorf("row %d after row %d of %d", row, last, rows)
 		}
 		last = int64(row)
 		if taken[row>>6]&(1<<(row&63)) != 0 {
-			return 0, fmt.Errorf("two values in row %d", row)
+			return fmt.Errorf("two values in row %d", row)
 		}
 		taken[row>>6] |= 1 << (row & 63)
 	}
@@ -71,16 +69,16 @@ func (v *Vector) check(t Type, rows int, taken []uint64) (size int, err error) {
 		ints = n
 	}
 	if len(v.Ints) != ints || len(v.Floats) != floats || len(v.Lists) != lists || len(v.Ends) != ends {
-		return 0, fmt.Errorf("arrays that do not fit %d values of %v", n, t)
+		return fmt.Errorf("arrays that do not fit %d values of %v", n, t)
 	}
 	if t == TypeBool {
 		for _, x := range v.Ints {
 			if x&^1 != 0 {
-				return 0, fmt.Errorf("the bool %d", x)
+				return fmt.Errorf("the bool %d", x)
 			}
 		}
 	}
-	return 8*n + len(v.Bytes), v.checkText()
+	return v.checkText()
 }
 
 // checkText holds the texts and lists of a vector against the limits.

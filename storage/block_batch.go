@@ -31,14 +31,11 @@ func (b *Block) Batch(dst *Batch) error {
 			v = &Vector{Type: c.typ}
 			dst.slots[slot].Vectors[c.typ] = v
 		}
-		values, text := v.Len(), len(v.Bytes)
 		if err := a.appendColumn(v, c, uint32(base)); err != nil {
 			return err
 		}
-		dst.bytes += 8*(v.Len()-values) + len(v.Bytes) - text
 	}
 	dst.rows += b.header.Rows
-	dst.bytes += 8 * b.header.Rows
 	return nil
 }
 

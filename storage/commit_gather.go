@@ -90,7 +90,6 @@ func (b *Batch) appendBatch(src *Batch) {
 	}
 	b.times = append(b.times, src.times...)
 	b.rows += src.rows
-	b.bytes += src.bytes
 }
 
 // vector returns the vector of a column, made if there is none.
@@ -144,37 +143,34 @@ func (b *Batch) appendRows(src *Batch, keep func(row int) bool) {
 			}
 			for j, row := range v.Rows {
 				if to[row] >= 0 {
-					b.bytes += b.vector(s.Name, Type(t)).appendValue(v, j, uint32(to[row]))
+					b.vector(s.Name, Type(t)).appendValue(v, j, uint32(to[row]))
 				}
 			}
 		}
 	}
-	b.bytes += 8 * (int(n) - b.rows)
 	b.rows = int(n)
 }
 
-// appendValue appends value j of src and returns the bytes it counts for.
-func (v *Vector) appendValue(src *Vector, j int, row uint32) (bytes int) {
+// appendValue appends value j of src.
+func (v *Vector) appendValue(src *Vector, j int, row uint32) {
 	v.Rows = append(v.Rows, row)
 	switch v.Type {
 	case TypeFloat64:
 		v.Floats = append(v.Floats, src.Floats[j])
 	case TypeString:
-		bytes = v.appendItem(src.Text(j))
+		v.appendItem(src.Text(j))
 	case TypeList:
 		from, to := src.Items(j)
 		for item := from; item < to; item++ {
-			bytes += v.appendItem(src.Text(item))
+			v.appendItem(src.Text(item))
 		}
 		v.Lists = append(v.Lists, uint32(len(v.Ends)))
 	default:
 		v.Ints = append(v.Ints, src.Ints[j])
 	}
-	return bytes + 8
 }
 
-func (v *Vector) appendItem(text []byte) int {
+func (v *Vector) appendItem(text []byte) {
 	v.Bytes = append(v.Bytes, text...)
 	v.Ends = append(v.Ends, uint32(len(v.Bytes)))
-	return len(text)
 }

@@ -33,6 +33,7 @@ type tableQueue struct {
 
 type appendRequest struct {
 	a      *Append
+	bytes  int          // of its rows
 	group  *appendGroup // once the committer has it; guarded by the queue's mutex
 	result AppendResult
 	err    error
@@ -65,7 +66,7 @@ func (q *queues) init() {
 // committer does not wait for memory on their behalf.
 func (q *queues) submit(ctx context.Context, a *Append) (AppendResult, error) {
 	req := appendRequests.Get().(*appendRequest)
-	req.a = a
+	req.a, req.bytes = a, a.Batch.Bytes()
 	defer func() { // neither queue nor committer knows it any more
 		req.a, req.group, req.result, req.err = nil, nil, AppendResult{}, nil
 		appendRequests.Put(req)
@@ -98,7 +99,7 @@ func (q *queues) submit(ctx context.Context, a *Append) (AppendResult, error) {
 
 // offer queues a request, or returns a channel to wait on for space.
 func (q *queues) offer(req *appendRequest) (space <-chan struct{}) {
-	rows, bytes := req.a.Batch.Rows(), req.a.Batch.Bytes()
+	rows, bytes := req.a.Batch.Rows(), req.bytes
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t := q.byTable[req.a.Table]
@@ -141,7 +142,7 @@ func (q *queues) withdraw(req *appendRequest) bool {
 		if w == req {
 			t.waiting = append(t.waiting[:i:i], t.waiting[i+1:]...)
 			t.rows -= req.a.Batch.Rows()
-			t.bytes -= req.a.Batch.Bytes()
+			t.bytes -= req.bytes
 			return true
 		}
 	}
@@ -177,7 +178,7 @@ func (q *queues) take() *appendGroup {
 func (t *tableQueue) takeLocked() (taken []*appendRequest) {
 	n, rows, bytes := 0, 0, 0
 	for _, req := range t.waiting {
-		r, b := req.a.Batch.Rows(), req.a.Batch.Bytes()
+		r, b := req.a.Batch.Rows(), req.bytes
 		if n > 0 && (rows+r > smallRowsMax || bytes+b > smallBytesMax) {
 			break
 		}
