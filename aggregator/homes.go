@@ -221,6 +221,9 @@ func appendTo(ctx context.Context, s seat, req *wire.Append, deadline time.Time)
 // safeElsewhere tells whether a failed Append has certainly stored nothing, so
 // that another leaf may take the chunk.
 func safeElsewhere(err error) bool {
+	if err == nil {
+		return false
+	}
 	var coded *wire.Error
 	if !errors.As(err, &coded) {
 		return false

@@ -11,6 +11,8 @@
 // itself, and has waited for them when Run returns; the console's context ends
 // at SIGINT and SIGTERM.
 //
+// main alone sets the pace of the collector, which is the process's (heap.go).
+//
 // Errors: run returns them, main prints them once. exitStatus turns them into
 // 0 ok, 1 failed, 2 wrong usage, 3 answered but incomplete with --strict.
 package main

@@ -82,6 +82,35 @@ func (p *poster) post() (status int) {
 
 const oneRow = `{"service":"api","endpoint":"/v1/pay","status":200,"duration_ms":12.5,"user_id":"user-17","message":"order 17 paid in 31 ms"}`
 
+// Bounds of TestIngestAllocations. A lone row has a commit, a promise and its
+// record in the journal to itself; of many clients' rows each has a part of them.
+const (
+	oneRowAllocationsMax = 120
+	perRowAllocationsMax = 0.02
+)
+
+// TestIngestAllocations bounds what the whole way of a row allocates, from the
+// handler to the receipt, with what its commit and promise take in other goroutines.
+func TestIngestAllocations(t *testing.T) {
+	handler := serveInProcess(t)
+	f := func(what, body string, runs int, most float64) {
+		t.Helper()
+		p := newPoster(handler, body)
+		got := testing.AllocsPerRun(runs, func() {
+			if status := p.post(); status != http.StatusOK {
+				t.Fatalf("%s: status %d", what, status)
+			}
+		})
+		if got > most {
+			t.Errorf("%s: %v allocations, at most %v", what, got, most)
+		}
+		t.Logf("%s: %v allocations", what, got)
+	}
+	f("a row", oneRow, 1000, oneRowAllocationsMax)
+	const rows = 20_000
+	f("many rows", strings.Repeat(oneRow+"\n", rows), 4, rows*perRowAllocationsMax)
+}
+
 // BenchmarkOneRow is a row per request, from many clients at once.
 func BenchmarkOneRow(b *testing.B) {
 	handler := serveInProcess(b)
