@@ -181,8 +181,9 @@ func (s *Store) Born() time.Time { return time.Unix(0, s.super.born).UTC() }
 // Seq is the last edit.
 func (s *Store) Seq() uint64 { return s.seq.Load() }
 
-// Notify returns a channel that gets a value after edits; several edits may give
-// one. There is one channel, for one reader.
+// Notify returns a channel that gets a value after edits, before the calls that
+// wait for them return; several edits may give one. There is one channel: of
+// several readers one gets the value, and tells the others.
 func (s *Store) Notify() <-chan struct{} { return s.changed }
 
 // Table returns a table by name.

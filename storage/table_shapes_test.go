@@ -63,7 +63,7 @@ func TestChangesTellOfColumns(t *testing.T) {
 	f := func(want bool, columns ...columnName) {
 		t.Helper()
 		testAppend(t, s, Append{Table: "t", Batch: shapedBatch(columns...)})
-		upTo, changes := s.Changes(since)
+		upTo, changes, _ := s.Changes(since)
 		if len(changes) != 1 || changes[0].Columns != want {
 			t.Errorf("%v: %+v", columns, changes)
 		}
