@@ -58,3 +58,9 @@ func placeByRow(source string, bodyIndex int) func(int64) string {
 		return fmt.Sprintf("%s part %d row %d", source, bodyIndex+1, row)
 	}
 }
+
+// placeFrom: rows are counted over the whole source; before came ahead of this
+// body.
+func placeFrom(source string, before int64) func(int64) string {
+	return func(row int64) string { return fmt.Sprintf("%s row %d", source, before+row) }
+}

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,14 +15,29 @@ import (
 // (slot 1: 1 schema, 2 dictionary batch, 3 record batch) and the length of the
 // body (slot 3). Every body starts with the schema and the dictionaries seen so
 // far, and ends with the mark of the end of a stream.
+//
+// An Arrow file is such a stream within
+//
+//	ARROW1 (6) | padding (2) | stream | footer | footer length (4) | ARROW1 (6)
+//
+// whose mark of the end some writers leave out. The footer repeats where the
+// messages are, and is not needed; that it is where it should be shows that none
+// is missing.
 type arrowCutter struct {
+	file     bool
 	preamble []byte // schema and dictionaries
 	inBody   []byte // the preamble as it was when the body began
 	looked   int    // behind the last whole message
 	end      int    // behind the last message, or before the mark of the end
-	ended    bool   // the mark was seen
+	ended    bool   // the mark was seen, or a file's footer
+	marked   bool   // it was the mark
+	after    int64  // bytes behind the last message
+	tail     []byte // the last of them
 	err      error
 }
+
+// arrowFileTail is what ends a file: the footer's length and ARROW1.
+const arrowFileTail = 10
 
 const (
 	arrowEnd        = 0
@@ -30,22 +46,33 @@ const (
 	arrowMark       = 0xFFFFFFFF
 )
 
-var errArrowShort = errors.New("message not whole yet")
+var (
+	errArrowShort = errors.New("message not whole yet")
+	errArrowCut   = errors.New("the end of this Arrow file is missing: it does not end with ARROW1")
+	errArrowMark  = errors.New("not an Arrow IPC stream: a message does not start with FFFFFFFF")
+)
 
 func (c *arrowCutter) cut(buf []byte, final bool) int {
 	for c.err == nil && !c.ended {
 		n, kind, err := arrowMessage(buf[c.looked:])
 		if errors.Is(err, errArrowShort) {
-			if final && c.looked < len(buf) {
+			if final && c.file {
+				c.err = errArrowCut
+			} else if final && c.looked < len(buf) {
 				c.err = errors.New("the Arrow stream breaks off within a message")
 			}
+			break
+		}
+		if c.file && errors.Is(err, errArrowMark) {
+			c.ended = true // behind shows whether this is the footer
 			break
 		}
 		if err != nil {
 			c.err = err
 			break
 		}
-		if c.ended = kind == arrowEnd; c.ended {
+		if c.marked = kind == arrowEnd; c.marked {
+			c.ended = true
 			break
 		}
 		c.looked += n
@@ -58,6 +85,31 @@ func (c *arrowCutter) cut(buf []byte, final bool) int {
 	c.looked -= n
 	c.end = 0
 	return n
+}
+
+// behind takes what stands behind the last message. Of a stream that is the mark
+// of its end, of a file the footer as well.
+func (c *arrowCutter) behind(rest []byte, final bool) error {
+	c.after += int64(len(rest))
+	c.tail = append(c.tail, rest[max(0, len(rest)-arrowFileTail):]...)
+	c.tail = c.tail[max(0, len(c.tail)-arrowFileTail):]
+	if !c.file {
+		if c.after > 8 {
+			return errors.New("something follows the end of the Arrow stream; send several streams as files of their own")
+		}
+		return nil
+	}
+	if !final {
+		return nil
+	}
+	if len(c.tail) < arrowFileTail || !bytes.HasSuffix(c.tail, arrowFileStart) {
+		return errArrowCut
+	}
+	gap := c.after - arrowFileTail - int64(binary.LittleEndian.Uint32(c.tail))
+	if c.marked && gap >= 8 && gap <= arrowGapMax || !c.marked && gap == 0 {
+		return nil
+	}
+	return errors.New("this Arrow file is damaged: its messages end before its footer begins")
 }
 
 // prefix is what came before this body; the body itself holds the rest.
@@ -78,7 +130,7 @@ func arrowMessage(buf []byte) (n int, kind byte, err error) {
 		return 0, 0, errArrowShort
 	}
 	if binary.LittleEndian.Uint32(buf) != arrowMark {
-		return 0, 0, errors.New("not an Arrow IPC stream: a message does not start with FFFFFFFF")
+		return 0, 0, errArrowMark
 	}
 	size := int(binary.LittleEndian.Uint32(buf[4:]))
 	if size == 0 {

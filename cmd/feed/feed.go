@@ -73,6 +73,9 @@ func ReadFile(ctx context.Context, path string, o Options, sink Sink) error {
 		return err
 	}
 	defer f.Close()
+	if _, size, ok := asFile(f, o); ok {
+		return named(path, readParquet(ctx, path, f, size, o, sink, o.BytesRead))
+	}
 	reader, err := read(ctx, path, counter{f, o.BytesRead}, o, sink)
 	if info, statErr := f.Stat(); statErr == nil && info.Mode().IsRegular() {
 		<-reader // unlike a pipe, such a file does not block
@@ -83,8 +86,19 @@ func ReadFile(ctx context.Context, path string, o Options, sink Sink) error {
 // Read reads r to its end. name is put before the places of rows.
 func Read(ctx context.Context, name string, r io.Reader, o Options, sink Sink) error {
 	o.fill()
+	if f, size, ok := asFile(r, o); ok {
+		return named(name, readParquet(ctx, name, f, size, o, sink, o.BytesRead))
+	}
 	_, err := read(ctx, name, counter{r, o.BytesRead}, o, sink)
 	return err
+}
+
+// named says in an error which source it is about.
+func named(name string, err error) error {
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", name, err)
+	}
+	return nil
 }
 
 // read also returns a channel that is closed when nobody reads r any more.
@@ -92,11 +106,13 @@ func read(ctx context.Context, name string, r io.Reader, o Options, sink Sink) (
 	stop := make(chan struct{})
 	defer close(stop)
 	p := &pump{name: name, options: o, sink: sink, firstLine: 1}
+	defer func() { p.spool.close() }()
 	chunks, reader := readChunks(r, o.Follow, stop)
-	if err := p.run(ctx, chunks); err != nil {
-		return reader, fmt.Errorf("cannot read %s: %w", name, err)
+	err := p.run(ctx, chunks)
+	if err == nil && p.spool != nil {
+		err = readParquet(ctx, name, p.spool.file, p.spool.size, o, sink, nil)
 	}
-	return reader, nil
+	return reader, named(name, err)
 }
 
 // chunk is what one read brought; the last one has an error.
@@ -159,6 +175,7 @@ type pump struct {
 	cutter    cutter             // nil until the format is known
 	lines     *ingest.LineParser // nil for formats that are sent as they are
 	loose     *ndjsonCutter      // nil unless lines between those of JSON are converted
+	spool     *spool             // of Parquet, which is read when all of it is there
 	buf       []byte
 	firstLine int64 // of buf
 	bodies    int
@@ -212,31 +229,46 @@ func (p *pump) take(b []byte) {
 // flush sends the whole rows of the buffer. With final, what is left is taken
 // as whole.
 func (p *pump) flush(final bool) error {
-	if len(p.buf) == 0 {
+	if len(p.buf) == 0 && !final {
 		return nil
 	}
-	if p.cutter == nil {
-		if p.options.Format == Auto && !final && !enough(p.buf) {
+	if p.cutter == nil && p.spool == nil {
+		if len(p.buf) == 0 || !final && !enough(p.buf, p.options.Format) {
 			return nil
 		}
 		if err := p.choose(); err != nil {
 			return err
 		}
 	}
-	n := p.cutter.cut(p.buf, final)
-	if a, ok := p.cutter.(*arrowCutter); ok && a.err != nil {
-		return a.err
+	if p.spool != nil {
+		err := p.spool.write(p.buf)
+		p.buf = p.buf[:0]
+		return err
 	}
-	if n == 0 {
+	n := p.cutter.cut(p.buf, final)
+	arrow, isArrow := p.cutter.(*arrowCutter)
+	if isArrow && arrow.err != nil {
+		return arrow.err
+	}
+	if n == 0 && !(isArrow && arrow.ended) {
 		return p.tooLong(final)
 	}
 	whole := p.buf[:n:n]
 	rest := p.buf[n:]
+	if isArrow && arrow.ended {
+		if err := arrow.behind(rest, final); err != nil {
+			return err
+		}
+		rest = nil
+	}
 	size := 2*len(rest) + 512
 	if n >= p.options.BodyBytes/2 { // a bulk: the next body will be as large
 		size = len(rest) + p.options.BodyBytes + readBytes
 	}
 	p.buf = append(make([]byte, 0, size), rest...)
+	if n == 0 {
+		return nil
+	}
 	return p.send(whole)
 }
 
@@ -289,9 +321,16 @@ func (p *pump) send(whole []byte) error {
 	return p.sink.Body(b)
 }
 
-// enough tells whether the format can be told from the bytes.
-func enough(buf []byte) bool {
-	return len(buf) >= sampleBytes || bytes.IndexByte(buf, '\n') >= 0 || bytes.HasPrefix(buf, arrowStart)
+// enough tells whether the format can be told from the bytes; with a format
+// that is given, which kind of it they are.
+func enough(buf []byte, f Format) bool {
+	switch {
+	case len(buf) < 8 && (f == Arrow || f == Auto && bytes.HasPrefix(buf, arrowFileStart)):
+		return false
+	case f != Auto || len(buf) >= sampleBytes:
+		return true
+	}
+	return bytes.IndexByte(buf, '\n') >= 0 || bytes.HasPrefix(buf, arrowStart) || bytes.HasPrefix(buf, arrowFileStart) || startsParquet(buf)
 }
 
 // choose settles the format once some bytes are there.
@@ -307,7 +346,19 @@ func (p *pump) choose() error {
 			return err
 		}
 	}
+	if p.format == Parquet {
+		if p.options.Follow {
+			return errParquetFollow
+		}
+		var err error
+		p.spool, err = newSpool()
+		return err
+	}
 	p.cutter = p.format.cutter()
+	if p.format == Arrow && bytes.HasPrefix(p.buf, arrowFileStart) {
+		p.buf = p.buf[min(8, len(p.buf)):] // padding follows
+		p.cutter = &arrowCutter{file: true}
+	}
 	p.lines = p.format.converter(p.options.Now)
 	if p.options.Format == Auto {
 		p.guess()

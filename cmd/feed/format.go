@@ -17,14 +17,18 @@ type Format string
 
 // The formats besides those of log lines.
 const (
-	Auto   Format = "auto"
-	NDJSON Format = "ndjson" // one object a line
-	JSON   Format = "json"   // objects over many lines, or arrays of them
-	CSV    Format = "csv"    // with a header line
-	Arrow  Format = "arrow"  // an IPC stream
+	Auto    Format = "auto"
+	NDJSON  Format = "ndjson"  // one object a line
+	JSON    Format = "json"    // objects over many lines, or arrays of them
+	CSV     Format = "csv"     // with a header line
+	Arrow   Format = "arrow"   // an IPC stream or file (Feather)
+	Parquet Format = "parquet" // sent as Arrow streams
 )
 
-var arrowStart = []byte{0xff, 0xff, 0xff, 0xff}
+var (
+	arrowStart     = []byte{0xff, 0xff, 0xff, 0xff}
+	arrowFileStart = []byte("ARROW1")
+)
 
 func (f Format) mediaType() string {
 	switch f {
@@ -53,12 +57,12 @@ func Detect(name string, sample []byte) (Format, error) {
 	sample = bytes.TrimPrefix(sample, []byte("\xef\xbb\xbf"))
 	text := bytes.TrimLeft(sample, " \t\r\n")
 	switch {
-	case bytes.HasPrefix(sample, []byte("PAR1")):
-		return "", errors.New("this is Parquet, which is not supported; convert it to one of: " + supported())
-	case bytes.HasPrefix(sample, []byte("ARROW1")):
-		return "", errors.New("this is an Arrow file; only the streaming format is supported (pyarrow: ipc.new_stream)")
-	case bytes.HasPrefix(sample, arrowStart):
+	case startsParquet(sample):
+		return Parquet, nil
+	case bytes.HasPrefix(sample, arrowStart), bytes.HasPrefix(sample, arrowFileStart):
 		return Arrow, nil
+	case bytes.HasPrefix(sample, []byte("FEA1")):
+		return "", errors.New("this is Feather of version 1, which is not supported; write it as version 2 (pyarrow: feather.write_feather)")
 	case bytes.HasPrefix(text, []byte("{")) && anyLineIsJSON(text):
 		return NDJSON, nil
 	case bytes.HasPrefix(text, []byte("[")):
@@ -100,7 +104,7 @@ func anyLineIsJSON(text []byte) bool {
 
 // Formats are the names that --format takes.
 func Formats() []string {
-	names := []string{string(Auto), string(NDJSON), string(JSON), string(CSV), string(Arrow)}
+	names := []string{string(Auto), string(NDJSON), string(JSON), string(CSV), string(Arrow), string(Parquet)}
 	for _, f := range ingest.LineFormats() {
 		names = append(names, f.String())
 	}
@@ -115,9 +119,6 @@ func ParseFormat(name string) (Format, error) {
 		if f == strings.ToLower(name) {
 			return Format(f), nil
 		}
-	}
-	if strings.EqualFold(name, "parquet") {
-		return "", errors.New("Parquet is not supported; convert it to one of: " + supported())
 	}
 	return "", fmt.Errorf("unknown format %q; one of: %s, %s", name, Auto, supported())
 }

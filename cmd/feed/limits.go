@@ -18,6 +18,10 @@ const (
 	// arrowBytesMax bounds one message of an Arrow stream, which is sent whole.
 	arrowBytesMax = 256 << 20
 
+	// arrowGapMax is the most that the mark of the end and padding take between
+	// the last message of an Arrow file and its footer.
+	arrowGapMax = 72
+
 	// sampleBytes is how much of a source is looked at to tell its format.
 	sampleBytes = 64 << 10
 

@@ -22,7 +22,7 @@ type ingestCmd struct {
 	Table string   `arg:"" help:"Table the rows go to; it is made if it does not exist."`
 	Files []string `arg:"" optional:"" name:"file" help:"Files, plain, .gz or .zst. None, or -, reads standard input."`
 
-	Format   string        `help:"One of auto, ndjson, json, csv, arrow, or a format of log lines (see docs/ingest.md)." default:"auto" placeholder:"NAME"`
+	Format   string        `help:"One of auto, ndjson, json, csv, arrow, parquet, or a format of log lines (see docs/ingest.md)." default:"auto" placeholder:"NAME"`
 	Time     string        `help:"Field that holds the time." placeholder:"FIELD"`
 	Follow   bool          `short:"f" help:"Go on reading as the files grow, through rotation and truncation, like tail -F."`
 	FromEnd  bool          `help:"With --follow: skip what the files hold already."`

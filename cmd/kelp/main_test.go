@@ -54,7 +54,7 @@ func TestUsage(t *testing.T) {
 	kelp(t, "", "nonsense").want(t, 2, "nonsense")
 	kelp(t, "", "ingest").want(t, 2, "<table>")
 	kelp(t, "", "query", "--format", "xml", "SELECT 1").want(t, 2, "xml")
-	kelp(t, "", "ingest", "t", "--format", "parquet").want(t, 2, "not supported", "ndjson")
+	kelp(t, "", "ingest", "t", "--format", "xml").want(t, 2, "unknown format", "ndjson", "parquet")
 	kelp(t, "", "ingest", "t", "--follow").want(t, 2, "--follow needs files")
 	for _, name := range []string{"bad/name", "", "a b", "tä", strings.Repeat("x", 129)} {
 		kelp(t, "", "ingest", name).want(t, 2, fmt.Sprintf("%q is not a table name", name), "A-Z a-z 0-9 _ . -")
