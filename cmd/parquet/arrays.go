@@ -32,8 +32,11 @@ func (l *leaf) array(c *cells, from, to int) arrow.Array {
 		return array.MakeFromData(array.NewData(l.arrowType(), to-from, []*memory.Buffer{valid, data}, nil, nulls, 0))
 	case leafText, leafBinary:
 		valid, nulls := l.validity(c, from, to)
-		offsets := make([]int32, 1, to-from+1)
-		var text []byte
+		size := 0
+		for _, b := range c.bytes[from:to] {
+			size += len(b)
+		}
+		offsets, text := make([]int32, 1, to-from+1), make([]byte, 0, size)
 		for _, b := range c.bytes[from:to] {
 			text = append(text, b...)
 			offsets = append(offsets, int32(len(text)))
@@ -96,7 +99,11 @@ func (l *leaf) append(b array.Builder, c *cells, i int) int {
 	case *array.NullBuilder:
 		b.AppendNull()
 	case *array.StringBuilder:
-		b.Append(l.text(c.bytes[i]))
+		if l.kind == leafText {
+			b.BinaryBuilder.Append(c.bytes[i]) // without a string in between
+		} else {
+			b.Append(l.text(c.bytes[i]))
+		}
 		return len(c.bytes[i])
 	case *array.BinaryBuilder:
 		b.Append(c.bytes[i])
@@ -141,16 +148,13 @@ func signExtended(b []byte) (n [4]uint64) {
 	return n
 }
 
-// text returns a value whose type in Arrow is text.
+// text returns a value that is written as text.
 func (l *leaf) text(b []byte) string {
-	switch l.kind {
-	case leafUUID:
+	if l.kind == leafUUID {
 		x := hex.EncodeToString(b)
 		return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
-	case leafInterval:
-		return interval(binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]))
 	}
-	return string(b)
+	return interval(binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]))
 }
 
 // interval writes a duration as ISO 8601 does.

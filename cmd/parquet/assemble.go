@@ -104,17 +104,26 @@ func (a *assembler) value(s *shape, b array.Builder) error {
 		return nil
 	case *array.MapBuilder:
 		b.Append(true)
-		return a.each(s, func() error {
-			if err := a.key(s.children[0], b.KeyBuilder()); err != nil {
-				return err
-			}
-			return a.value(s.children[1], b.ItemBuilder())
-		})
 	case *array.ListBuilder:
 		b.Append(true)
-		return a.each(s, func() error { return a.value(s.children[0], b.ValueBuilder()) })
+	default:
+		panic("BUG: a shape and its builder differ")
 	}
-	panic("BUG: a shape and its builder differ")
+	if def < s.filled {
+		return a.advance(s)
+	}
+	return a.itemsOf(s, b)
+}
+
+// item appends an item of a list or map.
+func (a *assembler) item(s *shape, b array.Builder) error {
+	if m, ok := b.(*array.MapBuilder); ok {
+		if err := a.key(s.children[0], m.KeyBuilder()); err != nil {
+			return err
+		}
+		return a.value(s.children[1], m.ItemBuilder())
+	}
+	return a.value(s.children[0], b.(*array.ListBuilder).ValueBuilder())
 }
 
 // key appends a key of a map, which Arrow does not allow to be null.
@@ -126,19 +135,18 @@ func (a *assembler) key(s *shape, b array.Builder) error {
 	return a.value(s, b)
 }
 
-// each calls item for the items of a list or map; those past what a value may
-// have are let go: the server rejects the row anyway.
-func (a *assembler) each(s *shape, item func() error) error {
+// itemsOf appends the items of a list or map, which has some. Those past what a
+// value may have are let go: the server rejects the row anyway.
+func (a *assembler) itemsOf(s *shape, b array.Builder) error {
 	first := a.cursor(s)
-	if first.cells.defs[first.at] < s.filled {
-		return a.advance(s)
-	}
 	for {
-		read := item
+		var err error
 		if a.items > rowItemsMax || a.text > valueBytesMax {
-			read = func() error { return a.skip(s) }
+			err = a.skip(s)
+		} else {
+			err = a.item(s, b)
 		}
-		if err := read(); err != nil {
+		if err != nil {
 			return err
 		}
 		if first.ended || first.cells.reps[first.at] < s.rep {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // Types of pages.
@@ -164,12 +165,12 @@ func (c *column) nextPage() error {
 // for those that are not compressed.
 func (c *column) readPacked(h *pageHead) ([]byte, error) {
 	f := c.file
-	if int64(cap(f.packed)) < h.packed || c.codec == codecNone || h.plain {
-		f.packed = make([]byte, h.packed)
-	}
-	packed := f.packed[:h.packed]
+	var packed []byte
 	if c.codec == codecNone || h.plain {
-		f.packed = nil // its values are parts of it
+		packed = make([]byte, h.packed) // its values are parts of it
+	} else {
+		f.packed = slices.Grow(f.packed[:0], int(h.packed))
+		packed = f.packed[:h.packed]
 	}
 	if _, err := f.r.ReadAt(packed, c.pos); err != nil {
 		return nil, err

@@ -23,7 +23,8 @@ func TestRoundTrip(t *testing.T) {
 		group, page, dict := int64(1+r.IntN(900)), int64(1+r.IntN(3000)), r.IntN(2) == 0
 		name := fmt.Sprintf("%v, version %d, groups of %d, pages of %d, dictionary %v", codec, version, group, page, dict)
 		file := written(t, record, writer.WithCompression(codec), writer.WithDataPageVersion(version), writer.WithMaxRowGroupLength(group),
-			writer.WithDataPageSize(page), writer.WithDictionaryDefault(dict), writer.WithBatchSize(64))
+			writer.WithDataPageSize(page), writer.WithDictionaryDefault(dict), writer.WithBatchSize(64),
+			writer.WithCompressionFor("binary", compress.Codecs.Uncompressed), writer.WithDictionaryFor("binary", false), writer.WithCompressionFor("text", compress.Codecs.Snappy))
 		sameRows(t, name, record, file, Options{Rows: 1 + r.IntN(500)})
 		sameRows(t, name, record, file, Options{Bytes: 1 + r.IntN(50_000)})
 		sameRows(t, name, record, file, Options{})
