@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow/ipc"
+	writer "github.com/apache/arrow/go/v15/parquet"
+	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/kelpdb/kelp/cmd/client"
@@ -105,6 +108,36 @@ func TestParquetHoweverItComes(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("what was kept is still there: %v", left)
+	}
+}
+
+// The bytes that count as read go with the rows, up to the file's size.
+func TestParquetProgress(t *testing.T) {
+	stream, err := ipc.NewReader(bytes.NewReader(arrowStream(t, 1, 100)))
+	if err != nil || !stream.Next() {
+		t.Fatal(err, stream.Err())
+	}
+	var file bytes.Buffer
+	w, err := pqarrow.NewFileWriter(stream.Schema(), &file, writer.NewWriterProperties(writer.WithMaxRowGroupLength(10)), pqarrow.DefaultWriterProps())
+	if err == nil {
+		err = errors.Join(w.Write(stream.Record()), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read atomic.Int64
+	size := int64(file.Len())
+	bodies := int64(0)
+	sink := Sink{Body: func(*Body) error {
+		if got := read.Load(); got < size*(bodies*10-1)/100 || got > size*(bodies*10+1)/100 {
+			t.Errorf("%d of %d bytes before body %d", got, size, bodies)
+		}
+		bodies++
+		return nil
+	}}
+	err = readParquet(context.Background(), "x", bytes.NewReader(file.Bytes()), size, Options{BodyBytes: 1}, sink, &read)
+	if err != nil || read.Load() != size || bodies != 10 {
+		t.Errorf("%d bodies, %d of %d bytes, %v", bodies, read.Load(), size, err)
 	}
 }
 

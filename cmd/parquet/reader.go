@@ -104,12 +104,17 @@ func (p *Reader) setFields(fields []field) {
 			p.order = append(p.order, func() arrow.Array { return flat.take(p.rows) })
 			continue
 		}
-		n := &nestedField{shape: f.shape, build: array.NewBuilder(memory.DefaultAllocator, kind)}
-		n.rows = assembler{leaves: p.leaves, first: f.shape.leaf, cursors: make([]cursor, f.shape.leaves)}
+		n := newNested(f, p.leaves)
 		p.nested = append(p.nested, n)
 		p.order = append(p.order, func() arrow.Array { return n.build.NewArray() })
 	}
 	p.schema = arrow.NewSchema(columns, nil)
+}
+
+func newNested(f field, leaves []*leaf) *nestedField {
+	n := &nestedField{shape: f.shape, build: array.NewBuilder(memory.DefaultAllocator, f.shape.arrowType(leaves))}
+	n.rows = assembler{leaves: leaves, first: f.shape.leaf, cursors: make([]cursor, f.shape.leaves)}
+	return n
 }
 
 // checkGroups finds what is wrong with any row group before a row is read.
