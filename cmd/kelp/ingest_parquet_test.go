@@ -2,9 +2,17 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/kelpdb/kelp/cmd/client/clienttest"
 )
@@ -60,4 +68,38 @@ func TestIngestParquetFails(t *testing.T) {
 	wrong := bytes.Clone(file)
 	copy(wrong[4:], "what is this?")
 	kelp(t, "", "ingest", "v", write(t, "wrong", string(wrong)), "--server", s.URL).want(t, 1, `column "time" of row group 0 cannot be read`)
+}
+
+// TestIngestArrowFile sends a file with dictionaries and compressed bodies.
+func TestIngestArrowFile(t *testing.T) {
+	url := startServer(t)
+	colour := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}, {Name: "colour", Type: colour}}, nil)
+	for i, o := range []ipc.Option{ipc.WithLZ4(), ipc.WithZstd()} {
+		path := filepath.Join(t.TempDir(), "rows.feather")
+		file, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := ipc.NewFileWriter(file, ipc.WithSchema(schema), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			r, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(fmt.Sprintf(`[{"n":%d,"colour":"red"},{"n":10,"colour":"blue"}]`, n)))
+			if err == nil {
+				err = w.Write(r)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(w.Close(), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		table := fmt.Sprint("rows", i)
+		kelp(t, "", "ingest", table, path, "--server", url).want(t, 0, `"accepted":6`)
+		kelp(t, "", "query", "SELECT colour, sum(n) FROM "+table+" GROUP BY 1", "--strict", "--server", url).
+			want(t, 0, `{"colour":"blue","sum(n)":30}`, `{"colour":"red","sum(n)":3}`)
+	}
 }
