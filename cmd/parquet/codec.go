@@ -148,9 +148,12 @@ func (u *unpacker) stream(codec int64, packed []byte, size int) ([]byte, error) 
 			return nil, fmt.Errorf("it ends after %d of %d bytes: %w", len(data), size, err)
 		}
 	}
-	var more [1]byte
-	if n, _ := r.Read(more[:]); n > 0 {
+	// The end is read too: checksums stand behind it.
+	switch n, err := io.ReadFull(r, make([]byte, 1)); {
+	case n > 0:
 		return nil, fmt.Errorf("it has more than %d bytes", size)
+	case !errors.Is(err, io.EOF):
+		return nil, err
 	}
 	return data, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	writer "github.com/apache/arrow/go/v15/parquet"
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/pierrec/lz4/v4"
 )
@@ -176,4 +177,34 @@ func TestChecksum(t *testing.T) {
 	if _, err := c.readPacked(h); err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("a changed page: %v", err)
 	}
+}
+
+// TestStreamEnd: what stands behind the last byte of a packed page is read, its
+// checksum too.
+func TestStreamEnd(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write([]byte("some values")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var u unpacker
+	defer u.close()
+	f := func(what string, data []byte, size int, good bool) {
+		t.Helper()
+		got, err := u.unpack(codecGzip, data, size)
+		if (err == nil) != good || good && string(got) != "some values" {
+			t.Errorf("%s: %q %v", what, got, err)
+		}
+	}
+	whole := packed.Bytes()
+	f("whole", whole, 11, true)
+	f("more than was said", whole, 10, false)
+	f("less than was said", whole, 12, false)
+	f("without its checksum", whole[:len(whole)-8], 11, false)
+	wrong := bytes.Clone(whole)
+	wrong[len(wrong)-8] ^= 1
+	f("with a wrong checksum", wrong, 11, false)
 }
