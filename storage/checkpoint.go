@@ -110,7 +110,7 @@ func (r *Ref) add() editAdd {
 	return a
 }
 
-// room is the address space for a state and as much again of later edits,
+// logRoom is the address space for a state and as much again of later edits,
 // generously.
 func (s *Store) logRoom(l *liveState) int64 {
 	blocks := 0
@@ -137,8 +137,8 @@ func (s *Store) beginCheckpointLocked() *checkpoint {
 	return &checkpoint{store: s, state: s.stateLocked(), old: s.log, at: s.log.tail, no: s.lastLog}
 }
 
-// write makes the next log: the state, and what was committed meanwhile. It is
-// called without the commit mutex, or all through with it.
+// write makes the next log and writes the state to it; catchUp adds what was
+// committed meanwhile. It is called without the commit mutex, or all through with it.
 func (c *checkpoint) write() (err error) {
 	s := c.store
 	if c.next, err = createLog(s.cfg.MemoryDir, s.super.epoch, c.no, s.logRoom(c.state)); err != nil {

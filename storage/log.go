@@ -50,8 +50,9 @@ var errLogFull = errors.New("the edit log is full")
 // will not help.
 var errLogLost = errors.New("the edit log is lost")
 
-// memoryLog is the current log of a memory directory. It is used under the
-// commit mutex.
+// memoryLog is a log of a memory directory. The current one is written under the
+// commit mutex; one that a checkpoint makes belongs to it until it is current, and a
+// checkpoint reads the records that the old one had.
 type memoryLog struct {
 	number uint64
 	path   string

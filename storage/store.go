@@ -102,7 +102,8 @@ func (c *Config) fill() error {
 	return nil
 }
 
-// ErrClosed is returned by calls that come after Close.
+// ErrClosed is returned by calls that come after Close, and by appends that wait
+// when it comes.
 var ErrClosed = errors.New("the store is closed")
 
 // ErrUnknownTable is returned where a table must exist.
