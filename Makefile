@@ -29,7 +29,7 @@ DATA ?= kelp-data
 FUZZ_EACH ?= 60
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build run test fuzz bench bench-quick bench-kernels bench-load clean help \
+.PHONY: build run test fuzz bench bench-quick test-peers bench-kernels bench-load clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -73,10 +73,12 @@ test-unit:
 	@$(if $(RACE),CGO_ENABLED=1) .ci/gotest $(RACE) $(PKGS)
 
 # The plain twins of the SIMD kernels are what other machines run. Only the
-# packages that have twins are tested twice.
+# packages that have twins are tested twice; kills and long histories, which know
+# nothing of twins, are shorter the second time.
 TWINS = $(shell grep -rl 'goexperiment' --include='*.go' . | xargs -n 1 dirname | sort -u)
 test-plain:
-	@GOEXPERIMENT= .ci/gotest $(TWINS)
+	@GOEXPERIMENT= .ci/gotest ./query/exec
+	@GOEXPERIMENT= .ci/gotest -short $(filter-out ./query/exec,$(TWINS))
 
 test-fuzz:
 	@.ci/fuzz 5 90
@@ -93,6 +95,10 @@ BENCH_FLAGS ?=
 PEERS = bench/peers/node_modules/.package-lock.json
 bench: build $(PEERS)
 	go run ./bench/side/kelpbench -kelp bin/kelp $(BENCH_FLAGS)
+
+## test-peers: small runs of that benchmark, whose answers must agree; installs the peers, 600 MB
+test-peers: build $(PEERS)
+	KELP_BIN=$(CURDIR)/bin/kelp .ci/gotest -count=1 -tags peers -run Peers ./bench/side
 
 ## bench-quick: the same on 1 million rows, in two minutes
 bench-quick: build $(PEERS)

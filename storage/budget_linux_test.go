@@ -20,7 +20,7 @@ func tinyTmpfs(t *testing.T) string {
 		if os.Getenv("KELP_TEST_STRICT") == "1" {
 			t.Fatalf("a tmpfs of 64 MiB cannot be mounted: %v", err)
 		}
-		t.Skipf("a tmpfs of 64 MiB cannot be mounted (not root?): %v", err)
+		t.Skipf("SKIP: a tmpfs of 64 MiB cannot be mounted: %v; run the tests as root", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {

@@ -129,7 +129,7 @@ func TestCollisions(t *testing.T) {
 // TestCollidingTexts is TestCollisions for texts.
 func TestCollidingTexts(t *testing.T) {
 	if underRace {
-		t.Skip("50 million hashes in one goroutine: the run without the race detector does them")
+		t.Skip("SKIP: 50 million hashes in one goroutine: the run without the race detector does them")
 	}
 	var data []byte
 	var ends []uint32

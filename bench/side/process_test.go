@@ -41,7 +41,7 @@ func TestProcessor(t *testing.T) {
 
 func TestProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("there is no /proc: processes are measured on Linux only")
+		t.Skip("SKIP: there is no /proc: processes are measured on Linux only")
 	}
 	ctx := context.Background()
 	p, err := startProcess(t.TempDir(), "/bin/sh", "-c", "echo first; read line; echo $line >&2; echo second; exec sleep 60")

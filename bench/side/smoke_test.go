@@ -17,7 +17,7 @@ import (
 func binary(t *testing.T) string {
 	t.Helper()
 	if _, err := os.Stat("/dev/shm"); err != nil {
-		t.Skip("there is no /dev/shm: kelp is measured on Linux only")
+		t.Skip("SKIP: there is no /dev/shm: kelp is measured on Linux only")
 	}
 	if path := os.Getenv("KELP_BIN"); path != "" {
 		return path
@@ -99,17 +99,6 @@ func smoke(t *testing.T, systems ...string) {
 }
 
 func TestSmoke(t *testing.T) { smoke(t, kelpName) }
-
-// The peers' answers are kelp's answers, on every question.
-func TestSmokeWithPeers(t *testing.T) {
-	if _, err := os.Stat("../peers/node_modules"); err != nil {
-		t.Skip("the peers are not installed; to install them: cd bench/peers && npm install --no-save")
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("there is no node on the PATH: apt-get install nodejs")
-	}
-	smoke(t, Systems()...)
-}
 
 // onWord calls a function when a word is written.
 type onWord struct {

@@ -125,7 +125,7 @@ func (cmd *leafCmd) Run(c *console) error {
 		return err
 	}
 	if _, err := cmd.resolve(1); err != nil {
-		return err
+		return errors.Join(err, ports.http.Close(), ports.rpc.Close())
 	}
 	var handler lateHandler
 	web := startHTTP(ports.http, &handler, log)

@@ -70,7 +70,10 @@ func readBounded(file []byte) (rows int64, err error) {
 func TestDamaged(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	const each = 1500
+	each := 1500
+	if underRace {
+		each = 100
+	}
 	for name, file := range damagedFiles(t) {
 		refused, most := 0, uint64(0)
 		var before, after runtime.MemStats
