@@ -78,11 +78,39 @@ func (b *binder) callOf(f *Function, n *Bound, types []storage.Type) (*Bound, er
 	if n.Func, err = f.Prepare(n.Args); err != nil {
 		return nil, errorAt(CodeBadRequest, n.Pos, "%s: %s", f.Name, err)
 	}
+	if pattern, ok := likePattern(f.Name, n.Args); ok {
+		m, err := CompileLike(pattern, '\\', false)
+		if err != nil {
+			return nil, errorAt(CodeBadRequest, n.Pos, "%s: %s", f.Name, err)
+		}
+		return b.match(OpLike, n.Args[0], m, false, pattern, '\\'<<1, false, false, n.Pos), nil
+	}
 	if f.Name == "typeof" && b.holdsIntsAndFloats(n.Args[0]) {
 		return typeofNumber(n), nil
 	}
 	return b.fold(n), nil
 }
+
+// likePattern returns the pattern of LIKE that means the same as contains,
+// starts_with or ends_with of a constant: LIKE is sought in dictionaries and
+// templates, a call is made for every row.
+func likePattern(name string, args []*Bound) (pattern string, ok bool) {
+	if len(args) != 2 || args[0].Type != storage.TypeString || args[1].Op != OpConst || args[1].Type != storage.TypeString || args[1].Const.IsNull() {
+		return "", false
+	}
+	text := likeEscaper.Replace(args[1].Const.Str)
+	switch name {
+	case "contains":
+		return "%" + text + "%", true
+	case "starts_with":
+		return text + "%", true
+	case "ends_with":
+		return "%" + text, true
+	}
+	return "", false
+}
+
+var likeEscaper = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // holdsIntsAndFloats tells a column of which integers may be stored as floats,
 // where a block has both.

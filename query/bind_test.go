@@ -280,6 +280,9 @@ func TestBindCompare(t *testing.T) {
 		"order 1 desc, 0",
 		"warning 'x' is not of the type of `status` (int64): the comparison is false",
 		"warning `mix` holds text and numbers, so it is compared as text; write mix::float64 to compare numbers")
+	f(`SELECT ms FROM t WHERE contains(path, '5%\') AND NOT starts_with(path, '/a_') AND ends_with(path, '')`,
+		`filter (and (like path '%5\%\\%') (not (like path '/a\_%')) (like path '%'))`,
+		"out ms float64: ms", "out time time: time hidden", "order 1 desc, 0")
 	f("SELECT ms FROM t WHERE path LIKE '/api/%' AND path NOT ILIKE 'x' ESCAPE '' AND path ~ 'a+' AND path !~* 'B' AND tags HAS 'a' AND tags HAS NONE ('a', 5)",
 		"filter (and (like path '/api/%') (not (like path 'x')) (regex path 'a+') (not (regex path 'B')) (hasany tags {'a'}) (hasnone tags {'a' '5'}))",
 		"out ms float64: ms",
