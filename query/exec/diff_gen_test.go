@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 )
 
@@ -283,12 +284,16 @@ func (g *diffGen) rows() string {
 	return sql + g.tail()
 }
 
+// approximateItem is an aggregate by which no answer may be ordered: what is within
+// its error comes in any order.
+var approximateItem = regexp.MustCompile(`^(p[0-9_]+|percentile|median|variance|stddev|uniq)\(`)
+
 // named gives the items aliases, some of them the names of columns, and the keys
 // by alias, position or text.
 func (g *diffGen) named(items, keys []string) (shown, by []string) {
 	for i, item := range items {
 		alias := fmt.Sprintf("x%d", i)
-		if i > len(keys) {
+		if i > len(keys) && !approximateItem.MatchString(item) { // orders go by ms
 			alias = g.one(alias, "ms", "service", "mix")
 		}
 		shown = append(shown, item+" AS "+alias)
