@@ -8,33 +8,12 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/kelpdb/kelp/ingest"
+	"github.com/kelpdb/kelp/storage"
 )
-
-// tableNameMax is the longest name of a table, in bytes.
-const tableNameMax = 128
-
-// isTableName tells whether a table may be called so: letters, digits, _ . and -,
-// but not dots alone, which are names of directories.
-func isTableName(name string) bool {
-	if len(name) == 0 || len(name) > tableNameMax {
-		return false
-	}
-	dots := 0
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c == '.':
-			dots++
-		case c == '_', c == '-', c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z':
-		default:
-			return false
-		}
-	}
-	return dots < len(name)
-}
 
 // checkTable refuses names that are no table's; ours alone may begin with _kelp.
 func checkTable(name string) error {
-	if !isTableName(name) {
+	if !storage.IsTableName(name) {
 		return badRequest(fmt.Sprintf("%q is not a table name", name), "1 to 128 of A-Z a-z 0-9 _ . -")
 	}
 	if strings.HasPrefix(name, "_kelp.") {

@@ -38,23 +38,3 @@ func TestWriteReceipt(t *testing.T) {
 	f(Receipt{Errors: []RowError{{Row: 3, Error: "no"}}})
 	f(Receipt{Warnings: []string{"hm"}})
 }
-
-func TestIsTableName(t *testing.T) {
-	f := func(name string, want bool) {
-		t.Helper()
-		if got := isTableName(name); got != want {
-			t.Errorf("%q: %v", name, got)
-		}
-	}
-	for c := range 256 {
-		want := strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", rune(c))
-		f(string([]byte{byte(c)}), want)
-		f("a"+string([]byte{byte(c)}), want || c == '.')
-	}
-	f("", false)
-	f("..", false)
-	f(".a", true)
-	f("a\n", false)
-	f(strings.Repeat("a", tableNameMax), true)
-	f(strings.Repeat("a", tableNameMax+1), false)
-}

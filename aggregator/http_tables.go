@@ -30,7 +30,7 @@ func (a *Aggregator) serveTables(w http.ResponseWriter, _ *http.Request) error {
 // serveTable is GET /v1/tables/{t}.
 func (a *Aggregator) serveTable(w http.ResponseWriter, r *http.Request) error {
 	table := chi.URLParam(r, "table")
-	if !isTableName(table) {
+	if !storage.IsTableName(table) {
 		return checkTable(table)
 	}
 	d, err := a.describe(r.Context(), table)

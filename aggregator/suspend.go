@@ -36,6 +36,9 @@ func (b *book) suspended() map[string]bool {
 func (b *book) forgotten() map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.banned) == 0 {
+		return nil // as nearly always
+	}
 	set := make(map[string]bool)
 	for _, page := range b.leaves {
 		if b.banned[page.ID] {

@@ -276,18 +276,23 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	return nil
 }
 
-// checkTableName returns an error if a table cannot have the name.
-func checkTableName(name string) error {
-	if name == "" || len(name) > TableNameBytesMax {
-		return fmt.Errorf("a table's name has 1 to %d bytes, not %d", TableNameBytesMax, len(name))
-	}
+// IsTableName tells whether a table can have the name: 1 to TableNameBytesMax
+// letters, digits, _ . and -, all of ASCII; but not . and .., which clients take out
+// of the path of a URL before they send it.
+func IsTableName(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		switch {
+		switch c := name[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
 		default:
-			return fmt.Errorf("table name %q: only letters, digits, '_', '.' and '-' are allowed", name)
+			return false
 		}
+	}
+	return len(name) > 0 && len(name) <= TableNameBytesMax && name != "." && name != ".."
+}
+
+func checkTableName(name string) error {
+	if !IsTableName(name) {
+		return fmt.Errorf("%.200q is not a table name: 1 to %d of A-Z a-z 0-9 _ . -", name, TableNameBytesMax)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kelpdb/kelp/cmd/client"
 	"github.com/kelpdb/kelp/cmd/feed"
+	"github.com/kelpdb/kelp/storage"
 )
 
 type ingestCmd struct {
@@ -33,8 +34,10 @@ type ingestCmd struct {
 // Run reads all sources and sends them. It fails if a source could not be read
 // to its end, or a body did not get in at all.
 func (cmd *ingestCmd) Run(c *console) error {
-	if !isTableName(cmd.Table) {
-		return usageError{fmt.Errorf("%q is not a table name: use 1 to %d of A-Z a-z 0-9 _ . -", cmd.Table, tableNameBytesMax)}
+	// The server checks it too, but behind an address that would show it escaped,
+	// and only once there is a row.
+	if !storage.IsTableName(cmd.Table) {
+		return usageError{fmt.Errorf("%q is not a table name: use 1 to %d of A-Z a-z 0-9 _ . -", cmd.Table, storage.TableNameBytesMax)}
 	}
 	format, err := feed.ParseFormat(cmd.Format)
 	if err != nil {
@@ -69,22 +72,6 @@ func (cmd *ingestCmd) Run(c *console) error {
 		}
 	}
 	return err
-}
-
-// tableNameBytesMax is the longest name of a table that the server takes.
-const tableNameBytesMax = 128
-
-// isTableName tells whether a table can have the name. The server checks it
-// too, but behind an address that would show it escaped, and only once there
-// is a row.
-func isTableName(name string) bool {
-	for _, c := range []byte(name) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
-			return false
-		}
-	}
-	return len(name) > 0 && len(name) <= tableNameBytesMax
 }
 
 // shipment is one run of kelp ingest: bodies come from the sources and go to
