@@ -134,7 +134,7 @@ func TestStaleColumn(t *testing.T) {
 		if c.flags&flagInline != 0 || c.at+c.length > len(stale) || bytes.Equal(stale[c.at:c.at+c.length], c.data) {
 			continue
 		}
-		copy(c.data, stale[c.at:])
+		c.data = bytes.Clone(stale[c.at : c.at+c.length])
 		if err := c.Check(); err == nil {
 			t.Errorf("stale data of %s passes", c.Name())
 		}

@@ -126,6 +126,7 @@ func TestMergeErrors(t *testing.T) {
 		t.Errorf("merging 80,000 rows: %v", err)
 	}
 	c := b.Find("message")[0]
+	c.data = bytes.Clone(c.data)
 	c.data[100] ^= 1
 	var damage *DamageError
 	if _, _, err := MergeBlocks(nil, []*Block{b}, BlockOptions{}); !errors.As(err, &damage) || damage.Column != "message" {

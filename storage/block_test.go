@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // modelRow is a row of a model that stands beside the block: its values by name.
@@ -39,9 +41,24 @@ func sealed(t testing.TB, b *Batch, o BlockOptions) ([]byte, Meta) {
 	return data, meta
 }
 
+// mustOpen opens a block in memory that cannot be written, as that of a store: a
+// read that changes the block is a fault.
 func mustOpen(t testing.TB, data []byte) *Block {
 	t.Helper()
-	b, err := OpenBlock(data)
+	place, err := unix.Mmap(-1, 0, max(len(data), 1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Munmap(place); err != nil {
+			t.Error(err)
+		}
+	})
+	copy(place, data)
+	if err := unix.Mprotect(place, unix.PROT_READ); err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBlock(place[:len(data):len(data)])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -418,6 +418,7 @@ func TestDamagedColumn(t *testing.T) {
 		if c.flags&flagInline != 0 {
 			continue
 		}
+		c.data = bytes.Clone(c.data)
 		c.data[len(c.data)/2] ^= 4
 		var damage *DamageError
 		if err := c.Check(); !errors.As(err, &damage) || damage.Column != c.Name() || damage.Block != (BlockID{7, 42}) {

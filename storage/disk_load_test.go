@@ -147,8 +147,7 @@ func TestDiskMoveChecks(t *testing.T) {
 			if !ok || before.place.file == 0 {
 				t.Fatal("the block is not on disk")
 			}
-			data := r.extent.Load().bytes()
-			data[len(data)/2] ^= 1
+			testFlip(t, r.extent.Load())
 			s.disk.moves[r.ID], s.disk.stale = true, rewrite
 			s.disk.flushOnce()
 			if err := s.disk.failure(); err != nil {

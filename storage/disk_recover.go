@@ -314,7 +314,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := Guard(func() error { copy(e.bytes(), data); return nil }); err != nil {
+	if err := e.write(data); err != nil {
 		s.alloc.condemn(e)
 		return false, err
 	}

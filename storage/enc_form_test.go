@@ -680,3 +680,46 @@ func TestCountDigits(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplatesShareBuffer reads messages of many templates, whose ids are bytes, and
+// then of few with the same buffer: the ids of the first block are not a place for
+// those of the second.
+func TestTemplatesShareBuffer(t *testing.T) {
+	var blocks []*Block
+	for _, kinds := range []int{40, 3, 60, 10} {
+		batch := NewBatch()
+		slot := batch.Slot([]byte("message"))
+		for i := range 9000 {
+			text := fmt.Appendf(nil, "user %d took %d ms", i*7919%100_000, i%977)
+			for range i % kinds { // texts of so many words are no template of others
+				text = append(text, " on"...)
+			}
+			batch.SetString(slot, text)
+			batch.EndRow(int64(i))
+		}
+		data, _ := sealed(t, batch, BlockOptions{Richness: Rich})
+		blocks = append(blocks, mustOpen(t, data))
+	}
+	widths := map[int]bool{}
+	var buf TextBuf
+	for range 2 {
+		for _, b := range blocks {
+			c := b.Find("message")[0]
+			if c.enc != EncTemplate {
+				t.Fatalf("%v, not templates", c.enc)
+			}
+			widths[c.open().text.(*templateReader).width] = true
+			if _, err := c.Text(&buf); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range b.Columns() {
+				if err := c.Check(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if !widths[8] || !widths[2] {
+		t.Fatalf("ids of %v bits: not those that this test is about", widths)
+	}
+}

@@ -25,7 +25,9 @@ func TestOpenBesideHeal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(second.bytes(), first.bytes())
+	if err := second.write(first.bytes()); err != nil {
+		t.Fatal(err)
+	}
 	places := [2]*extent{first, second}
 	var reading sync.WaitGroup
 	var stop atomic.Bool

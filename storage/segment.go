@@ -21,6 +21,10 @@ var errNoSpace = errors.New("no space left in memory")
 // A segment is one mapped file of blocks. Its file is as long as its address
 // space, but holds pages only below taken, and there not in holes. Holes begin
 // and end on a grid of fullAlign bytes, whatever the size of a page.
+//
+// The mapping is for reading alone: blocks come in through the file. So a slice of
+// a block that is taken for a buffer by mistake is a fault at the first write, and
+// not another block's bytes.
 type segment struct {
 	no    uint32
 	small bool // holds blocks of less than fullBlockBytes
@@ -53,6 +57,17 @@ type extent struct {
 // bytes returns the block's memory. Reads of it run under Guard: the file may
 // have been cut short by someone.
 func (e *extent) bytes() []byte { return e.seg.data[e.off : e.off+e.length : e.off+e.length] }
+
+// write puts the block into its place.
+func (e *extent) write(block []byte) error {
+	if int64(len(block)) != e.length {
+		panic("BUG: a block is written to a place of another length")
+	}
+	if _, err := e.seg.file.WriteAt(block, e.off); err != nil {
+		return fmt.Errorf("byte %d of %s: %w", e.off, e.seg.path, err)
+	}
+	return nil
+}
 
 // holds tells whether an address lies in the block's memory.
 func (e *extent) holds(addr uintptr) bool {
@@ -143,7 +158,7 @@ func (s *segment) mapFile(capacity int64) error {
 	if err := s.file.Truncate(capacity); err != nil {
 		return fmt.Errorf("cannot size %s: %w", s.path, err)
 	}
-	data, err := unix.Mmap(int(s.file.Fd()), 0, int(capacity), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(s.file.Fd()), 0, int(capacity), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("cannot map %s: %w", s.path, err)
 	}

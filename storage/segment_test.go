@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -57,8 +58,9 @@ func TestAllocator(t *testing.T) {
 				t.Fatal(err)
 			}
 			mark := byte(step)
-			data := e.bytes()
-			data[0], data[len(data)-1] = mark, mark
+			if err := e.write(bytes.Repeat([]byte{mark}, int(length))); err != nil {
+				t.Fatal(err)
+			}
 			extents = append(extents, held{e, mark})
 		case n < 96:
 			if len(extents) == 0 {
@@ -162,5 +164,30 @@ func TestBudgetShrinks(t *testing.T) {
 	}
 	if err := fmt.Sprint(s.Status().Damaged); err != "0" {
 		t.Fatalf("%s damaged blocks", err)
+	}
+}
+
+// testFlip flips a bit in the middle of a block in memory.
+func testFlip(t testing.TB, e *extent) {
+	t.Helper()
+	data := bytes.Clone(e.bytes())
+	data[len(data)/2] ^= 1
+	if err := e.write(data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadOnly: nothing but a segment's own writes changes a block. A write through
+// a slice of it is a fault.
+func TestReadOnly(t *testing.T) {
+	s := testOpen(t, testConfig(t, testShm(t)))
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 10, 1), Arrival: 1})
+	r := firstRef(t, s, "t")
+	var fault *FaultError
+	if err := Guard(func() error { r.extent.Load().bytes()[0] = 1; return nil }); !errors.As(err, &fault) {
+		t.Fatalf("a write into a block: %v", err)
+	}
+	if err := r.check(); err != nil {
+		t.Fatal(err)
 	}
 }

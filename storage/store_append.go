@@ -170,18 +170,13 @@ func (s *Store) encodeBlock(ctx context.Context, table string, part batchPart, l
 	return r, err
 }
 
-// placeBlock copies an encoded block into its extent and seals it there.
+// placeBlock seals an encoded block and writes it into its extent.
 func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*Ref, error) {
 	id := BlockID{Epoch: s.super.epoch, Seq: s.nextBlock.Add(1)}
-	err := Guard(func() error {
-		place := e.bytes()
-		copy(place, data)
-		meta.HeaderCRC = SealBlock(place, id)
-		return nil
-	})
-	if err != nil {
+	meta.HeaderCRC = SealBlock(data, id)
+	if err := e.write(data); err != nil {
 		s.alloc.condemn(e)
-		return nil, fmt.Errorf("cannot write block %v at byte %d of %s: %w", id, e.off, e.seg.path, err)
+		return nil, fmt.Errorf("cannot write block %v: %w", id, err)
 	}
 	if len(data) > mergeBytesMax/2 {
 		kind = levelFinal | kind.class()

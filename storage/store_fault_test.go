@@ -172,7 +172,7 @@ func TestUntrusted(t *testing.T) {
 	epoch := s.Epoch()
 	tab, _ := s.Table("t")
 	at := tab.refs[2].extent.Load()
-	at.bytes()[at.length/2] ^= 1
+	testFlip(t, at)
 	testClose(t, s)
 	for range 2 {
 		cfg.TmpfsOK = func(dir string) error { return errors.New("not tmpfs") }

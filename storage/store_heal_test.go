@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -134,20 +135,25 @@ func TestReloadShrinks(t *testing.T) {
 	}
 }
 
-// TestPlaceCut cuts a segment short under a store that writes into it: appends
-// fail until another segment is used, and no memory is lost to them.
-func TestPlaceCut(t *testing.T) {
+// TestPlaceUnwritable: a segment that cannot be written fails the append that was to
+// lie there; the next ones go elsewhere, and no memory is lost to it.
+func TestPlaceUnwritable(t *testing.T) {
 	cfg := testConfig(t, testShm(t))
 	cfg.Log = nil
 	s := testOpen(t, cfg)
 	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 10, 1), Arrival: 1})
 	_, before, _ := s.alloc.stats()
-	if err := os.Truncate(firstRef(t, s, "t").extent.Load().seg.path, 0); err != nil {
+	seg := firstRef(t, s, "t").extent.Load().seg
+	readOnly, err := os.Open(seg.path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var fault *FaultError
-	if _, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(10, 10, 1), Arrival: 1}); !errors.As(err, &fault) {
-		t.Fatalf("an append into a segment that was cut: %v", err)
+	if err := seg.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seg.file = readOnly
+	if _, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(10, 10, 1), Arrival: 1}); !errors.Is(err, syscall.EBADF) {
+		t.Fatalf("an append into a segment that cannot be written: %v", err)
 	}
 	if _, after, _ := s.alloc.stats(); after != before {
 		t.Fatalf("%d bytes were in use, now %d: the place of the block that failed is lost", before, after)
@@ -173,7 +179,7 @@ func TestDamageOfOldCopy(t *testing.T) {
 	}
 	place := r.extent.Load()
 	id := old.Find("id")[0]
-	place.bytes()[place.length/2] ^= 1
+	testFlip(t, place)
 	var damage *DamageError
 	for _, c := range old.Columns() {
 		if err := c.Check(); err != nil {

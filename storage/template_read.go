@@ -5,7 +5,8 @@ import "encoding/binary"
 // templateScratch is what reading a column of templates needs, kept from call to
 // call by one goroutine.
 type templateScratch struct {
-	ids      []uint8
+	ids      []uint8 // of the rows; of 8 bits they are the block's own
+	idsRoom  []uint8 // for those of fewer bits
 	ordinals []int   // rows of each template so far
 	ints     []int64 // a run of each variable's numbers
 	from     []int   // the first value of that run; -runRows: none
@@ -33,7 +34,8 @@ func (r *templateReader) all(sel []uint64, buf *TextBuf) (Text, error) {
 	}
 	s := buf.templates
 	s.begin(r)
-	s.ids = Codes{Width: r.width, Packed: r.ids, Rows: r.rows}.Unpack8(s.ids)
+	s.idsRoom = grow(s.idsRoom, r.rows)
+	s.ids = Codes{Width: r.width, Packed: r.ids, Rows: r.rows}.Unpack8(s.idsRoom)
 	loose, err := r.looseTexts(sel, s)
 	if err != nil {
 		return Text{}, err
