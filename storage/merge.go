@@ -85,7 +85,7 @@ func (s *Store) waitMerges(ctx context.Context, t *Table) error {
 		t.mu.Lock()
 		n := t.fresh.blocks
 		t.mu.Unlock()
-		if n < smallBlocksMax {
+		if n < smallBlocksMax || s.cfg.Unmerged {
 			return nil
 		}
 		signal(s.merges.wake[mergeFresh])

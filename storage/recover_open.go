@@ -234,6 +234,9 @@ func (s *Store) start() {
 	run(s.maintain)
 	run(s.scrub)
 	for level := range mergeLevels {
+		if s.cfg.Unmerged {
+			break
+		}
 		run(func() { s.mergeLoop(level) })
 	}
 	if s.disk != nil {

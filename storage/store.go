@@ -35,6 +35,10 @@ type Config struct {
 	Log      *slog.Logger           // nil: nothing is logged
 	LeafName string                 // written into the superblock, for people
 
+	// Unmerged keeps blocks as they were appended. It is for benchmarks of tables
+	// that merges have not caught up with; receipts do not wait for merges then.
+	Unmerged bool
+
 	// For tests; zero is the real thing.
 	checkpointPast int64                // when a checkpoint is due
 	lagWait        time.Duration        // how long receipts wait for the disk
