@@ -43,16 +43,13 @@ type leafPage struct {
 type tablePage struct {
 	Incarnation     uint64
 	Added           uint64
-	Buckets         map[bucket]uint64 `json:"-"`
+	promise         promise
 	Schema          query.Schema
 	Settings        storage.Settings
 	Rows, Bytes     uint64
 	Horizon, Newest int64
 	OldestKey       int64 // ns: no batch key it remembers is older; 0: it has none
 }
-
-// bucket names a TimeCount.
-type bucket struct{ From, Width int64 }
 
 func newBook() *book {
 	return &book{leaves: make(map[string]*leafPage), banned: make(map[string]bool)}
@@ -62,10 +59,14 @@ func newBook() *book {
 func (b *book) pageLocked(leaf string) *leafPage {
 	page := b.leaves[leaf]
 	if page == nil {
-		page = &leafPage{Leaf: leaf, Tables: make(map[string]*tablePage), Lost: make(map[string][]storage.TimeCount)}
+		page = newLeafPage(leaf)
 		b.leaves[leaf] = page
 	}
 	return page
+}
+
+func newLeafPage(leaf string) *leafPage {
+	return &leafPage{Leaf: leaf, Tables: make(map[string]*tablePage), Lost: make(map[string][]storage.TimeCount)}
 }
 
 // know makes a page for a leaf that has not been heard yet.
@@ -82,7 +83,25 @@ func (b *book) know(leaf, id string, born int64) {
 func (b *book) apply(u *wire.Update) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.applyLocked(u, nil); err != nil {
+		panic("BUG: an update that was not written is damaged: " + err.Error())
+	}
+}
+
+// applyLocked applies an Update. Its buckets may, by table, come as they were
+// written to the journal: then src's own are not looked at.
+func (b *book) applyLocked(u *wire.Update, written [][]byte) error {
 	page := b.pageLocked(u.Leaf)
+	if u.Full && !page.intact(u) {
+		for i := range written {
+			list, err := listOf(written[i])
+			if err != nil {
+				return err
+			}
+			u.Tables[i].Buckets = list
+		}
+		written = nil
+	}
 	if u.Full {
 		page.restart(u)
 	}
@@ -93,11 +112,24 @@ func (b *book) apply(u *wire.Update) {
 	page.Heard = true
 	page.ID, page.Shard, page.Born, page.Epoch, page.Seq = u.ID, u.Shard, u.Born, u.Epoch, u.Seq
 	if b.banned[u.ID] {
-		return // what it has is not expected
+		return nil // what it has is not expected
 	}
 	for i := range u.Tables {
-		page.applyTable(&u.Tables[i])
+		var as []byte
+		if written != nil {
+			as = written[i]
+		}
+		if err := page.applyTable(&u.Tables[i], as); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// intact tells whether a leaf that says all it has can have lost nothing: its edit
+// log goes at least as far as the book knew it, in the same memory.
+func (p *leafPage) intact(u *wire.Update) bool {
+	return !p.Heard || (u.ID == p.ID && u.Epoch == p.Epoch && u.Seq >= p.Seq)
 }
 
 // restart makes room for a full update. What had been promised and is neither
@@ -106,8 +138,7 @@ func (b *book) apply(u *wire.Update) {
 // row that went, went by an edit. In a new memory a table's incarnation changes
 // only where its rows could not be brought back.
 func (p *leafPage) restart(u *wire.Update) {
-	intact := !p.Heard || (u.ID == p.ID && u.Epoch == p.Epoch && u.Seq >= p.Seq)
-	old := p.Tables
+	intact, old := p.intact(u), p.Tables
 	p.Tables = make(map[string]*tablePage, len(u.Tables))
 	if intact {
 		return
@@ -120,7 +151,7 @@ func (p *leafPage) restart(u *wire.Update) {
 		is := now[name]
 		switch {
 		case is == nil || u.ID != p.ID || (u.Epoch != p.Epoch && is.Incarnation != was.Incarnation):
-			p.Lost[name] = append(p.Lost[name], histogram(was.Buckets)...)
+			p.Lost[name] = append(p.Lost[name], histogram(was.promise.buckets())...)
 		case is.Incarnation != was.Incarnation || is.Added >= was.Added:
 		default:
 			p.Lost[name] = append(p.Lost[name], missing(was, is, was.Added-is.Added)...)
@@ -131,10 +162,7 @@ func (p *leafPage) restart(u *wire.Update) {
 // missing finds the buckets of rows that were promised and are gone, newest
 // first, count rows in all: an edit log loses its end, never its middle.
 func missing(was *tablePage, is *wire.TableUpdate, count uint64) []storage.TimeCount {
-	left := make(map[bucket]uint64, len(was.Buckets))
-	for k, rows := range was.Buckets {
-		left[k] = rows
-	}
+	left := maps.Clone(was.promise.buckets())
 	for _, c := range is.Buckets {
 		k := bucket{c.From, c.Width}
 		if left[k] <= c.Rows {
@@ -157,33 +185,32 @@ func missing(was *tablePage, is *wire.TableUpdate, count uint64) []storage.TimeC
 	return lost
 }
 
-func (p *leafPage) applyTable(t *wire.TableUpdate) {
+// applyTable takes a table of an Update in; its buckets as they were written, or
+// nil for its own.
+func (p *leafPage) applyTable(t *wire.TableUpdate, written []byte) error {
 	if t.Dropped {
 		delete(p.Tables, t.Table)
 		delete(p.Lost, t.Table)
-		return
+		return nil
 	}
 	page := p.Tables[t.Table]
 	if page == nil || page.Incarnation != t.Incarnation {
-		page = &tablePage{Incarnation: t.Incarnation, Buckets: make(map[bucket]uint64)}
+		page = &tablePage{Incarnation: t.Incarnation}
 		p.Tables[t.Table] = page
 	}
 	if t.Full {
-		clear(page.Buckets)
+		page.promise = promise{}
 	}
 	page.Added, page.Horizon, page.Newest = t.Added, t.Horizon, t.Newest
 	page.Rows, page.Bytes, page.Settings, page.OldestKey = t.Rows, t.Bytes, t.Settings, t.OldestKey
 	if t.Schema != nil {
 		page.Schema = t.Schema
 	}
-	for _, c := range t.Buckets {
-		k := bucket{c.From, c.Width}
-		if c.Rows == 0 {
-			delete(page.Buckets, k)
-		} else {
-			page.Buckets[k] = c.Rows
-		}
+	if written != nil {
+		return page.promise.takeWritten(written)
 	}
+	page.promise.take(t.Buckets)
+	return nil
 }
 
 // unexpired keeps what the table's retention would not have taken by now.
@@ -240,7 +267,7 @@ func (b *book) promised(leaf, table string, r query.Range, now int64) []storage.
 	if page == nil || page.Tables[table] == nil {
 		return nil
 	}
-	kept, _ := touching(page.unexpired(table, histogram(page.Tables[table].Buckets), now), r)
+	kept, _ := touching(page.unexpired(table, histogram(page.Tables[table].promise.buckets()), now), r)
 	return kept
 }
 
@@ -273,9 +300,8 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 		for name, types := range t.Schema {
 			schema[name] |= types
 		}
-		for k := range t.Buckets {
-			from = min(from, k.From)
-			to = max(to, min(bucketEnd(storage.TimeCount{From: k.From, Width: k.Width}), t.Newest+1))
+		if first, end := t.promise.bounds(); first <= end {
+			from, to = min(from, first), max(to, min(end, t.Newest+1))
 		}
 	}
 	if from > to {
@@ -378,7 +404,7 @@ func (b *book) expected(table string, r query.Range) []storage.TimeCount {
 	sum := make(map[bucket]uint64)
 	for _, page := range b.leaves {
 		if t := page.Tables[table]; t != nil {
-			for k, rows := range t.Buckets {
+			for k, rows := range t.promise.buckets() {
 				sum[k] += rows
 			}
 		}

@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -133,7 +134,7 @@ func TestBookSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 		cut := newBook()
-		if err := cut.read(path); err != nil {
+		if _, err := (&bookFile{path: path}).read(cut); err != nil {
 			t.Fatal(err)
 		}
 		return sum(cut.promised("l", "t", everything, 0)) + sum(cut.promised("m", "t", everything, 0))
@@ -227,7 +228,7 @@ func TestBannedLeaf(t *testing.T) {
 		if b, f, err = openBook(dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.close(); err != nil {
+		if err := errors.Join(f.rewrite(b), f.close()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,13 +1,10 @@
 package aggregator
 
 import (
-	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,15 +18,16 @@ import (
 // The book's journal is a file of records
 //
 //	┌──────────┬──────────┬───────────────┐
-//	│ length 4 │ CRC-32C 4│ JSON: length  │   little-endian; length and CRC of the JSON
+//	│ length 4 │ CRC-32C 4│ body: length  │   little-endian; length and CRC of the body
 //	└──────────┴──────────┴───────────────┘
 //
-// each a bookRecord: first a snapshot of the book, then every Update applied
-// since. A record is written before the Update is confirmed to the leaf, so
+// first a snapshot of the book, then every Update applied since (bookcode.go). A
+// record is written before the Update is confirmed to the leaf, so
 // kill -9 loses no promise; the file is synced twice a second. A torn or
 // damaged record ends the reading: what stands before it holds.
 
-// bookRecord is one record of the journal; exactly one field is set.
+// bookRecord is one record of the journal, or the book as other aggregators get
+// it; exactly one field is set.
 type bookRecord struct {
 	Snapshot   []savedPage  `json:",omitempty"`
 	Banned     []string     `json:",omitempty"` // with a Snapshot
@@ -61,10 +59,12 @@ type bookFile struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-const bookRecordBytesMax = 1 << 30
+// bookRecordHead is the bytes in front of a record's body.
+const bookRecordHead = 8
 
-// openBook reads the journal of a directory into a book and starts a fresh
-// one. dir "" keeps the book in memory only.
+// openBook reads the journal of a directory into a book and goes on with it: a
+// start writes nothing. Only one that does not end in a whole record is written
+// anew. dir "" keeps the book in memory only.
 func openBook(dir string) (*book, *bookFile, error) {
 	b := newBook()
 	if dir == "" {
@@ -73,54 +73,60 @@ func openBook(dir string) (*book, *bookFile, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("cannot make the aggregator's directory: %w", err)
 	}
-	path := filepath.Join(dir, "promises.journal")
-	if err := b.read(path); err != nil {
-		return nil, nil, err
+	f := &bookFile{path: filepath.Join(dir, "promises.journal")}
+	whole, err := f.read(b)
+	if err == nil && whole {
+		f.file, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0o600)
+		f.dirty = true // by a process that was killed, maybe
+	} else if err == nil {
+		err = f.rewrite(b)
 	}
-	f := &bookFile{path: path}
-	if err := f.rewrite(b); err != nil {
-		return nil, nil, err
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open the promises of the leaves: %w", err)
 	}
 	return b, f, nil
 }
 
-func (b *book) read(path string) error {
-	file, err := os.Open(path)
+// read takes the journal into an empty book. whole tells that there is one and that
+// it ends in a whole record.
+func (f *bookFile) read(b *book) (whole bool, err error) {
+	src, err := os.ReadFile(f.path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot read the promises of the leaves: %w", err)
+		return false, err
 	}
-	defer file.Close()
-	r := bufio.NewReaderSize(file, 1<<20)
-	for {
-		rec, err := readBookRecord(r)
-		if err != nil {
-			return nil // the torn end of the journal
+	for at := 0; at < len(src); at = int(f.size) {
+		body, ok := bookRecordAt(src[at:])
+		if !ok {
+			return false, nil // the torn end of the journal
 		}
-		b.replay(rec)
+		var newer *newerFormError
+		if err := b.replayBody(body); errors.As(err, &newer) {
+			return false, fmt.Errorf("%s, byte %d: %w", f.path, at, err)
+		} else if err != nil {
+			return false, nil
+		}
+		f.size = int64(at + bookRecordHead + len(body))
+		if at == 0 {
+			f.snapshot = f.size
+		}
 	}
+	return len(src) > 0, nil
 }
 
-func readBookRecord(r io.Reader) (*bookRecord, error) {
-	var head [8]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
+// bookRecordAt returns the body of the record that src begins with, if it is whole.
+func bookRecordAt(src []byte) (body []byte, ok bool) {
+	if len(src) < bookRecordHead {
+		return nil, false
 	}
-	length := binary.LittleEndian.Uint32(head[:4])
-	if length > bookRecordBytesMax {
-		return nil, errors.New("record too long")
+	length := binary.LittleEndian.Uint32(src)
+	if uint64(length) > uint64(len(src)-bookRecordHead) {
+		return nil, false
 	}
-	body, err := io.ReadAll(io.LimitReader(r, int64(length)))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) != int(length) || crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-		return nil, errors.New("record damaged")
-	}
-	rec := new(bookRecord)
-	return rec, json.Unmarshal(body, rec)
+	body = src[bookRecordHead : bookRecordHead+int(length)]
+	return body, crc32.Checksum(body, castagnoli) == binary.LittleEndian.Uint32(src[4:])
 }
 
 func (b *book) replay(rec *bookRecord) {
@@ -160,10 +166,7 @@ func (p *savedPage) page() *leafPage {
 		page.Lost = make(map[string][]storage.TimeCount)
 	}
 	for name, t := range page.Tables {
-		t.Buckets = make(map[bucket]uint64, len(p.Promises[name]))
-		for _, c := range p.Promises[name] {
-			t.Buckets[bucket{c.From, c.Width}] = c.Rows
-		}
+		t.promise.take(p.Promises[name])
 	}
 	return &page
 }
@@ -180,23 +183,24 @@ func (b *book) save() *bookRecord {
 		}
 		s.Tables = make(map[string]*tablePage, len(page.Tables))
 		for name, t := range page.Tables {
+			s.Promises[name] = histogram(t.promise.buckets())
 			copied := *t
+			copied.promise = promise{}
 			s.Tables[name] = &copied
-			s.Promises[name] = histogram(t.Buckets)
 		}
 		rec.Snapshot = append(rec.Snapshot, s)
 	}
 	return rec
 }
 
-func appendBookRecord(dst []byte, rec *bookRecord) []byte {
-	body, err := json.Marshal(rec)
-	if err != nil {
-		panic(fmt.Sprintf("BUG: a promise is not JSON: %v", err))
-	}
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(body)))
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(body, castagnoli))
-	return append(dst, body...)
+// appendBookRecord appends the record of a body, which is written by fill.
+func appendBookRecord(dst []byte, fill func(dst []byte) []byte) []byte {
+	start := len(dst)
+	dst = fill(append(dst, make([]byte, bookRecordHead)...))
+	body := dst[start+bookRecordHead:]
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Checksum(body, castagnoli))
+	return dst
 }
 
 // write appends a record. It is in the kernel when write returns.
@@ -209,7 +213,7 @@ func (f *bookFile) write(b *book, rec *bookRecord) error {
 	if f.failed != nil { // a disk that was full may have room again
 		return f.rewriteLocked(b)
 	}
-	n, err := f.file.Write(appendBookRecord(nil, rec))
+	n, err := f.file.Write(appendBookRecord(nil, func(dst []byte) []byte { return appendBookBody(dst, rec) }))
 	f.size += int64(n)
 	f.dirty = true
 	if err != nil {
@@ -230,7 +234,11 @@ func (f *bookFile) rewrite(b *book) error {
 
 // rewriteLocked replaces the journal by a snapshot of the book.
 func (f *bookFile) rewriteLocked(b *book) error {
-	bytes := appendBookRecord(nil, b.save())
+	bytes := appendBookRecord(nil, func(dst []byte) []byte {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return appendBookLocked(dst, b)
+	})
 	next, err := os.OpenFile(f.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot write the promises of the leaves: %w", err)

@@ -76,8 +76,8 @@ const (
 	byTimeBucketsMax = 60
 
 	// bookRewriteBytes is the least size at which the book's journal is
-	// replaced by a fresh snapshot.
-	bookRewriteBytes = 4 << 20
+	// replaced by a fresh snapshot: a start reads some 500 MB of it a second.
+	bookRewriteBytes = 1 << 20
 
 	// errorsMax is how many rejected rows a receipt names.
 	errorsMax = 20

@@ -44,7 +44,7 @@ func (b *book) tableList(now time.Time) []tableLine {
 				s = &sum{newest: minTime, from: maxTime}
 				sums[name] = s
 			}
-			for k, rows := range t.Buckets {
+			for k, rows := range t.promise.buckets() {
 				s.rows += rows
 				s.from = min(s.from, k.From)
 				s.recent += float64(rows) * recentShare(k, now.UnixNano())
@@ -197,7 +197,7 @@ func (b *book) rowsOf(leaf, table string, now int64) (held, lost uint64) {
 		return rows
 	}
 	for name, t := range page.Tables {
-		held += sum(name, histogram(t.Buckets))
+		held += sum(name, histogram(t.promise.buckets()))
 	}
 	for name, list := range page.Lost {
 		lost += sum(name, slices.Clone(list))

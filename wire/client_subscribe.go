@@ -56,7 +56,7 @@ func receiveUpdate(in *receiver) (*Update, error) {
 			text = append(text, f.payload[1:]...)
 		}
 		if last {
-			u, err := decodeUpdate(text)
+			u, err := DecodeUpdate(text)
 			if err != nil {
 				return nil, &errDamaged{err}
 			}

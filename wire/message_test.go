@@ -53,7 +53,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 		}
 	}
 	for _, want := range []*Update{{}, sampleUpdate(1), sampleUpdate(3)} {
-		got, err := decodeUpdate(appendUpdate(nil, want))
+		got, err := DecodeUpdate(AppendUpdate(nil, want))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
 		}
@@ -75,7 +75,7 @@ func TestMessagesOfOtherLengths(t *testing.T) {
 		}
 	}
 	f("query", appendQuery(nil, sampleQuery(), 0), func(b []byte) error { _, _, err := decodeQuery(b); return err })
-	f("update", appendUpdate(nil, sampleUpdate(2)), func(b []byte) error { _, err := decodeUpdate(b); return err })
+	f("update", AppendUpdate(nil, sampleUpdate(2)), func(b []byte) error { _, err := DecodeUpdate(b); return err })
 }
 
 func TestSeal(t *testing.T) {
@@ -121,13 +121,13 @@ func FuzzQuery(f *testing.F) {
 }
 
 func FuzzUpdate(f *testing.F) {
-	f.Add(appendUpdate(nil, sampleUpdate(2)))
+	f.Add(AppendUpdate(nil, sampleUpdate(2)))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		u, err := decodeUpdate(src)
+		u, err := DecodeUpdate(src)
 		if err != nil {
 			return
 		}
-		again, err := decodeUpdate(appendUpdate(nil, u))
+		again, err := DecodeUpdate(AppendUpdate(nil, u))
 		if err != nil || !reflect.DeepEqual(again, u) {
 			t.Fatalf("%+v came back as %+v, %v", u, again, err)
 		}
@@ -137,7 +137,7 @@ func FuzzUpdate(f *testing.F) {
 // Random bytes decode to an error or to little.
 func TestMessageLies(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(8, 8))
-	query, update := appendQuery(nil, sampleQuery(), 0), appendUpdate(nil, sampleUpdate(3))
+	query, update := appendQuery(nil, sampleQuery(), 0), AppendUpdate(nil, sampleUpdate(3))
 	for range 50_000 {
 		for _, whole := range [][]byte{query, update} {
 			bad := append([]byte(nil), whole...)
@@ -145,7 +145,7 @@ func TestMessageLies(t *testing.T) {
 				bad[rnd.IntN(len(bad))] = byte(rnd.Uint32())
 			}
 			_, _, _ = decodeQuery(bad)
-			_, _ = decodeUpdate(bad)
+			_, _ = DecodeUpdate(bad)
 		}
 	}
 }

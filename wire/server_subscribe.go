@@ -63,7 +63,7 @@ func (s *subscription) sink(ctx context.Context, u *Update) error {
 			return fmt.Errorf("cannot send the promise of table %q: %w", u.Tables[i].Table, err)
 		}
 	}
-	text := appendUpdate(nil, u)
+	text := AppendUpdate(nil, u)
 	if len(text) > updateBytesMax {
 		return fmt.Errorf("an update of %d bytes; at most %d: drop tables, or columns that nobody needs", len(text), updateBytesMax)
 	}

@@ -12,7 +12,8 @@ import (
 // frame says whether it is the last. The subscriber confirms the whole by the
 // number of the Update in its stream.
 
-func appendUpdate(dst []byte, u *Update) []byte {
+// AppendUpdate encodes an Update. Its buckets of time must be ones of storage.
+func AppendUpdate(dst []byte, u *Update) []byte {
 	dst = appendText(dst, u.Leaf)
 	dst = appendText(dst, u.ID)
 	dst = binary.AppendUvarint(dst, u.Shard)
@@ -27,7 +28,9 @@ func appendUpdate(dst []byte, u *Update) []byte {
 	return dst
 }
 
-func decodeUpdate(src []byte) (*Update, error) {
+// DecodeUpdate is the inverse of AppendUpdate. It returns an error for bytes that are
+// something else, and takes no more memory than they claim in good order.
+func DecodeUpdate(src []byte) (*Update, error) {
 	r := &reader{src: src}
 	u := &Update{
 		Leaf: r.text(), ID: r.text(), Shard: r.uvarint(), Born: r.varint(), Epoch: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
