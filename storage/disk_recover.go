@@ -36,6 +36,9 @@ func (d *disk) load() (*replay, error) {
 		}
 		return p.apply(e)
 	})
+	if errors.Is(err, errNewerEdit) {
+		return nil, fmt.Errorf("cannot read the disk log %s: %w", logName(number), err)
+	}
 	if err != nil {
 		return nil, &damagedLogError{fmt.Errorf("cannot read the disk log %s: %w", logName(number), err)}
 	}

@@ -166,6 +166,11 @@ func appendChunk(dst []byte, c *chunkReceipt) []byte {
 	return dst
 }
 
+// errNewerEdit says that an edit holds what only a newer version can have written.
+// Its checksum was right, so it is no damage: whoever meets it leaves the log as it
+// is.
+var errNewerEdit = errors.New("start the version of kelp again that wrote it, or give another directory")
+
 // errEditCut says that a field reaches beyond the end of its edit.
 var errEditCut = errors.New("an edit is cut short")
 
@@ -267,7 +272,7 @@ func decodeEdit(src []byte) (*edit, error) {
 		case opGone:
 			e.gone = append(e.gone, r.uvarint())
 		default:
-			r.fail(fmt.Errorf("an edit holds a change of unknown kind %d: was it written by a newer kelp?", op))
+			r.fail(fmt.Errorf("an edit holds a change of kind %d, which this kelp does not know: %w", op, errNewerEdit))
 		}
 	}
 	if r.err != nil {
@@ -295,7 +300,7 @@ func (r *editReader) settings() Settings {
 		}
 	}
 	if v[3] < 0 || v[3] >= int64(len(durabilities)) {
-		r.fail(fmt.Errorf("an edit says durability %d: was it written by a newer kelp?", v[3]))
+		r.fail(fmt.Errorf("an edit says durability %d, which this kelp does not know: %w", v[3], errNewerEdit))
 		v[3] = 0
 	}
 	return Settings{

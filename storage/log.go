@@ -161,6 +161,9 @@ func openLog(dir string, epoch, number uint64, edit func(body []byte) error) (l 
 		l.tail, damage, err = readLog(l.data[:st.Size()], epoch, number, edit)
 		return err
 	})
+	if errors.Is(err, errNewerEdit) {
+		return nil, nil, errors.Join(fmt.Errorf("cannot read %s: %w", path, err), l.close())
+	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %s: %w", errLogLost, path, err), l.close())
 	}
@@ -226,7 +229,11 @@ func loadRecordWord(data []byte, at int64) uint64 {
 }
 
 func (l *memoryLog) mapFile(capacity int64) error {
-	if err := l.file.Truncate(capacity); err != nil {
+	st, err := l.file.Stat()
+	if err == nil && st.Size() != capacity { // a log that will be refused keeps its times
+		err = l.file.Truncate(capacity)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot size the edit log: %w", err)
 	}
 	data, err := unix.Mmap(int(l.file.Fd()), 0, int(capacity), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)

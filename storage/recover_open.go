@@ -33,6 +33,9 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
+	if err := refuseNewer(&s.cfg); err != nil {
+		return err
+	}
 	if s.lock, err = lockDir(s.cfg.MemoryDir); err != nil {
 		return err
 	}

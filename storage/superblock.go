@@ -142,6 +142,21 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	return b, nil
 }
 
+// refuseNewer returns a LayoutError if one of the directories was written by a
+// newer version. It comes before the locks, so that not even those are touched.
+func refuseNewer(cfg *Config) error {
+	for dir, magic := range map[string][8]byte{cfg.MemoryDir: superMagicMemory, cfg.DataDir: superMagicDisk} {
+		if dir == "" {
+			continue
+		}
+		var newer *LayoutError
+		if _, err := readSuperblock(dir, magic); errors.As(err, &newer) {
+			return err
+		}
+	}
+	return nil
+}
+
 // raiseLayout says, before the first block of this version is written, that older
 // versions cannot read all of the memory directory any more.
 func (s *Store) raiseLayout() error {
