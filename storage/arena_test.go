@@ -1,95 +1,37 @@
 package storage
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/kelpdb/kelp/storage/arenatest"
 )
 
 // arenaLayouts are the layouts of which testdata holds an arena.
 var arenaLayouts = []uint16{1, 2}
 
-func arenaPath(layout uint16) string {
-	return filepath.Join("testdata", "arena", fmt.Sprint("layout-", layout))
-}
-
-func readTruth(t testing.TB, layout uint16) *arenaTruth {
+func loadArena(t testing.TB, layout uint16) *arenatest.Arena {
 	t.Helper()
-	src, err := os.ReadFile(filepath.Join(arenaPath(layout), "truth.json"))
-	if err != nil {
-		t.Fatalf("%v (go test -rewrite writes that of today's layout)", err)
-	}
-	truth := &arenaTruth{}
-	if err := json.Unmarshal(src, truth); err != nil {
-		t.Fatal(err)
-	}
-	return truth
-}
-
-// openArena copies an arena out of testdata and gives its files their length.
-func openArena(t testing.TB, layout uint16) (Config, *arenaTruth) {
-	t.Helper()
-	truth := readTruth(t, layout)
-	dir := testShm(t)
-	for name, size := range truth.Files {
-		src, err := os.ReadFile(filepath.Join(arenaPath(layout), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, src, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(path, size); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return arenaConfig(t, dir), truth
-}
-
-// saveArena puts an arena into testdata.
-func saveArena(t testing.TB, dir string, truth *arenaTruth) {
-	t.Helper()
-	to := arenaPath(truth.Layout)
-	if err := os.RemoveAll(to); err != nil {
-		t.Fatal(err)
-	}
-	for name := range truth.Files {
-		path := filepath.Join(to, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, trimmed(t, filepath.Join(dir, name)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(truth); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(to, "truth.json"), out.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// trimmed reads a file without the zeros at its end.
-func trimmed(t testing.TB, path string) []byte {
-	t.Helper()
-	src, err := os.ReadFile(path)
+	a, err := arenatest.Load("testdata", layout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.TrimRight(src, "\x00")
+	return a
+}
+
+// openArena lays an arena into a directory of the test.
+func openArena(t testing.TB, layout uint16) (Config, *arenatest.Truth) {
+	t.Helper()
+	a, dir := loadArena(t, layout), testShm(t)
+	if err := a.Lay(dir); err != nil {
+		t.Fatal(err)
+	}
+	return arenaConfig(t, dir), &a.Truth
 }
 
 // readArena reads every row of every table.
@@ -128,7 +70,7 @@ func readArena(t testing.TB, s *Store) map[string][]map[string]string {
 
 // wantArena compares all that a store holds with the truth, but for the tables
 // whose rows are gone with the memory directory.
-func wantArena(t *testing.T, s *Store, truth *arenaTruth, memoryGone bool) {
+func wantArena(t *testing.T, s *Store, truth *arenatest.Truth, memoryGone bool) {
 	t.Helper()
 	want := maps.Clone(truth.Tables)
 	if memoryGone {
@@ -136,7 +78,7 @@ func wantArena(t *testing.T, s *Store, truth *arenaTruth, memoryGone bool) {
 	}
 	got := readArena(t, s)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		byTime := func(a, b map[string]string) int { return bytes.Compare([]byte(a[TimeColumn]), []byte(b[TimeColumn])) }
+		byTime := func(a, b map[string]string) int { return cmp.Compare(a[TimeColumn], b[TimeColumn]) }
 		slices.SortFunc(got[name], byTime)
 		slices.SortFunc(want[name], byTime)
 		if len(got[name]) != len(want[name]) {
@@ -153,14 +95,14 @@ func wantArena(t *testing.T, s *Store, truth *arenaTruth, memoryGone bool) {
 	if delete(got, "later"); len(got) > 0 {
 		t.Errorf("there are also tables %v", slices.Sorted(maps.Keys(got)))
 	}
-	for table, bytes := range truth.Kept {
-		if tab, ok := s.Table(table); !ok || tab.Settings().RetentionBytes != bytes {
+	for table, size := range truth.Kept {
+		if tab, ok := s.Table(table); !ok || tab.Settings().RetentionBytes != size {
 			t.Errorf("table %s does not have its settings", table)
 		}
 	}
 	for _, k := range truth.Keys {
 		res := testAppend(t, s, Append{Table: k.Table, Key: k.Key, Chunk: k.Chunk, Digest: k.Digest, Batch: testBatch(0, 1, 1)})
-		if !res.Duplicate || res.Receipt.Accepted != k.Accepted || res.Receipt.Rejected != k.Rejected || res.Seq != *k.Seq ||
+		if !res.Duplicate || res.Receipt.Accepted != k.Accepted || res.Receipt.Rejected != k.Rejected || res.Seq != k.Seq ||
 			k.Error != "" && res.Receipt.Errors[0].Error != k.Error {
 			t.Errorf("table %s: key %q is answered %+v, want %+v", k.Table, k.Key, res, k)
 		}
@@ -207,14 +149,11 @@ func TestArenas(t *testing.T) {
 // kind of edit in both logs.
 func TestArenaIsWhole(t *testing.T) {
 	for _, layout := range arenaLayouts {
-		cfg, truth := openArena(t, layout)
-		var bytes int64
-		for name := range truth.Files {
-			bytes += int64(len(trimmed(t, filepath.Join(cfg.MemoryDir, "..", name))))
-		}
-		t.Logf("layout %d: %d bytes in %d files", layout, bytes, len(truth.Files))
-		if bytes > 128<<10 {
-			t.Errorf("the arena of layout %d takes %d bytes: at most 128 KiB, so that every bit of it can be tried", layout, bytes)
+		cfg, _ := openArena(t, layout)
+		size := loadArena(t, layout).Bytes()
+		t.Logf("layout %d: %d bytes", layout, size)
+		if size > 128<<10 {
+			t.Errorf("the arena of layout %d takes %d bytes: at most 128 KiB, so that every bit of it can be tried", layout, size)
 		}
 		memory, disk := arenaEdits(t, cfg.MemoryDir), arenaEdits(t, cfg.DataDir)
 		for op := opBlocks; op <= opGone; op++ {
@@ -273,25 +212,21 @@ func arenaEdits(t *testing.T, dir string) map[byte]bool {
 // layout says, byte for byte.
 func TestArenaIsWrittenSo(t *testing.T) {
 	dir := testShm(t)
-	truth := writeArena(t, arenaConfig(t, dir))
+	got, err := arenatest.Take(dir, writeArena(t, arenaConfig(t, dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if *rewrite {
-		saveArena(t, dir, truth)
-	}
-	want := readTruth(t, superLayout)
-	if !maps.Equal(truth.Files, want.Files) {
-		t.Errorf("the files are %v, not %v", truth.Files, want.Files)
-	}
-	for name := range want.Files {
-		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		golden, err := os.ReadFile(filepath.Join(arenaPath(superLayout), name))
-		if err != nil {
+		if err := got.Save("testdata"); err != nil {
 			t.Fatal(err)
 		}
-		got = bytes.TrimRight(got, "\x00")
+	}
+	want := loadArena(t, superLayout)
+	if !reflect.DeepEqual(got.Truth, want.Truth) {
+		t.Errorf("the arena holds\n%v, not\n%v", got.Truth, want.Truth)
+	}
+	for name, golden := range want.Files {
+		got := got.Files[name]
 		at := 0
 		for at < min(len(got), len(golden)) && got[at] == golden[at] {
 			at++

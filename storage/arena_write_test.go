@@ -11,41 +11,16 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
+
+	"github.com/kelpdb/kelp/storage/arenatest"
 )
-
-// arenaNow is when the arenas of testdata were written: leaf, epoch and receipts
-// follow this clock.
-var arenaNow = time.Unix(1_790_000_000, 0).UTC()
-
-// arenaTruth is what an arena holds, in words that no layout changes: it lies as
-// truth.json beside the two directories.
-type arenaTruth struct {
-	Layout uint16                         `json:"layout"`
-	Files  map[string]int64               `json:"files"` // bytes; the zeros at their ends are left out in testdata
-	Tables map[string][]map[string]string `json:"tables"`
-	Keys   []arenaKey                     `json:"keys"`
-	Kept   map[string]int64               `json:"retention_bytes"`
-}
-
-// arenaKey is a chunk whose receipt the arena remembers.
-type arenaKey struct {
-	Table    string  `json:"table"`
-	Key      string  `json:"key"`
-	Chunk    uint32  `json:"chunk"`
-	Digest   uint64  `json:"digest"`
-	Accepted uint32  `json:"accepted"`
-	Rejected uint32  `json:"rejected"`
-	Error    string  `json:"error"`
-	Seq      *uint64 `json:"seq,omitempty"`
-}
 
 // arenaConfig is of the store that writes an arena, and of those that read it.
 func arenaConfig(t testing.TB, dir string) Config {
 	cfg := testConfig(t, dir)
 	cfg.DataDir = filepath.Join(dir, "data")
 	cfg.Shard = 7
-	cfg.Now = func() time.Time { return arenaNow }
+	cfg.Now = arenatest.Now
 	return cfg
 }
 
@@ -81,14 +56,15 @@ func arenaRow(r modelRow) map[string]string {
 type arenaWriter struct {
 	t     *testing.T
 	s     *Store
-	truth *arenaTruth
+	truth arenatest.Truth
 }
 
 // writeArena fills the directories of a config and returns what they hold.
-func writeArena(t *testing.T, cfg Config) *arenaTruth {
+func writeArena(t *testing.T, cfg Config) arenatest.Truth {
 	t.Helper()
-	w := &arenaWriter{t: t, s: ownFlushes(t, &cfg), truth: &arenaTruth{
-		Layout: superLayout, Tables: map[string][]map[string]string{}, Kept: map[string]int64{},
+	w := &arenaWriter{t: t, s: ownFlushes(t, &cfg), truth: arenatest.Truth{
+		Layout: superLayout, Kept: map[string]int64{},
+		Tables: map[string][]map[string]string{}, Dropped: map[string][]map[string]string{},
 	}}
 	goldens := goldenBlocks()
 	names := slices.Sorted(maps.Keys(goldens))
@@ -161,7 +137,9 @@ func (w *arenaWriter) note(a *Append, seq uint64, rows []modelRow) {
 		w.truth.Tables[a.Table] = append(w.truth.Tables[a.Table], arenaRow(r))
 	}
 	if a.Key != "" {
-		k := arenaKey{Table: a.Table, Key: a.Key, Chunk: a.Chunk, Digest: a.Digest, Accepted: a.Receipt.Accepted, Rejected: a.Receipt.Rejected, Seq: &seq}
+		k := arenatest.Key{
+			Table: a.Table, Key: a.Key, Chunk: a.Chunk, Digest: a.Digest, Seq: seq, Accepted: a.Receipt.Accepted, Rejected: a.Receipt.Rejected,
+		}
 		if len(a.Receipt.Errors) > 0 {
 			k.Error = a.Receipt.Errors[0].Error
 		}
@@ -174,7 +152,7 @@ func (w *arenaWriter) life(table string, first, n int, key string) {
 	w.t.Helper()
 	var rows []modelRow
 	for i := first; i < first+n; i++ {
-		rows = append(rows, modelRow{time: arenaNow.UnixNano() + int64(i)*1_000_000, values: map[string]Value{
+		rows = append(rows, modelRow{time: arenatest.Now().UnixNano() + int64(i)*1_000_000, values: map[string]Value{
 			"id": Int(int64(i)), "name": String([]string{"api", "web", "db"}[i%3]), SampleRateColumn: Int(int64(i%2 + 1)),
 		}})
 	}
@@ -211,8 +189,10 @@ func (w *arenaWriter) changes(names []string) {
 		defer w.s.commitMu.Unlock()
 		return w.s.dropLocked([]*Ref{first})
 	})
-	w.truth.Tables["life"] = w.truth.Tables["life"][first.Meta.Rows:]
+	rows := w.truth.Tables["life"]
+	w.truth.Dropped["life"], w.truth.Tables["life"] = rows[:first.Meta.Rows], rows[first.Meta.Rows:]
 	w.must("a dropped table", func() error { return w.s.DropTable("gone") })
+	w.truth.Dropped["gone"] = w.truth.Tables["gone"]
 	delete(w.truth.Tables, "gone")
 	// A block is read from disk, and another one written there again.
 	healed := firstRef(w.t, w.s, names[0])
@@ -223,10 +203,9 @@ func (w *arenaWriter) changes(names []string) {
 	w.life("late", 0, 2, "k-2")
 }
 
-// anonymous gives the leaf an id that is always the same, and notes the files.
+// anonymous gives the leaf an id that is always the same.
 func (w *arenaWriter) anonymous(cfg Config) {
 	w.t.Helper()
-	w.truth.Files = map[string]int64{}
 	for dir, magic := range map[string][8]byte{cfg.MemoryDir: superMagicMemory, cfg.DataDir: superMagicDisk} {
 		b, err := readSuperblock(dir, magic)
 		if err != nil {
@@ -234,19 +213,5 @@ func (w *arenaWriter) anonymous(cfg Config) {
 		}
 		copy(b.leaf[:], "a leaf in a test")
 		w.must("a superblock", func() error { return writeSuperblock(dir, b, false) })
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, e := range entries {
-			if e.Name() == "lock" {
-				continue
-			}
-			info, err := e.Info()
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			w.truth.Files[filepath.Base(dir)+"/"+e.Name()] = info.Size()
-		}
 	}
 }
