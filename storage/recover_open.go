@@ -45,35 +45,27 @@ func (s *Store) open() (err error) {
 	}
 	bootHash := hashBoot(boot)
 	memory, err := readSuperblock(s.cfg.MemoryDir, superMagicMemory)
-	if err != nil {
+	var damaged *damagedSuperError
+	if err != nil && (!errors.As(err, &damaged) || s.cfg.DataDir == "") {
 		return err
 	}
 	var onDisk *superblock
 	if s.cfg.DataDir != "" {
-		if s.disk, onDisk, err = openDisk(s, s.cfg.DataDir); err != nil {
-			return err
+		var diskErr error
+		if s.disk, onDisk, diskErr = openDisk(s, s.cfg.DataDir); diskErr != nil || damaged != nil && onDisk == nil {
+			return errors.Join(err, diskErr)
 		}
 		if memory != nil && onDisk != nil && memory.leaf != onDisk.leaf {
 			return fmt.Errorf("%s belongs to leaf %s and %s to leaf %s: give the two directories of one leaf, or remove the memory directory to start from the data directory",
 				s.cfg.MemoryDir, memory.leafID(), s.cfg.DataDir, onDisk.leafID())
 		}
 	}
-	if memory != nil {
-		s.super = *memory
+	if damaged != nil {
+		// As with a damaged log, the disk knows all but what was not synced.
+		s.cfg.Log.Error("the memory directory is given up", "error", damaged)
+		s.logDamaged = true
 	}
-	notTmpfs := s.cfg.TmpfsOK(s.cfg.MemoryDir)
-	switch {
-	case memory == nil && onDisk == nil:
-		err = s.bear(bootHash)
-	case memory == nil, memory.bootHash != bootHash && onDisk != nil:
-		s.super = *onDisk
-		err = s.fromDisk(bootHash)
-	case memory.bootHash == bootHash && notTmpfs == nil:
-		err = s.fromTrusted(bootHash, onDisk)
-	default:
-		err = s.fromChecked(bootHash, onDisk)
-	}
-	if err != nil {
+	if err := s.takeOver(memory, onDisk, bootHash); err != nil {
 		return err
 	}
 	if err := s.raiseLayout(); err != nil {
@@ -88,6 +80,24 @@ func (s *Store) open() (err error) {
 		return s.disk.adopt(&s.super)
 	}
 	return nil
+}
+
+// takeOver makes live what the directories hold, by their superblocks, which are
+// nil where there is none to go by.
+func (s *Store) takeOver(memory, onDisk *superblock, bootHash uint64) error {
+	if memory != nil {
+		s.super = *memory
+	}
+	switch {
+	case memory == nil && onDisk == nil:
+		return s.bear(bootHash)
+	case memory == nil, memory.bootHash != bootHash && onDisk != nil:
+		s.super = *onDisk
+		return s.fromDisk(bootHash)
+	case memory.bootHash == bootHash && s.cfg.TmpfsOK(s.cfg.MemoryDir) == nil:
+		return s.fromTrusted(bootHash, onDisk)
+	}
+	return s.fromChecked(bootHash, onDisk)
 }
 
 func hashBoot(text string) uint64 {

@@ -22,7 +22,7 @@ type Status struct {
 	Views    int // not released
 	Keys     int // chunks remembered
 
-	LogDamaged bool          // the edit log could not be read to its end at Open
+	LogDamaged bool          // the edit log that Open began with could not be read to its end: rows may be lost
 	Unsynced   time.Duration // age of the oldest row that is to go to disk and is not there
 	DiskBytes  int64         // files of the data directory
 	DiskError  string        // why the disk does not take rows; empty: it does

@@ -34,10 +34,15 @@ import (
 //	64  8  shard id
 //	72  8  birth of the leaf, ns since 1970
 //	80  8  number of the current log; changed by one 8-byte store
-//	88  2  length of the leaf's name, then the name (at most 256 bytes)
+//	88  2  length of the leaf's name
+//	90     the name, at most 256 bytes, and zeros
+//	348 4  CRC-32C of bytes 64 to 348, those of the log's number as 0; 0 where an
+//	       older version wrote the superblock
+//	352    zeros
 //
 // A new superblock is written to a file of its own and renamed; only the log
-// number is changed in place.
+// number is changed in place, so no checksum of the superblock covers it: a log
+// says in its own head which number it has.
 const (
 	superName     = "super"
 	superBytes    = 4096
@@ -45,6 +50,7 @@ const (
 	superLogAt    = 80
 	superNameAt   = 88
 	superNameMax  = 256
+	superCRCAt    = 348
 	superLayout   = 2 // what this version writes: blocks of version 2
 	superReadable = 2 // the newest layout it reads
 )
@@ -78,6 +84,18 @@ func (e *LayoutError) Error() string {
 		e.Path, e.Layout, e.Oldest, superReadable)
 }
 
+// damagedSuperError says that a superblock of kelp fails its checksum.
+type damagedSuperError struct {
+	path      string
+	what      string
+	got, want uint32
+}
+
+func (e *damagedSuperError) Error() string {
+	return fmt.Sprintf("%s is damaged: the checksum %s is %08x, not %08x; put a copy of the directory back, or remove it to go on without what it holds",
+		e.path, e.what, e.got, e.want)
+}
+
 func newLeafID() (id [16]byte, err error) {
 	_, err = rand.Read(id[:])
 	return id, err
@@ -101,7 +119,16 @@ func appendSuperblock(dst []byte, b *superblock) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, b.log)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(b.name)))
 	dst = append(dst, b.name...)
-	return append(dst, make([]byte, start+superBytes-len(dst))...)
+	dst = append(dst, make([]byte, start+superBytes-len(dst))...)
+	binary.LittleEndian.PutUint32(dst[start+superCRCAt:], superTailChecksum(dst[start:]))
+	return dst
+}
+
+// superTailChecksum is the checksum of what stands behind the head.
+func superTailChecksum(src []byte) uint32 {
+	tail := [superCRCAt - superHead]byte(src[superHead:])
+	clear(tail[superLogAt-superHead : superNameAt-superHead])
+	return checksum(tail[:])
 }
 
 // decodeSuperblock reads a superblock; path is for the error. Of a layout it
@@ -118,7 +145,7 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	head := [superHead]byte(src)
 	clear(head[12:16])
 	if got, want := binary.LittleEndian.Uint32(src[12:]), checksum(head[:]); got != want {
-		return nil, fmt.Errorf("%s is damaged: its checksum is %08x, not %08x", path, got, want)
+		return nil, &damagedSuperError{path, "of its head", got, want}
 	}
 	b.layout = binary.LittleEndian.Uint16(src[8:])
 	b.oldest = binary.LittleEndian.Uint16(src[10:])
@@ -130,6 +157,12 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	}
 	if len(src) < superNameAt+2 {
 		return nil, fmt.Errorf("%s is %d bytes long, cut short", path, len(src))
+	}
+	if len(src) >= superCRCAt+4 {
+		got, want := binary.LittleEndian.Uint32(src[superCRCAt:]), superTailChecksum(src)
+		if got != 0 && got != want {
+			return nil, &damagedSuperError{path, "behind its head", got, want}
+		}
 	}
 	b.shard = ShardID(binary.LittleEndian.Uint64(src[64:]))
 	b.born = int64(binary.LittleEndian.Uint64(src[72:]))

@@ -1,0 +1,358 @@
+package leaf
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/query/exec"
+	"github.com/kelpdb/kelp/storage"
+	"github.com/kelpdb/kelp/storage/arenatest"
+)
+
+// sweepAllocMax bounds what one start and its answers may allocate, whatever a
+// flipped bit claims: far more than the arena needs.
+const sweepAllocMax = 64 << 20
+
+// sweepQueries are asked of every table. The first returns every row.
+var sweepQueries = []string{
+	"SELECT * FROM %q LIMIT ALL",
+	"SELECT count(), count(x), uniq_exact(x), min(time), max(time) FROM %q",
+	"SELECT x, count(), sum(time - to_timestamp(0)) FROM %q GROUP BY x ORDER BY 2, 1 LIMIT ALL",
+	"SELECT count() FROM %q WHERE x = 'GET' OR x LIKE '%%took%%' OR x > 100",
+}
+
+// A sweep opens one arena again and again, each time with another bit flipped.
+type sweep struct {
+	arena *arenatest.Arena
+	base  string // its directories lie in it
+	dirs  []string
+	pool  *exec.Pool
+	want  map[string]tableAnswer
+	asked map[string][]*query.Query // of each table, bound to the types that an aggregator remembers
+	seen  map[string]int            // what became of the flips
+}
+
+// tableAnswer is what a leaf says of a table.
+type tableAnswer struct {
+	unknown bool
+	covered uint64
+	skipped uint64
+	rows    []string // of the first query, sorted
+	rest    string   // of the others
+}
+
+func newSweep(t *testing.T, dirs ...string) *sweep {
+	t.Helper()
+	arena, err := arenatest.Load(filepath.Join("..", "storage", "testdata"), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := filepath.Join("/dev/shm", fmt.Sprintf("kelp-test-%d", os.Getpid()))
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	base, err := os.MkdirTemp(all, "sweep-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sweep{arena: arena, base: base, dirs: dirs, pool: exec.NewPool(1), asked: map[string][]*query.Query{}, seen: map[string]int{}}
+	t.Cleanup(func() {
+		s.pool.Close()
+		os.RemoveAll(base)
+		os.Remove(all) // succeeds when the last directory has gone
+	})
+	if err := s.lay(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.waitLoaded(l)
+	s.bind(l)
+	s.want = s.ask(t, l)
+	s.close(t, l)
+	for table, rows := range arena.Truth.Tables {
+		a := s.want[table]
+		if table == "volatile" && !slices.Contains(dirs, arenatest.MemoryDir) {
+			rows = nil
+		}
+		if int(a.covered) != len(rows) || a.skipped != 0 || len(a.rows) != len(rows) {
+			t.Fatalf("of table %s %d rows are read and %d skipped before any bit is flipped: want %d", table, a.covered, a.skipped, len(rows))
+		}
+	}
+	return s
+}
+
+// lay puts the arena in place, with the directories that the sweep is about.
+func (s *sweep) lay() error {
+	if err := s.arena.Lay(s.base); err != nil {
+		return err
+	}
+	for _, dir := range []string{arenatest.MemoryDir, arenatest.DataDir} {
+		if !slices.Contains(s.dirs, dir) {
+			if err := os.RemoveAll(filepath.Join(s.base, dir)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sweep) open() (*Leaf, error) {
+	cfg := storage.Config{
+		MemoryDir: filepath.Join(s.base, arenatest.MemoryDir), Now: arenatest.Now,
+		BootID:  func() (string, error) { return arenatest.BootID, nil },
+		TmpfsOK: func(string) error { return nil },
+	}
+	if slices.Contains(s.dirs, arenatest.DataDir) {
+		cfg.DataDir = filepath.Join(s.base, arenatest.DataDir)
+	}
+	store, err := storage.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Name: "leaf", Store: store, Pool: s.pool, Now: arenatest.Now, Log: slog.New(slog.DiscardHandler)}), nil
+}
+
+func (s *sweep) close(t *testing.T, l *Leaf) {
+	t.Helper()
+	if err := l.cfg.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *sweep) waitLoaded(l *Leaf) {
+	for l.cfg.Store.Status().Loading > 0 {
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// bind makes the questions about every table that was ever there.
+func (s *sweep) bind(l *Leaf) {
+	for _, tables := range []map[string][]map[string]string{s.arena.Truth.Tables, s.arena.Truth.Dropped} {
+		for table := range tables {
+			if s.asked[table] != nil {
+				continue
+			}
+			for _, sql := range sweepQueries {
+				q := &query.Query{SQL: fmt.Sprintf(sql, table), Now: arenatest.Now().UnixNano() + int64(time.Hour)}
+				tab, ok := l.cfg.Store.Table(table)
+				if !ok { // dropped, and of the same columns
+					tab, _ = l.cfg.Store.Table("life")
+				}
+				q.Schema = schemaOf(tab)
+				s.asked[table] = append(s.asked[table], q)
+			}
+		}
+	}
+}
+
+// ask puts the questions.
+func (s *sweep) ask(t *testing.T, l *Leaf) map[string]tableAnswer {
+	t.Helper()
+	answers := map[string]tableAnswer{}
+	for table := range s.asked {
+		answers[table] = s.askTable(t, l, table)
+	}
+	return answers
+}
+
+func (s *sweep) askTable(t *testing.T, l *Leaf, table string) (a tableAnswer) {
+	t.Helper()
+	for i, q := range s.asked[table] {
+		p, err := l.Run(context.Background(), q)
+		if err != nil {
+			t.Fatalf("%s: %v", q.SQL, err)
+		}
+		report := p.Leaves[0]
+		if report.Shard != 7 {
+			t.Fatalf("the leaf says that it holds shard %d", report.Shard)
+		}
+		covered, skipped := report.Covered, uint64(0)
+		for _, part := range report.Skipped {
+			for _, h := range part.Hist {
+				skipped += h.Rows
+			}
+		}
+		plan, err := q.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := query.Finalise(plan, p, query.FinalEnv{Now: q.Now})
+		if err != nil {
+			t.Fatalf("%s: %v", q.SQL, err)
+		}
+		if i == 0 {
+			a = tableAnswer{unknown: report.Unknown, covered: covered, skipped: skipped, rows: resultRows(res)}
+			continue
+		}
+		// A block may have been healed in between.
+		if covered+skipped != a.covered+a.skipped {
+			t.Fatalf("%s: %d rows are read and %d skipped; before %d and %d", q.SQL, covered, skipped, a.covered, a.skipped)
+		}
+		if covered == s.wanted(table) && skipped == 0 {
+			a.rest += fmt.Sprintln(resultRows(res))
+		}
+	}
+	return a
+}
+
+func (s *sweep) wanted(table string) uint64 { return uint64(len(s.arena.Truth.Tables[table])) }
+
+// resultRows writes the rows of a result, sorted.
+func resultRows(res *query.Result) []string {
+	rows := make([]string, res.Rows)
+	for i := range rows {
+		var row []string
+		for c, col := range res.Cols {
+			if v := col.Value(i); !v.IsNull() {
+				row = append(row, fmt.Sprintf("%s:%v", res.Columns[c].Name, v))
+			}
+		}
+		slices.Sort(row)
+		rows[i] = strings.Join(row, " ")
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// try flips one bit and starts. It returns what is wrong with what is told then.
+func (s *sweep) try(t *testing.T, file string, bit int) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s, bit %d of byte %d", file, bit%8, bit/8)
+		}
+	}()
+	if err := s.lay(); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, filepath.Join(s.base, file), bit)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	l, err := s.open()
+	if err != nil {
+		s.seen["refused"]++
+		return
+	}
+	s.waitLoaded(l)
+	st := l.cfg.Store.Status()
+	got := s.ask(t, l)
+	told := s.compare(t, got, st.LogDamaged)
+	if told == "damage is named" && len(s.dirs) == 2 && got["volatile"].skipped == 0 {
+		// The other copy is whole.
+		for until := time.Now().Add(10 * time.Second); l.cfg.Store.Status().Damaged > 0; time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(until) {
+				t.Fatal("the damaged block is not read again from disk")
+			}
+		}
+		if s.compare(t, s.ask(t, l), false) != "right" {
+			t.Error("after the damaged block was read again the answer is not right")
+		}
+		told = "named, then healed"
+	}
+	s.seen[told]++
+	s.close(t, l)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > sweepAllocMax {
+		t.Errorf("%d bytes were allocated", n)
+	}
+}
+
+func flip(t *testing.T, path string, bit int) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], int64(bit/8)); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 1 << (bit % 8)
+	if _, err := f.WriteAt(b[:], int64(bit/8)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compare holds that what was answered is right, or that what is missing is named.
+func (s *sweep) compare(t *testing.T, got map[string]tableAnswer, logDamaged bool) (told string) {
+	t.Helper()
+	told = "right"
+	if logDamaged {
+		told = "the log is damaged"
+	}
+	for table, a := range got {
+		want := s.want[table]
+		if a.unknown == want.unknown && a.covered == want.covered && a.skipped == 0 {
+			if !slices.Equal(a.rows, want.rows) || a.rest != want.rest {
+				t.Errorf("table %s is answered wrongly:\n%v\nnot\n%v", table, a, want)
+			}
+			continue
+		}
+		if !logDamaged {
+			told = "damage is named"
+			if a.covered+a.skipped != want.covered || a.unknown != want.unknown {
+				t.Errorf("table %s: %d rows are read and %d named as missing, of %d", table, a.covered, a.skipped, want.covered)
+			}
+		}
+		if int(a.covered) != len(a.rows) {
+			t.Errorf("table %s: %d rows are said to be read, %d are answered", table, a.covered, len(a.rows))
+		}
+		for _, row := range a.rows {
+			if !slices.Contains(want.rows, row) && len(s.arena.Truth.Dropped[table]) == 0 {
+				t.Errorf("table %s: a row that never was: %s", table, row)
+			}
+		}
+	}
+	return told
+}
+
+// TestFlips flips bits of an arena, one at a time, before a leaf is started with
+// it: its answers are right, or say what is missing, or the leaf refuses to start.
+// KELP_SWEEP=all tries every bit; else it is one bit of every 53rd byte, and
+// of every byte of a superblock.
+func TestFlips(t *testing.T) {
+	step := 53 * 8
+	if os.Getenv("KELP_SWEEP") == "all" {
+		step = 1
+	}
+	for name, dirs := range map[string][]string{
+		"memory":          {arenatest.MemoryDir},
+		"disk":            {arenatest.DataDir},
+		"memory and disk": {arenatest.MemoryDir, arenatest.DataDir},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, n := newSweep(t, dirs...), 0
+			for _, file := range s.arena.Names() {
+				if !slices.Contains(dirs, filepath.Dir(file)) {
+					continue
+				}
+				bits := 8 * len(s.arena.Files[file])
+				step := step
+				if filepath.Base(file) == "super" {
+					step = min(step, 8)
+				}
+				for at := 0; at < bits; at += step {
+					bit := min(bits-1, at+(at/step*5)%step)
+					if s.try(t, file, bit); t.Failed() {
+						return
+					}
+					n++
+				}
+			}
+			t.Logf("%d flips: %v", n, s.seen)
+		})
+	}
+}
