@@ -29,12 +29,16 @@ DATA ?= kelp-data
 FUZZ_EACH ?= 60
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build run test fuzz bench bench-quick test-peers bench-kernels bench-load clean help \
+.PHONY: build build-failpoint run test torture fuzz bench bench-quick test-peers bench-kernels bench-load clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
 build:
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kelp ./cmd/kelp
+
+# The same with places in storage where it kills itself if told to: for tests.
+build-failpoint:
+	@go build -trimpath -tags failpoint -o bin/kelp-failpoint ./cmd/kelp
 
 ## run: build, start kelp with 4 leaves and the demo shop, ask one question, keep serving (LISTEN=, DATA=)
 run: build
@@ -55,6 +59,7 @@ check-format:
 
 check-vet:
 	@go vet ./...
+	@go vet -tags failpoint ./storage
 
 check-lint:
 	@go tool staticcheck ./...
@@ -83,8 +88,14 @@ test-plain:
 test-fuzz:
 	@.ci/fuzz 5 90
 
-test-e2e: build
+test-e2e: build build-failpoint
 	@.ci/gotest -count=1 -timeout 12m ./e2e
+
+## torture: KILLS (1000) kill -9 of a server under load, by the clock and at failpoints, held against a model; 45 minutes (SEED=)
+KILLS ?= 1000
+SEED ?= 0
+torture: build build-failpoint
+	go test -count=1 -timeout 2h -v ./e2e -run 'TestTorture$$' -args -kills $(KILLS) -seed $(SEED)
 
 ## fuzz: every fuzz target for FUZZ_EACH seconds (60)
 fuzz:

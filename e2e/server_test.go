@@ -60,7 +60,9 @@ type process struct {
 	cmd   *exec.Cmd
 	http  string // http://HOST:PORT
 	name  string
+	began time.Time
 	ready time.Duration // from exec to the ready line
+	line  chan string   // of capacity 1: the ready line
 	log   *lockedBuffer
 	done  chan struct{}
 	err   error
@@ -90,33 +92,47 @@ const readyTimeout = 30 * time.Second
 // start runs kelp with args and waits for its ready line.
 func start(t testing.TB, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, args: args, log: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(binary(t), args...)
+	p := launch(t, binary(t), nil, args...)
+	t.Cleanup(p.kill)
+	if err := p.awaitReady(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// launch starts a binary and does not wait for it; who calls it kills it.
+func launch(t testing.TB, path string, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, args: args, log: &lockedBuffer{}, began: time.Now(), line: make(chan string, 1), done: make(chan struct{})}
+	p.cmd = exec.Command(path, args...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // the test's death takes it along
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line := make(chan string, 1)
 	go func() {
 		defer close(p.done)
 		r := bufio.NewReader(out)
 		text, err := r.ReadString('\n')
 		if err == nil {
-			line <- text
+			p.line <- text
 		}
 		_, _ = io.Copy(io.Discard, r)
 		p.err = p.cmd.Wait()
 	}()
-	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+// awaitReady waits for the ready line and learns from it where the server is.
+func (p *process) awaitReady() error {
 	select {
-	case text := <-line:
-		p.ready = time.Since(began)
+	case text := <-p.line:
+		p.ready = time.Since(p.began)
 		for _, field := range strings.Fields(text) {
 			if v, ok := strings.CutPrefix(field, "http="); ok {
 				p.http = "http://" + v
@@ -125,12 +141,12 @@ func start(t testing.TB, args ...string) *process {
 				p.name = v
 			}
 		}
+		return nil
 	case <-p.done:
-		t.Fatalf("kelp %s ended: %v\n%s", strings.Join(args, " "), p.err, p.log)
+		return fmt.Errorf("kelp %s ended: %v\n%s", strings.Join(p.args, " "), p.err, p.log)
 	case <-time.After(readyTimeout):
-		t.Fatalf("kelp %s is not ready after %v\n%s", strings.Join(args, " "), readyTimeout, p.log)
+		return fmt.Errorf("kelp %s is not ready after %v\n%s", strings.Join(p.args, " "), readyTimeout, p.log)
 	}
-	return p
 }
 
 // kill is kill -9, and waits until the process is gone.

@@ -199,5 +199,6 @@ func (s *Store) dropLocked(blocks []*Ref) error {
 		}
 		e.marks[i].horizon = max(e.marks[i].horizon, r.horizon())
 	}
+	failpoint("evict.begin")
 	return s.commitLocked(e, true)
 }

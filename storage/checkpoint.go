@@ -230,6 +230,7 @@ func (c *checkpoint) finishLocked(err error) error {
 		s.broken = fmt.Errorf("the superblock cannot be written any more, restart to recover: %w", err)
 		return errors.Join(s.broken, c.old.doneReading())
 	}
+	failpoint("checkpoint.switched")
 	s.log, s.super.log = c.next, c.next.number
 	c.old.replaced = true
 	return c.old.doneReading()

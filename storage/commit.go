@@ -32,6 +32,7 @@ func (s *Store) commitLocked(e *edit, urgent bool) error {
 	}
 	s.logBytes.Store(s.log.taken)
 	s.applyEdit(e)
+	failpoint("commit.applied")
 	s.disk.committed(e)
 	s.seq.Store(e.seq)
 	signal(s.changed)
@@ -204,6 +205,7 @@ func (s *Store) liveLocked(t *Table, refs []*Ref) bool {
 // releaseAll gives memory back that nobody can see any more.
 func (s *Store) releaseAll(extents []*extent) {
 	for _, e := range extents {
+		failpoint("commit.release")
 		s.alloc.release(e)
 		s.pending.Add(-e.seg.rounded(e.length))
 	}

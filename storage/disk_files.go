@@ -92,11 +92,13 @@ func (d *disk) appendBlock(r *Ref) (place, error) {
 	}
 	at := f.size
 	f.dirty = true
+	failpointTorn("disk.torn", f.file, e.bytes(), at)
 	// The kernel copies from the mapping: if that is cut short, it says EFAULT.
 	if _, err := f.file.WriteAt(e.bytes(), at); err != nil {
 		d.abandon(f)
 		return place{}, fmt.Errorf("cannot write block %v to disk: %w", r.ID, err)
 	}
+	failpoint("disk.written")
 	f.size += roundUp(e.length, smallAlign)
 	f.fresh++
 	p := place{file: f.no, offset: at}
@@ -118,6 +120,7 @@ func (d *disk) syncFiles() error {
 			d.abandon(f)
 			return fmt.Errorf("cannot sync %s: %w", diskFileName(f.no), err)
 		}
+		failpoint("disk.synced")
 		f.dirty = false
 	}
 	if made {
@@ -215,6 +218,7 @@ func (d *disk) removeEmpty() {
 			d.store.cfg.Log.Warn("a file of blocks cannot be closed", "error", err)
 		}
 		d.removeFile(diskFileName(no))
+		failpoint("disk.removed")
 		delete(d.files, no)
 	}
 	if d.log != nil {

@@ -91,7 +91,7 @@ func (d *disk) flush() error {
 	}
 	d.applied(net, b)
 	d.done()
-	if d.log.size > diskLogBytes && d.log.size > 2*d.log.base {
+	if d.log.size > diskLogBytes/failpointShare && d.log.size > 2*d.log.base {
 		d.stale = true
 		return d.rewrite()
 	}
@@ -415,6 +415,7 @@ func (d *disk) switchLog(next *diskLog, places map[BlockID]diskPlace, b *diskBat
 			d.store.cfg.Log.Warn("an old disk log cannot be closed", "error", err)
 		}
 	}
+	failpoint("disklog.switched")
 	if oldNo != 0 {
 		d.removeFile(logName(oldNo))
 	}

@@ -130,7 +130,9 @@ func (d *disk) newDiskLog(number uint64, checkpoint []*edit) (*diskLog, error) {
 		err = d.sync(f)
 	}
 	if err == nil {
+		failpoint("disklog.unnamed")
 		err = os.Rename(path+diskLogTemp, path)
+		failpoint("disklog.named")
 	}
 	if err == nil {
 		err = syncDir(d.dir)
@@ -150,12 +152,14 @@ func (d *disk) appendLog(e *edit) error {
 	if len(record) > diskRecordMax {
 		return fmt.Errorf("an edit of %d bytes cannot be logged: at most %d", len(record), diskRecordMax)
 	}
+	failpointTorn("disklog.torn", d.log.file, record, d.log.size)
 	if _, err := d.log.file.WriteAt(record, d.log.size); err != nil {
 		return fmt.Errorf("cannot write to the disk log: %w", err)
 	}
 	if err := d.sync(d.log.file); err != nil {
 		return fmt.Errorf("cannot sync the disk log: %w", err)
 	}
+	failpoint("disklog.synced")
 	d.log.size += int64(len(record))
 	return nil
 }

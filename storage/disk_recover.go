@@ -79,6 +79,7 @@ func (s *Store) fromDisk(bootHash uint64) error {
 	if err := clearMemory(s.cfg.MemoryDir); err != nil {
 		return err
 	}
+	failpoint("open.cleared")
 	p.seq += incarnationGap
 	p.epoch, p.nextBlock = s.super.epoch, 0
 	for _, t := range p.sorted() {
@@ -322,6 +323,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		s.alloc.condemn(e)
 		return false, err
 	}
+	failpoint("reload.copied")
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	if !s.liveLocked(r.table, []*Ref{r}) || r.State() == Live {
@@ -334,6 +336,7 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 	if err != nil {
 		s.alloc.release(e)
 	}
+	failpoint("reload.committed")
 	return false, err
 }
 

@@ -277,8 +277,11 @@ func (l *memoryLog) append(body []byte, urgent bool) error {
 	}
 	return Guard(func() error {
 		atomic.StoreUint64(l.word(next), 0)
+		failpointHalf("log.half", l.data[l.tail+logWord:], body)
 		copy(l.data[l.tail+logWord:], body)
+		failpoint("log.body")
 		atomic.StoreUint64(l.word(l.tail), recordWord(l.seed, body))
+		failpoint("log.word")
 		l.tail = next
 		return nil
 	})

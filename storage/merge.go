@@ -199,10 +199,12 @@ func (s *Store) merge(t *Table, refs []*Ref, rule mergeRule, class blockKind) er
 	if err != nil {
 		return err
 	}
+	failpoint("merge.placed")
 	if err := s.commitMerge(t, refs, merged); err != nil {
 		s.discard([]*Ref{merged})
 		return err
 	}
+	failpoint("merge.committed")
 	return nil
 }
 

@@ -228,6 +228,7 @@ func (s *Store) takeMemory(p *replay) error {
 	if err != nil {
 		return err
 	}
+	failpoint("open.restored")
 	// What is free in the segments was given back, so there is room for the
 	// reserve again, if anywhere.
 	if err := s.log.takeSome(s.log.tail + logWord + memoryLogReserve); err != nil {
@@ -270,9 +271,11 @@ func (s *Store) createMemory() error {
 		return fmt.Errorf("cannot write the first edit log: %w", err)
 	}
 	log.base = log.tail
+	failpoint("open.logged")
 	if err := writeSuperblock(s.cfg.MemoryDir, &s.super, false); err != nil {
 		return err
 	}
+	failpoint("open.named")
 	return s.removeLogs(s.super.log)
 }
 

@@ -77,6 +77,7 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	if s.disk != nil {
+		failpoint("open.adopt")
 		return s.disk.adopt(&s.super)
 	}
 	return nil

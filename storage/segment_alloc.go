@@ -143,6 +143,7 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 			continue
 		}
 		if err = takeSpace(s.file, s.taken, want); err == nil {
+			failpoint("segment.grown")
 			addRange(&s.free, byteRange{s.taken, s.taken + want})
 			s.taken += want
 			a.taken += want
@@ -168,6 +169,7 @@ func (a *allocator) addLocked(small bool, length int64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	failpoint("segment.made")
 	a.nextNo++
 	a.segments[s.no] = s
 	a.order = append(a.order, s)
@@ -264,6 +266,7 @@ func (a *allocator) punchLocked(s *segment) {
 			free = append(free, r)
 			continue
 		}
+		failpoint("segment.punched")
 		a.taken -= hole.end - hole.off
 		addRange(&s.holes, hole)
 		if r.off < hole.off {
@@ -288,6 +291,7 @@ func (a *allocator) removeLocked(s *segment) error {
 	if err := os.Remove(s.path); err != nil {
 		return fmt.Errorf("cannot remove an empty segment: %w", err)
 	}
+	failpoint("segment.removed")
 	a.taken -= s.taken
 	for _, hole := range s.holes {
 		a.taken += hole.end - hole.off

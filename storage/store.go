@@ -65,7 +65,7 @@ func (c *Config) fill() error {
 		return fmt.Errorf("the leaf's name is %d bytes long: at most %d", len(c.LeafName), superNameMax)
 	}
 	if c.checkpointPast == 0 {
-		c.checkpointPast = checkpointBytes
+		c.checkpointPast = checkpointBytes / failpointShare
 	}
 	if c.lagWait == 0 {
 		c.lagWait = diskLagWait
@@ -83,13 +83,13 @@ func (c *Config) fill() error {
 		c.reloadEvery = reloadEvery
 	}
 	if c.diskFileBytes == 0 {
-		c.diskFileBytes = diskFileBytes
+		c.diskFileBytes = diskFileBytes / failpointShare
 	}
 	if c.syncFile == nil {
 		c.syncFile = syncData
 	}
 	if c.atCheckpoint == nil {
-		c.atCheckpoint = func(string) {}
+		c.atCheckpoint = failpointCheckpoint
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -244,9 +244,11 @@ func (s *Store) DropTable(name string) error {
 	if !ok {
 		return fmt.Errorf("table %q: %w", name, ErrUnknownTable)
 	}
+	failpoint("drop.begin")
 	if err := s.commitLocked(&edit{gone: []uint64{t.incarnation}}, true); err != nil {
 		return fmt.Errorf("cannot drop table %q: %w", name, err)
 	}
+	failpoint("drop.committed")
 	return nil
 }
 

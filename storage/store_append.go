@@ -174,10 +174,12 @@ func (s *Store) encodeBlock(ctx context.Context, table string, part batchPart, l
 func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*Ref, error) {
 	id := BlockID{Epoch: s.super.epoch, Seq: s.nextBlock.Add(1)}
 	meta.HeaderCRC = SealBlock(data, id)
+	failpointTorn("block.torn", e.seg.file, data, e.off)
 	if err := e.write(data); err != nil {
 		s.alloc.condemn(e)
 		return nil, fmt.Errorf("cannot write block %v: %w", id, err)
 	}
+	failpoint("block.written")
 	if len(data) > mergeBytesMax/2 {
 		kind = levelFinal | kind.class()
 	}

@@ -226,6 +226,7 @@ func writeSuperblock(dir string, b *superblock, sync bool) error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
+		failpoint("super.unnamed")
 		err = os.Rename(tmp, filepath.Join(dir, superName))
 	}
 	if err == nil && sync {
