@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,6 +133,18 @@ func (d *disk) committed(e *edit) {
 	}
 	d.mu.Unlock()
 	signal(d.wake)
+}
+
+// recovered takes note of what a store found in memory: the last process may have
+// died before it was synced, so until the first flush it is as old as the start,
+// or receipts would not wait for a disk that lags.
+func (d *disk) recovered() {
+	for _, t := range d.store.Tables() {
+		if d.store.onDisk(t) && slices.ContainsFunc(t.refs, func(r *Ref) bool { return r.State() == Live }) {
+			d.oldest = d.store.cfg.Now().UnixNano()
+			return
+		}
+	}
 }
 
 // concerns tells whether an edit changes anything on disk: of tables that live in

@@ -371,6 +371,38 @@ func TestDiskLag(t *testing.T) {
 	wantIDs(t, s, "t", map[int64]int{0: 1, 1: 1})
 }
 
+// TestDiskLagAfterRestart: rows that the last process did not bring to disk hold
+// receipts up like rows of this one.
+func TestDiskLagAfterRestart(t *testing.T) {
+	cfg := testDiskConfig(t)
+	cfg.lagWait, cfg.Log = 50*time.Millisecond, nil
+	var broken atomic.Bool
+	cfg.syncFile = func(f *os.File) error {
+		if broken.Load() {
+			return errors.New("injected")
+		}
+		return syncData(f)
+	}
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	cfg.Now = func() time.Time { return time.Unix(0, clock.Load()) }
+	s := testOpen(t, cfg)
+	testSync(t, s)
+	broken.Store(true)
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 1, 0)})
+	testClose(t, s)
+	s = testOpen(t, cfg)
+	clock.Add(int64(diskLagMax + time.Millisecond))
+	var lag *DiskLagError
+	if _, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(1, 1, 0)}); !errors.As(err, &lag) {
+		t.Fatalf("append while rows of the last process are not synced: %v", err)
+	}
+	broken.Store(false)
+	testSync(t, s)
+	testAppend(t, s, Append{Table: "t", Batch: testBatch(1, 1, 0)})
+	wantIDs(t, s, "t", map[int64]int{0: 1, 1: 1})
+}
+
 // TestDiskMemoryTable shows that a table in memory alone writes no rows.
 func TestDiskMemoryTable(t *testing.T) {
 	cfg := testDiskConfig(t)

@@ -77,6 +77,7 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	if s.disk != nil {
+		s.disk.recovered()
 		failpoint("open.adopt")
 		return s.disk.adopt(&s.super)
 	}
