@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,6 +179,7 @@ type tortureBatch struct {
 	fate   fate
 	acked  time.Time
 	resend bool // it is being sent again
+	late   bool // at risk although it was acknowledged more than a second before
 	synced bool // sent to a table with durability sync
 }
 
@@ -267,27 +269,89 @@ func (t *tortureTable) forget() {
 	}
 }
 
+// lateRows counts the rows that were seen to be gone although their receipt was
+// more than a second old, each once.
+func (t *tortureTable) lateRows() (rows int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, b := range t.batches {
+		if b.late && b.fate == fateGone {
+			b.late = false
+			rows += int64(b.rows)
+		}
+	}
+	return rows
+}
+
+// diskSecond is what durability disk may lose: receipts wait when a row is not
+// synced for so long.
+const diskSecond = time.Second
+
 // memoryLost takes note that the memory of a leaf is gone, of a process that was
-// killed then. What the durability does not cover may be gone with it.
-func (t *tortureTable) memoryLost(killed time.Time) {
-	const diskSecond = time.Second // what durability disk may lose
+// killed then. What the durability does not cover may be gone with it: the last
+// second before the kill; and where the disk lagged by more, so that receipts
+// stopped, what came behind upTo, the time of which it is known that all is synced.
+func (t *tortureTable) memoryLost(killed, upTo time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settled = false
 	for _, b := range t.batches {
-		safe := t.durability != "memory" && (b.synced || b.acked.Before(killed.Add(-diskSecond)))
+		old := b.acked.Before(killed.Add(-diskSecond))
+		safe := t.durability != "memory" && (b.synced || old && b.acked.Before(upTo))
 		switch {
 		case t.rolling && b.fate == fateGone && b.life == t.life:
 			b.fate = fateAcked // that it went may not have come to the disk
 		case b.resend && !safe:
 			b.fate = fateUnknown
 		case b.fate == fateAcked && !safe:
-			b.fate = fateRisk
+			b.fate, b.late = fateRisk, old && !t.rolling && t.durability != "memory"
 		}
 	}
-	if t.droppedAt.After(killed.Add(-2 * diskSecond)) {
+	if t.droppedAt.After(killed.Add(-2*diskSecond)) || t.droppedAt.After(upTo) {
 		t.dropping = true // the drop may not have come to the disk: it is repeated
 	}
+}
+
+// A diskProof says what must have come to the disk: a receipt for new rows of a
+// durable table means that no row of that leaf was unsynced for a second when
+// they came.
+type diskProof struct {
+	mu    sync.Mutex
+	ready time.Time // of the server that lives
+	sent  []time.Time
+	upTo  time.Time // all that was acknowledged before is synced
+}
+
+// begin forgets what was heard from the last server: what it left unsynced counts
+// from the start of the next.
+func (d *diskProof) begin(ready time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ready, d.sent = ready, nil
+}
+
+// heard takes note of a receipt for a request that was sent then. Which leaf it is
+// from is not known; that of so many none is from some leaf is as good as impossible.
+func (d *diskProof) heard(sent time.Time, leaves int) {
+	const perLeaf = 32
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent = append(d.sent, sent)
+	slices.SortFunc(d.sent, func(a, b time.Time) int { return b.Compare(a) }) // nearly in order
+	most := 1 + perLeaf*(leaves-1)
+	if len(d.sent) < most {
+		return
+	}
+	d.sent = d.sent[:most]
+	if at := d.sent[most-1].Add(-diskSecond); !at.Before(d.ready) && at.After(d.upTo) {
+		d.upTo = at
+	}
+}
+
+func (d *diskProof) until() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.upTo
 }
 
 // tortureSize draws the rows of a batch.

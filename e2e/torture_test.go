@@ -223,6 +223,7 @@ func (w *torture) live(p *process, point string, life time.Duration) {
 		return
 	}
 	w.count.ready(p.ready)
+	w.proof.begin(time.Now())
 	w.fleet.set(p)
 	if point != "" {
 		life = atFailpointMost
@@ -370,9 +371,9 @@ func (c *tortureCount) String() string {
 		at += n
 	}
 	return fmt.Sprintf("%d kills (%d by the clock, %d at %d failpoints, %d missed theirs), memory lost %d times, %d clean stops; "+
-		"%d rows, %d receipts (%d repeats), %d complete answers, %d partial",
+		"%d rows, %d receipts (%d repeats), %d complete answers, %d partial, %d rows older than a second lost while the disk lagged",
 		c.kills.Load(), c.wall.Load(), at, len(c.points), c.missed.Load(), c.memory.Load(), c.terms.Load(),
-		c.rows.Load(), c.receipts.Load(), c.repeats.Load(), c.complete.Load(), c.partial.Load())
+		c.rows.Load(), c.receipts.Load(), c.repeats.Load(), c.complete.Load(), c.partial.Load(), c.late.Load())
 }
 
 // report prints what a campaign came to and fails if it came to nothing.

@@ -28,6 +28,7 @@ type torture struct {
 	args   []string
 	tables []*tortureTable
 	fleet  fleet
+	proof  diskProof
 	began  time.Time
 
 	wantDrop atomic.Bool // a table is to be dropped at once
@@ -59,7 +60,7 @@ type historyPlan struct {
 type tortureCount struct {
 	kills, wall, missed, starts, terms, memory atomic.Int64
 	complete, partial, receipts, repeats       atomic.Int64
-	rows                                       atomic.Int64
+	rows, late                                 atomic.Int64
 
 	mu      sync.Mutex
 	points  map[string]int
@@ -175,6 +176,7 @@ func (w *torture) send(c *http.Client, t *tortureTable, b *tortureBatch) {
 			w.pause(retryPause)
 			continue
 		}
+		began := time.Now()
 		r, err := p.post(c, t.name, b.key(), "application/x-ndjson", body)
 		switch {
 		case err != nil || r.Status == http.StatusServiceUnavailable:
@@ -184,7 +186,7 @@ func (w *torture) send(c *http.Client, t *tortureTable, b *tortureBatch) {
 			w.fail(fmt.Errorf("table %s, batch %d of %d rows: status %d, %+v %+v", t.name, b.no, b.rows, r.Status, r, r.Error))
 			return
 		}
-		if w.received(p, t, b, r) {
+		if w.received(p, t, b, r, began) {
 			return
 		}
 	}
@@ -192,7 +194,7 @@ func (w *torture) send(c *http.Client, t *tortureTable, b *tortureBatch) {
 
 // received takes note of a receipt, unless its server is being killed: then what
 // it stands for may be gone already, and the batch is sent once more.
-func (w *torture) received(p *process, t *tortureTable, b *tortureBatch, r receipt) bool {
+func (w *torture) received(p *process, t *tortureTable, b *tortureBatch, r receipt, began time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w.fleet.get() != p {
@@ -209,6 +211,9 @@ func (w *torture) received(p *process, t *tortureTable, b *tortureBatch, r recei
 		b.fate, b.acked = fateAcked, time.Now()
 	}
 	b.resend = false
+	if t.durability != "memory" && !r.Duplicate {
+		w.proof.heard(began, w.plan.leaves)
+	}
 	return true
 }
 
@@ -357,6 +362,7 @@ func (w *torture) ask(p *process, t *tortureTable, q tortureQuestion, known *tor
 		return a.Error.Code == "unknown_table"
 	}
 	if a.Completeness.Ratio == 1 || onlyLost(a) {
+		w.count.late.Add(t.lateRows())
 		w.count.complete.Add(1)
 		return true
 	}
@@ -440,7 +446,7 @@ func (w *torture) loseMemory(killed time.Time) {
 		}
 	}
 	for _, t := range w.tables {
-		t.memoryLost(killed)
+		t.memoryLost(killed, w.proof.until())
 	}
 	w.count.memory.Add(1)
 }
