@@ -126,7 +126,7 @@ func runHistory(t *testing.T, seed uint64, h int, plan historyPlan, bins [2]stri
 	}
 	for _, name := range []string{"memory", "disk", "disk2", "sync", "rolling"} {
 		durability := strings.TrimRight(name, "2")
-		if name == "rolling" || name == "sync" {
+		if name == "rolling" {
 			durability = "disk"
 		}
 		w.tables = append(w.tables, &tortureTable{name: name, durability: durability, rolling: plan.evict || name == "rolling", batches: map[int]*tortureBatch{}})

@@ -230,9 +230,9 @@ func (w *torture) settle(c *http.Client, t *tortureTable) {
 		return
 	}
 	t.mu.Lock()
-	life := t.life
+	life, durability := t.life, t.durability
 	t.mu.Unlock()
-	settings := map[string]any{"durability": t.durability}
+	settings := map[string]any{"durability": durability}
 	if t.rolling && !w.plan.evict {
 		const rollingBytes = 300_000
 		settings["retention_bytes"] = rollingBytes
@@ -244,6 +244,12 @@ func (w *torture) settle(c *http.Client, t *tortureTable) {
 	}
 	status, text, err := call(c, http.MethodPatch, p.http+"/v1/tables/"+t.name, body)
 	if err != nil || status == http.StatusServiceUnavailable || status == http.StatusNotFound {
+		return
+	}
+	if status == http.StatusBadRequest && durability == "sync" {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.durability = "disk" // this version does not know it
 		return
 	}
 	if status != http.StatusOK {
