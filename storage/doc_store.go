@@ -53,6 +53,7 @@ package storage
 //	mergeLoop    one for fresh blocks (to about 4k rows or 512 blocks), one for
 //	             those (to 65k): a row is rewritten at most twice
 //	maintain     checkpoints, retention, stale blocks, expired keys
+//	thinLoop     thins old blocks where a table asks for it (thin.go)
 //	scrub        checks every checksum, in slow passes
 //	flushLoop    brings edits to disk (disk.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones

@@ -103,10 +103,25 @@ const (
 	classPast   blockKind = 1 << 2 // times more than clockSlack before the arrival
 	classFuture blockKind = 2 << 2 // times more than clockSlack after the arrival
 	classMask   blockKind = 3 << 2
+
+	// kindThinned marks rows that stand for several (thin.go). They are never
+	// thinned again, and merge with their like alone, so that the mark stays true.
+	kindThinned blockKind = 1 << 4
+
+	kindMax = uint64(kindThinned | classMask | levelMask)
 )
 
-func (k blockKind) level() blockKind { return k & levelMask }
-func (k blockKind) class() blockKind { return k & classMask }
+func (k blockKind) level() blockKind   { return k & levelMask }
+func (k blockKind) class() blockKind   { return k & classMask }
+func (k blockKind) thinned() blockKind { return k & kindThinned }
+
+// mergeSets are the kinds, but for the level, that merges keep apart.
+var mergeSets = [...]blockKind{
+	classNear, classPast, classFuture, classNear | kindThinned, classPast | kindThinned, classFuture | kindThinned,
+}
+
+// at returns the kind with another level.
+func (k blockKind) at(level blockKind) blockKind { return k&^levelMask | level }
 
 // Durability says what survives after the receipt. The empty one means disk
 // where the store has a data directory, else memory.
@@ -129,9 +144,10 @@ type Settings struct {
 	RetentionBytes int64         // the oldest blocks go beyond it; 0: no limit
 	Durability     Durability
 
-	// The store keeps these for their owner and does nothing with them yet.
-	ThinAfter  time.Duration
-	ThinKeep   int64
+	ThinAfter time.Duration // rows older are thinned; 0: never
+	ThinKeep  int64         // of so many rows one is kept, and stands for all
+
+	// The store keeps these for their owner and does nothing with them.
 	QuotaRows  int64 // rows per second
 	QuotaBytes int64 // bytes per second
 	Replicas   int64
@@ -153,6 +169,21 @@ func (s Settings) Validate() error {
 		if f.value < 0 {
 			return fmt.Errorf("%s is %d: it must not be negative", f.name, f.value)
 		}
+	}
+	return s.validateThinning()
+}
+
+// validateThinning refuses settings that would thin nothing, or not as meant.
+func (s Settings) validateThinning() error {
+	switch {
+	case s.ThinAfter == 0 && s.ThinKeep == 0:
+		return nil
+	case s.ThinAfter == 0:
+		return fmt.Errorf("thin_keep is %d without thin_after: set both, or both to 0", s.ThinKeep)
+	case s.ThinKeep < 2 || s.ThinKeep > ThinKeepMax:
+		return fmt.Errorf("thin_keep is %d: of 2 to %d rows one is kept", s.ThinKeep, ThinKeepMax)
+	case s.RetentionAge > 0 && s.ThinAfter >= s.RetentionAge:
+		return fmt.Errorf("thin_after is %v, but rows go after %v (retention_age): nothing would be thinned", s.ThinAfter, s.RetentionAge)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 //	2 table     uvarint incarnation, text name
 //	3 settings  uvarint incarnation, uvarint n, n varints (a reader skips those
 //	            behind the ones it knows, and takes 0 for those that are missing)
-//	4 add       uvarint incarnation, id, uvarint kind, place, meta
+//	4 add       uvarint incarnation, id, uvarint kind (2 bits level, 2 bits
+//	            class, 1 bit thinned: see blockKind), place, meta
 //	5 place     uvarint incarnation, id, place
 //	6 drop      uvarint incarnation, id
 //	7 key       uvarint incarnation, text key, uvarint chunk, 8 bytes digest,
@@ -285,7 +286,7 @@ func (r *editReader) add() editAdd {
 	return editAdd{
 		incarnation: r.uvarint(),
 		id:          r.id(),
-		kind:        blockKind(r.atMost(15, "as kind of a block")),
+		kind:        blockKind(r.atMost(kindMax, "as kind of a block")),
 		place:       r.place(),
 		meta:        r.meta(),
 	}

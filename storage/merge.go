@@ -133,7 +133,7 @@ func (s *Store) mergeLoop(level int) {
 // mergeOnce merges some blocks of a table if there are enough. It tells whether
 // there may be more to do.
 func (s *Store) mergeOnce(t *Table, level int, rule mergeRule) bool {
-	for _, class := range []blockKind{classNear, classPast, classFuture} {
+	for _, class := range mergeSets {
 		refs, full := t.candidates(rule.from, class, rule.most, rule.rowsMax)
 		if len(refs) < 2 || !full && !rule.enough(refs, s.cfg.Now().UnixNano()) {
 			continue
@@ -284,7 +284,7 @@ func (s *Store) setAsideFromMerges(refs []*Ref) {
 		t.mu.Lock()
 		if t.byID[r.ID] == r {
 			t.count(r, -1)
-			r.kind = levelFinal | r.kind.class()
+			r.kind = r.kind.at(levelFinal)
 			t.count(r, 1)
 		}
 		t.mu.Unlock()

@@ -247,6 +247,7 @@ func (s *Store) start() {
 	}
 	run(s.commitSmall)
 	run(s.maintain)
+	run(s.thinLoop)
 	run(s.scrub)
 	for level := range mergeLevels {
 		if s.cfg.Unmerged {

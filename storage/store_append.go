@@ -181,7 +181,7 @@ func (s *Store) placeBlock(e *extent, data []byte, meta Meta, kind blockKind) (*
 	}
 	failpoint("block.written")
 	if len(data) > mergeBytesMax/2 {
-		kind = levelFinal | kind.class()
+		kind = kind.at(levelFinal)
 	}
 	r := &Ref{ID: id, Meta: meta, kind: kind}
 	r.extent.Store(e)

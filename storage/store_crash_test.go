@@ -57,6 +57,9 @@ func TestStoreWriter(t *testing.T) {
 	var first int64
 	fmt.Sscan(os.Getenv(childEnv+"_FIRST"), &first)
 	say("ready\n")
+	if os.Getenv(thinEnv) != "" {
+		writeAndThin(t, s, first, say)
+	}
 	for w := range 4 {
 		go func() {
 			rng := rand.New(rand.NewPCG(uint64(first), uint64(w)))

@@ -128,8 +128,8 @@ func dumpEdit(w io.Writer, e *edit, size int) error {
 	}
 	for i := range e.adds {
 		a := &e.adds[i]
-		say("  table %d add %v level %d class %d at %d:%d, %d rows, %d bytes, %s to %s, arrival %s, weight %d, crc %08x, %d buckets\n",
-			a.incarnation, a.id, a.kind.level(), a.kind.class()>>2, a.place.file, a.place.offset, a.meta.Rows, a.meta.Length,
+		say("  table %d add %v level %d class %d thinned %d at %d:%d, %d rows, %d bytes, %s to %s, arrival %s, weight %d, crc %08x, %d buckets\n",
+			a.incarnation, a.id, a.kind.level(), a.kind.class()>>2, a.kind.thinned()>>4, a.place.file, a.place.offset, a.meta.Rows, a.meta.Length,
 			dumpTime(a.meta.MinTime), dumpTime(a.meta.MaxTime), dumpTime(a.meta.Arrival), a.meta.Weight, a.meta.HeaderCRC, len(a.meta.Hist))
 	}
 	for _, p := range e.places {

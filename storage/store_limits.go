@@ -172,6 +172,15 @@ const (
 	// expired keys.
 	maintainEvery = 2 * time.Second
 
+	// ThinKeepMax bounds the factor by which thinning multiplies weights: beyond, a
+	// table is better given a shorter retention.
+	ThinKeepMax = 1_000_000
+
+	// thinSmallAfter is how long after their arrival fresh blocks are left to the
+	// merges before they are thinned one by one: of a backfill of single rows they
+	// would be many.
+	thinSmallAfter = 2 * staleAfter
+
 	// scrubEvery is the pause between two passes of the scrub, scrubPause the
 	// pause between two blocks of a pass: one core is 1% busy with it.
 	scrubEvery = 6 * time.Hour

@@ -32,6 +32,7 @@ type storeModel struct {
 
 type modelTable struct {
 	rows  map[int64]int
+	thin  map[int64]uint64 // weights of the rows that were thinned
 	keys  map[string]modelKey
 	added uint64
 }
@@ -86,8 +87,10 @@ func runModel(t *testing.T, seed uint64, steps int, onDisk bool) {
 func (m *storeModel) step() string {
 	m.now = m.now.Add(time.Duration(m.rng.IntN(1_000)) * time.Millisecond)
 	switch n := m.rng.IntN(100); {
-	case n < 60:
+	case n < 57:
 		return m.append()
+	case n < 60:
+		return m.thin()
 	case n < 68:
 		return m.merge()
 	case n < 72:
@@ -141,7 +144,7 @@ func (m *storeModel) append() string {
 	}
 	testAppend(m.t, m.s, a)
 	if t == nil {
-		t = &modelTable{rows: map[int64]int{}, keys: map[string]modelKey{}}
+		t = &modelTable{rows: map[int64]int{}, thin: map[int64]uint64{}, keys: map[string]modelKey{}}
 		m.tables[name] = t
 	}
 	for range rows {
@@ -180,7 +183,7 @@ func (m *storeModel) merge() string {
 	}
 	level := m.rng.IntN(mergeLevels)
 	rule := mergeRuleOf(level)
-	class := []blockKind{classNear, classPast}[m.rng.IntN(2)]
+	class := mergeSets[m.rng.IntN(len(mergeSets))]
 	refs, _ := tab.candidates(rule.from, class, 2+m.rng.IntN(20), RowsPerBlockMax)
 	if len(refs) < 2 {
 		return "merge nothing"
@@ -241,6 +244,56 @@ func (m *storeModel) retention() string {
 		m.t.Fatal(err)
 	}
 	return "retain " + name
+}
+
+// thin thins a table and takes over what is left: rows of which each weighs what it
+// did, or if it was not thinned before, what the setting says.
+func (m *storeModel) thin() string {
+	name := m.pick()
+	t := m.tables[name]
+	if t == nil {
+		return "thin nothing"
+	}
+	keep := uint64(2 + m.rng.IntN(3))
+	err := m.s.SetSettings(name, Settings{ThinAfter: time.Duration(1+m.rng.IntN(200)) * time.Minute, ThinKeep: int64(keep)})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.s.thin()
+	if err := m.s.SetSettings(name, Settings{}); err != nil {
+		m.t.Fatal(err)
+	}
+	got := readWeights(m.t, m.s, name)
+	rows := map[int64]int{}
+	for id, w := range got {
+		switch was := t.thin[id]; {
+		case t.rows[id] != 1:
+			m.t.Fatalf("row %d of %s is there after thinning and was not before", id, name)
+		case w == was || was == 0 && w == 1:
+		case was == 0 && w == keep:
+			t.thin[id] = w
+		default:
+			m.t.Fatalf("row %d of %s weighs %d after thinning by %d, %d before", id, name, w, keep, was)
+		}
+		rows[id] = 1
+	}
+	for id := range t.rows {
+		if t.thin[id] != 0 && rows[id] == 0 {
+			m.t.Fatalf("row %d of %s was thinned twice", id, name)
+		}
+	}
+	t.rows = rows
+	return fmt.Sprint("thin ", name)
+}
+
+// checkWeights holds the weights of a table against the model.
+func (m *storeModel) checkWeights(when, name string, t *modelTable) {
+	m.t.Helper()
+	for id, w := range readWeights(m.t, m.s, name) {
+		if want := max(1, t.thin[id]); w != want {
+			m.t.Fatalf("%s: row %d of %s weighs %d, not %d", when, id, name, w, want)
+		}
+	}
 }
 
 func (m *storeModel) evict() string {
@@ -304,6 +357,7 @@ func (m *storeModel) check(when string) {
 		if got := readIDs(m.t, m.s, name); !maps.Equal(got, t.rows) {
 			wantIDs(m.t, m.s, name, t.rows)
 		}
+		m.checkWeights(when, name, t)
 		tab, _ := m.s.Table(name)
 		checkSums(m.t, tab)
 		if tab.Rows() != int64(len(t.rows)) {

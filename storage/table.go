@@ -249,7 +249,7 @@ func (t *Table) end(seq uint64) (free []*extent) {
 	return t.pins.collect()
 }
 
-// candidates returns up to most blocks of a level and class that are live and
+// candidates returns up to most blocks of a level and a merge set that are live and
 // have at most rows rows and mergeBytesMax bytes together, oldest edit first, for
 // a merge. full tells that the next one did not go with them.
 func (t *Table) candidates(level, class blockKind, most, rows int) (refs []*Ref, full bool) {

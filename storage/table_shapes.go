@@ -26,8 +26,22 @@ func (s *shapes) take(e *tableEdit) {
 	case len(e.adds) == 0: // retention
 		clear(s.known)
 		s.seq = e.seq
+	case e.thins(): // columns may go with their rows, and sample_rate comes
+		clear(s.known)
+		s.seq = e.seq
 	}
-	// What both adds and drops is a merge: the columns stay.
+	// What else both adds and drops is a merge: the columns stay.
+}
+
+// thins tells whether the edit puts thinned rows in the place of others. Merges of
+// thinned blocks look the same from here, and cost a look at the columns.
+func (e *tableEdit) thins() bool {
+	for _, r := range e.adds {
+		if r.kind.thinned() != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *shapes) learn(shape uint64) {

@@ -35,6 +35,8 @@ type Ref struct {
 	// round in which it was seen.
 	columns []columnShare
 	round   uint64
+
+	unthinned bool // thinning it has failed; of the goroutine that thins
 }
 
 // State tells whether the block can be read now.
