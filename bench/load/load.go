@@ -25,16 +25,23 @@ type Config struct {
 	Run           string // begins every key; another run, other keys
 	Workload      gen.Config
 	File          string        // NDJSON to send instead of the workload
+	Format        Format        // default NDJSON
+	RecordRows    int           // of an Arrow record batch; default all of a request
 	Connections   int           // default 2
-	BatchRows     int           // default 20,000
+	BatchRows     int           // default 20,000, of Arrow 65,536
 	Ahead         bool          // make all bodies before the clock starts: they must fit in memory
 	Zstd          bool          // compress bodies, which is part of making them
 	RetryFor      time.Duration // default 1 minute
 }
 
 const (
+	// batchRowsDefault is 9 MB of NDJSON. Writers of Arrow make larger record
+	// batches: a full block is what DuckDB, Polars and pyarrow come near to.
 	batchRowsDefault = 20_000
-	lineBytes        = 450 // a little more than a line of the workload
+	arrowRowsDefault = 65_536
+
+	lineBytes  = 450 // a little more than a line of the workload
+	arrowBytes = 360 // and than a row of it as Arrow
 
 	// fileLineMax is the longest line of a file.
 	fileLineMax = 4 << 20
@@ -43,7 +50,8 @@ const (
 // Result is what a run measured.
 type Result struct {
 	Rows      int64         `json:"rows"`
-	Bytes     int64         `json:"bytes"` // as NDJSON
+	Format    Format        `json:"format"`
+	Bytes     int64         `json:"bytes"` // in that format, before compression
 	Sent      int64         `json:"sent"`  // on the wire
 	Batches   int64         `json:"batches"`
 	Elapsed   time.Duration `json:"elapsed_ns"`    // first request to last receipt
@@ -55,17 +63,17 @@ type Result struct {
 func (r *Result) RowsPerSecond() float64 { return float64(r.Rows) / r.Elapsed.Seconds() }
 
 func (r *Result) String() string {
-	return fmt.Sprintf("%d rows, %.2f GB of NDJSON in %d batches, %.2f s: %.0f rows/s, %.0f MB/s, client CPU %.2f s (%.0f ns a row), %d retries",
-		r.Rows, float64(r.Bytes)/1e9, r.Batches, r.Elapsed.Seconds(), r.RowsPerSecond(), float64(r.Bytes)/1e6/r.Elapsed.Seconds(),
+	return fmt.Sprintf("%d rows, %.2f GB of %s in %d batches, %.2f s: %.0f rows/s, %.0f MB/s, client CPU %.2f s (%.0f ns a row), %d retries",
+		r.Rows, float64(r.Bytes)/1e9, r.Format, r.Batches, r.Elapsed.Seconds(), r.RowsPerSecond(), float64(r.Bytes)/1e6/r.Elapsed.Seconds(),
 		r.ClientCPU.Seconds(), float64(r.ClientCPU.Nanoseconds())/float64(max(r.Rows, 1)), r.Retries)
 }
 
 // body is one batch before it is sent.
 type body struct {
 	index int64
-	text  []byte // NDJSON, or compressed
+	text  []byte // in the format, or compressed
 	rows  int64
-	plain int64 // bytes as NDJSON
+	plain int64 // bytes before compression
 }
 
 // maker makes the bodies in any order; ok is false after the last. buf may be
@@ -88,7 +96,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		cfg.Connections = 2
 	}
 	if cfg.BatchRows <= 0 {
-		cfg.BatchRows = batchRowsDefault
+		if cfg.BatchRows = batchRowsDefault; cfg.Format.arrow() {
+			cfg.BatchRows = arrowRowsDefault
+		}
 	}
 	if cfg.RetryFor <= 0 {
 		cfg.RetryFor = time.Minute
@@ -119,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 			return nil, err
 		}
 	}
-	r := &runner{cfg: cfg, server: server}
+	r := &runner{cfg: cfg, server: server, result: Result{Format: cfg.Format}}
 	return r.run(ctx, next)
 }
 
@@ -158,7 +168,7 @@ func (r *runner) connection(ctx context.Context, next maker) error {
 }
 
 func (r *runner) send(ctx context.Context, b *body) error {
-	batch := &client.Batch{Table: r.cfg.Table, Key: fmt.Sprintf("%s-%d", r.cfg.Run, b.index), Type: client.TypeNDJSON, Body: b.text}
+	batch := &client.Batch{Table: r.cfg.Table, Key: fmt.Sprintf("%s-%d", r.cfg.Run, b.index), Type: r.cfg.Format.mediaType(), Body: b.text}
 	if r.cfg.Zstd {
 		batch.Encoding = "zstd"
 	}
@@ -181,7 +191,10 @@ func (r *runner) send(ctx context.Context, b *body) error {
 // maker returns the source of bodies, and what closes it.
 func (cfg *Config) maker() (maker, func(), error) {
 	if cfg.File == "" {
-		return fromWorkload(gen.New(cfg.Workload), int64(cfg.BatchRows)), func() {}, nil
+		return cfg.fromWorkload(gen.New(cfg.Workload)), func() {}, nil
+	}
+	if cfg.Format.arrow() {
+		return nil, nil, fmt.Errorf("%s is sent as it is, as NDJSON: only the workload can be sent as %s", cfg.File, cfg.Format)
 	}
 	f, err := os.Open(cfg.File)
 	if err != nil {
@@ -190,8 +203,9 @@ func (cfg *Config) maker() (maker, func(), error) {
 	return fromFile(f, cfg.BatchRows), func() { f.Close() }, nil
 }
 
-func fromWorkload(g *gen.Generator, batchRows int64) maker {
+func (cfg *Config) fromWorkload(g *gen.Generator) maker {
 	var taken atomic.Int64
+	batchRows := int64(cfg.BatchRows)
 	total := g.Config().Rows
 	return func(buf []byte) (body, bool, error) {
 		index := taken.Add(1) - 1
@@ -200,13 +214,8 @@ func fromWorkload(g *gen.Generator, batchRows int64) maker {
 			return body{}, false, nil
 		}
 		to := min(from+batchRows, total)
-		if cap(buf) == 0 {
-			buf = make([]byte, 0, (to-from)*lineBytes)
-		}
-		for i := from; i < to; i++ {
-			buf = g.AppendNDJSON(buf, i)
-		}
-		return body{index, buf, to - from, int64(len(buf))}, true, nil
+		buf, err := cfg.appendRows(buf, g, from, to)
+		return body{index, buf, to - from, int64(len(buf))}, err == nil, err
 	}
 }
 

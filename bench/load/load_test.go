@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/bench/gen"
+	"github.com/kelpdb/kelp/cmd/client"
 	"github.com/kelpdb/kelp/cmd/client/clienttest"
 )
 
@@ -35,6 +36,7 @@ func TestEveryRowOnce(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"made on the way": {}, "ahead": {Ahead: true}, "zstd": {Zstd: true}, "zstd ahead": {Zstd: true, Ahead: true},
 		"file": {File: file}, "file ahead": {File: file, Ahead: true, Zstd: true}, "one connection": {Connections: 1},
+		"arrow": {Format: Arrow}, "arrow-dict": {Format: ArrowDict, RecordRows: 30, Ahead: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := clienttest.New(t)
@@ -48,7 +50,7 @@ func TestEveryRowOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			// net/http itself repeats a request with a key on a connection that was cut.
-			if r.Rows != rows || r.Batches != 13 || r.Bytes != int64(len(text)) || r.Retries < 1 || (r.Sent < r.Bytes/2) != cfg.Zstd {
+			if r.Rows != rows || r.Batches != 13 || (r.Bytes == int64(len(text))) == cfg.Format.arrow() || r.Retries < 1 || (r.Sent < r.Bytes/2) != cfg.Zstd {
 				t.Errorf("result %+v, %d bytes", r, len(text))
 			}
 			got := map[string]bool{}
@@ -64,6 +66,22 @@ func TestEveryRowOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for _, f := range []Format{NDJSON, Arrow, ArrowDict} {
+		var got Format
+		if err := got.UnmarshalText([]byte(f)); err != nil || got != f || (f.mediaType() == client.TypeArrow) != f.arrow() {
+			t.Errorf("%q was read as %q, %v", f, got, err)
+		}
+	}
+	var f Format
+	if err := f.UnmarshalText([]byte("parquet")); err == nil || f != "" {
+		t.Errorf("parquet is sent as %q", f)
+	}
+	if _, err := Run(context.Background(), Config{Server: clienttest.New(t).URL, File: "/dev/null", Format: Arrow}); err == nil {
+		t.Error("a file of NDJSON was sent as Arrow")
 	}
 }
 

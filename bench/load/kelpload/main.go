@@ -35,9 +35,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&cfg.Workload.Span, "span", gen.SpanDefault, "time from the first row to the last")
 	end := flags.String("end", "", "RFC 3339 time just after the last row (default now)")
 	flags.StringVar(&cfg.File, "file", "", "NDJSON to send instead of the workload")
+	flags.TextVar(&cfg.Format, "format", load.NDJSON, "ndjson, arrow, or arrow-dict: strings of few values in dictionaries")
+	flags.IntVar(&cfg.RecordRows, "record", 0, "rows of an Arrow record batch (default all of a request)")
 	flags.IntVar(&cfg.Connections, "c", 2, "connections")
-	flags.IntVar(&cfg.BatchRows, "batch", 20_000, "rows of a request")
-	flags.BoolVar(&cfg.Ahead, "ahead", false, "make all bodies in memory before the clock starts (430 bytes a row)")
+	flags.IntVar(&cfg.BatchRows, "batch", 0, "rows of a request (default 20,000, of Arrow 65,536)")
+	flags.BoolVar(&cfg.Ahead, "ahead", false, "make all bodies in memory before the clock starts (430 bytes a row, 350 as Arrow)")
 	flags.BoolVar(&cfg.Zstd, "zstd", false, "compress bodies")
 	asJSON := flags.Bool("json", false, "print the result as JSON")
 	if err := flags.Parse(args); err != nil {
