@@ -25,7 +25,10 @@ type arrowRows struct {
 	dicts    map[int64]*arrowDictionary
 	columns  []arrowColumn
 
-	rows, row int    // of the record being read
+	rows, row int // of the record being read
+	window    arrowWindow
+	distinct  bool   // no two columns have the same name, or slot
+	rowsOnly  bool   // of tests: nothing is taken by column
 	digest    uint64 // of its message
 	hash      *xxh3.Hasher
 	text      []byte
@@ -39,6 +42,7 @@ type arrowColumn struct {
 	path   []int       // through the structs
 	values *arrowArray // of the record being read
 	around []*arrowArray
+	arrowPlanned
 }
 
 func newArrowRows(r io.Reader) *arrowRows {
@@ -48,7 +52,7 @@ func newArrowRows(r io.Reader) *arrowRows {
 func (p *arrowRows) fill(ctx context.Context, c *chunker) error {
 	p.hash.Reset()
 	for i := range p.columns {
-		p.columns[i].slot = -1
+		p.columns[i].slot, p.columns[i].root = -1, nil
 	}
 	c.arrived()
 	if p.row < p.rows {
@@ -59,6 +63,13 @@ func (p *arrowRows) fill(ctx context.Context, c *chunker) error {
 			if c.full(int64(c.batch.Bytes())) {
 				c.digest = p.hash.Sum64()
 				return nil
+			}
+			if p.row == p.window.to {
+				p.planWindow(c)
+			}
+			if p.window.byColumn {
+				p.row += p.takeRows(c)
+				continue
 			}
 			p.setRow(c)
 			p.row++
@@ -118,7 +129,19 @@ func (p *arrowRows) setSchema(t flatTable) (err error) {
 		p.schema = []arrowField{}
 	}
 	p.dicts = make(map[int64]*arrowDictionary)
-	return p.addColumns(nil, nil, p.schema)
+	if err := p.addColumns(nil, nil, p.schema); err != nil {
+		return err
+	}
+	names := make(map[string]bool, len(p.columns))
+	for i := range p.columns {
+		name := string(p.columns[i].name)
+		if name == storage.TimeColumn {
+			name = timeRawColumn // they share a slot
+		}
+		names[name] = true
+	}
+	p.distinct = len(names) == len(p.columns)
+	return nil
 }
 
 // addColumns lists the leaves of the schema.
@@ -175,12 +198,14 @@ func (p *arrowRows) addDictionary(t flatTable) error {
 	}
 	d := p.dicts[id]
 	if delta == 0 || d == nil {
-		d = &arrowDictionary{field: field}
+		d = &arrowDictionary{field: field, plain: true}
+		d.root = d
 	} else {
 		// Rows of the record before still point to the shorter one.
 		longer := *d
 		d = &longer
 	}
+	d.learn(&part)
 	d.parts = append(d.parts[:len(d.parts):len(d.parts)], part)
 	d.length += part.length
 	d.ends = append(d.ends[:len(d.ends):len(d.ends)], d.length)
@@ -257,7 +282,7 @@ func (p *arrowRows) setRecord(t flatTable) error {
 		}
 		col.values = a
 	}
-	p.rows, p.row, p.digest = int(r.rows), 0, p.messages.digest
+	p.rows, p.row, p.digest, p.window.to = int(r.rows), 0, p.messages.digest, 0
 	return nil
 }
 

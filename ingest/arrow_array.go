@@ -25,9 +25,13 @@ type arrowArray struct {
 type arrowDictionary struct {
 	field  *arrowField
 	parts  []arrowArray
-	ends   []int // number of values up to the end of each part
-	bytes  int64 // of the buffers
+	ends   []int            // number of values up to the end of each part
+	root   *arrowDictionary // what was extended to this one; else itself
+	bytes  int64            // of the buffers
 	length int
+
+	plain   bool // texts, see learn
+	longest int  // of them, in bytes
 }
 
 // at returns the part that holds value i and its place there.

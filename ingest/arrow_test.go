@@ -349,6 +349,9 @@ func FuzzArrow(f *testing.F) {
 		o.ChunkRows = 3
 		if len(body) < 1<<16 {
 			sameHoweverRead(t, body, o)
+			sameByRow(t, body, o)
+			o.ChunkRows, o.ChunkBytes = 0, 200
+			sameByRow(t, body, o)
 		}
 	})
 }

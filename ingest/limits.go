@@ -100,6 +100,12 @@ const (
 	// arrowDeltasMax is how many times a dictionary may be extended.
 	arrowDeltasMax = 10_000
 
+	// arrowCodesMax is the most entries of a batch's dictionary: of more, no block
+	// makes one. arrowEntriesPerRow is how large a dictionary may be for the rows
+	// of a record to be mapped through a table of it.
+	arrowCodesMax      = storage.RowsPerBlockMax / 8
+	arrowEntriesPerRow = 2
+
 	// arrowReadStep is how far a claimed length is trusted in advance.
 	arrowReadStep = 1 << 20
 )

@@ -38,6 +38,12 @@ type Vector struct {
 	Bytes  []byte    // TypeString: the texts one after another; TypeList: the items
 	Ends   []uint32  // TypeString: end of text i in Bytes; TypeList: end of item j in Bytes
 	Lists  []uint32  // TypeList: end of list i, counted in items
+
+	// Coded says that value i is text Codes[i] of Bytes and Ends, each of which
+	// occurs; TypeString alone. CodedBytes is the length of all values together.
+	Coded      bool
+	Codes      []uint16
+	CodedBytes int
 }
 
 // Len is the number of values.
@@ -46,6 +52,9 @@ func (v *Vector) Len() int { return len(v.Rows) }
 // Text returns text i of a string vector, or item i of a list vector. It
 // points into the vector.
 func (v *Vector) Text(i int) []byte {
+	if v.Coded {
+		i = int(v.Codes[i])
+	}
 	start := uint32(0)
 	if i > 0 {
 		start = v.Ends[i-1]
@@ -90,6 +99,7 @@ func (b *Batch) Reset() {
 			if v != nil {
 				v.Rows, v.Ints, v.Floats = v.Rows[:0], v.Ints[:0], v.Floats[:0]
 				v.Bytes, v.Ends, v.Lists = v.Bytes[:0], v.Ends[:0], v.Lists[:0]
+				v.Coded, v.Codes, v.CodedBytes = false, v.Codes[:0], 0
 			}
 		}
 	}
@@ -114,7 +124,7 @@ func (b *Batch) Bytes() int {
 	for i := range b.slots {
 		for _, v := range b.slots[i].Vectors {
 			if v != nil {
-				n += 8*len(v.Rows) + len(v.Bytes)
+				n += 8*len(v.Rows) + v.textBytes()
 			}
 		}
 	}
@@ -128,7 +138,7 @@ func (b *Batch) Capacity() int {
 		n += len(b.slots[i].Name) + slotBytes
 		for _, v := range b.slots[i].Vectors {
 			if v != nil {
-				n += 4*(cap(v.Rows)+cap(v.Ends)+cap(v.Lists)) + 8*(cap(v.Ints)+cap(v.Floats)) + cap(v.Bytes)
+				n += 4*(cap(v.Rows)+cap(v.Ends)+cap(v.Lists)) + 8*(cap(v.Ints)+cap(v.Floats)) + cap(v.Bytes) + 2*cap(v.Codes)
 			}
 		}
 	}
@@ -197,6 +207,9 @@ func (b *Batch) open(slot int, t Type) *Vector {
 	if v == nil {
 		v = &Vector{Type: t}
 		s.Vectors[t] = v
+	}
+	if v.Coded {
+		v.MakePlain()
 	}
 	v.Rows = append(v.Rows, uint32(b.rows))
 	return v

@@ -40,7 +40,7 @@ func RestoreBatch(times []int64, slots []Slot) (*Batch, error) {
 // check holds a vector against its type and the rows of its batch, and marks its
 // rows as taken.
 func (v *Vector) check(t Type, rows int, taken []uint64) error {
-	if v.Type != t || t == TypeNull {
+	if v.Type != t || t == TypeNull || v.Coded {
 		return fmt.Errorf("a vector of %v in the place of %v", v.Type, t)
 	}
 	last := int64(-1)

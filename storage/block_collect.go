@@ -64,7 +64,7 @@ func (e *encoder) collect(b *Batch) error {
 		for t, v := range s.Vectors {
 			if v != nil && v.Len() > 0 {
 				vectors[t] = v
-				e.text += len(v.Bytes)
+				e.text += v.textBytes()
 			}
 		}
 		if ints, floats := vectors[TypeInt64], vectors[TypeFloat64]; ints != nil && floats != nil && fitFloats(ints.Ints) {

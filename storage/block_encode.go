@@ -41,6 +41,7 @@ type encoder struct {
 	spare    []sortPair
 	weightOf []uint64
 	merged   Vector // values or dictionary entries of the parts of one column
+	coded    Vector // the entries of a Coded vector of the batch
 	remap    []uint16
 	wide     []uint16
 
@@ -131,6 +132,7 @@ func (e *encoder) release(pool *sync.Pool) {
 	defer pool.Put(e)
 	clear(e.stored)
 	clear(e.entries)
+	e.coded = Vector{}
 	clear(e.miner.mined)
 	e.templates.release()
 	e.stored, e.entries, e.times, e.weights, e.newRow = e.stored[:0], e.entries[:0], nil, nil, nil
@@ -207,6 +209,14 @@ func (e *encoder) encodeColumn(c *storedColumn, en *entry) (stats columnStats, e
 			e.body, en.enc = e.appendCoded(e.body, &s)
 			return stats, nil
 		}
+	case c.vec != nil && c.vec.Coded:
+		coded := false
+		if s, coded = e.codesOf(c.vec, &stats); coded {
+			en.typ, en.nulls = s.vec.Type, s.nulls()
+			e.body, en.enc = e.appendCoded(e.body, &s)
+			return stats, nil
+		}
+		s = e.plainOf(c.vec)
 	case c.vec != nil:
 		s = e.sourceOf(c.vec)
 	default:

@@ -111,6 +111,10 @@ func (v *Vector) appendVector(src *Vector, rows uint32) {
 		v.Rows = append(v.Rows, r+rows)
 	}
 	bytes, ends := uint32(len(v.Bytes)), uint32(len(v.Ends))
+	if src.Coded {
+		v.appendPlain(src)
+		return
+	}
 	v.Ints = append(v.Ints, src.Ints...)
 	v.Floats = append(v.Floats, src.Floats...)
 	v.Bytes = append(v.Bytes, src.Bytes...)

@@ -28,6 +28,7 @@ type batchLayout struct {
 
 // layOut sorts the vectors of a batch into sections.
 func layOut(b *storage.Batch) *batchLayout {
+	b.MakePlain()
 	var l batchLayout
 	byRows := make(map[int]int) // rows -> section
 	rows := b.Rows()
