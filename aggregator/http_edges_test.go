@@ -118,7 +118,7 @@ func TestErrorTexts(t *testing.T) {
 	patch(`{"retention_bytes": 1.5}`, "whole number")
 	patch(`{"retention_bytes": -5}`, "negative")
 	patch(`{"durability": 5}`, "it is a JSON number; it must be a string")
-	patch(`{"durability": "sync"}`, `"sync" is not memory or disk`)
+	patch(`{"durability": "none"}`, `"none" is not memory, disk or sync`)
 	patch(`{"replicas": 2}`, "no setting")
 	f("POST", "/v1/ingest/t?tiem=at", `{"a":1}`, 400, `no parameter "tiem"`)
 	f("POST", "/v1/ingest/t", ``, 400, "no row")

@@ -131,7 +131,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 var settingHints = map[string]string{
 	"retention_age":   `a duration like "7d" or "36h", a number of seconds, or "" for ever`,
 	"retention_bytes": "a whole number of bytes; 0 is no limit of its own",
-	"durability":      `"memory" or "disk"`,
+	"durability":      `"memory", "disk" or "sync"`,
 }
 
 // settingsLater are fields of CONTRACT that no code acts on yet.
@@ -155,10 +155,10 @@ func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 		case "durability":
 			var d string
 			err = json.Unmarshal(raw, &d)
-			if err == nil && d != string(storage.DurabilityMemory) && d != string(storage.DurabilityDisk) {
-				err = fmt.Errorf("%q is not memory or disk", d)
-			}
 			s.Durability = storage.Durability(d)
+			if err == nil && (d == "" || s.Validate() != nil) {
+				err = fmt.Errorf("%q is not memory, disk or sync", d)
+			}
 		default:
 			return s, badRequest(fmt.Sprintf("there is no setting %q", name), settingHint(name))
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -263,6 +264,47 @@ func TestReboot(t *testing.T) {
 		t.Errorf("no answer came while blocks were loading, in %d attempts", attempts)
 	}
 	checkLost(t, f.get(), next*batchRows)
+}
+
+// TestSyncReboot takes the memory away right after a receipt of a table with
+// durability sync, while another table is being written: every row is back.
+func TestSyncReboot(t *testing.T) {
+	shm, data := shmDir(t), t.TempDir()
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--memory-dir", shm, "--memory", "256MiB"}
+	p := start(t, args...)
+	setDurability(t, p, "sure", "sync")
+	rows := int64(1)
+	for round := range 5 {
+		stop := make(chan struct{})
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for b := 0; ; b++ {
+				select {
+				case <-stop:
+					return
+				default: // it ends in errors, when the server is killed
+					_, _ = p.post(client(), "soon", "", "application/x-ndjson", batchBody(b, time.Now()))
+				}
+			}
+		})
+		for i := range 20 {
+			n := 1 + i%3
+			if r := p.ingest("sure", []byte(strings.Repeat(`{"a":1}`+"\n", n))); int(r.Accepted) != n {
+				t.Fatalf("round %d: %+v", round, r)
+			}
+			rows += int64(n)
+		}
+		p.kill()
+		close(stop)
+		writing.Wait()
+		if err := os.RemoveAll(shm); err != nil {
+			t.Fatal(err)
+		}
+		p = start(t, args...)
+		until(t, 20*time.Second, "all is back from disk", func() bool {
+			return p.query("SELECT count() FROM sure").number(t) == rows
+		})
+	}
 }
 
 // checkLost: acknowledged rows that went with the memory stay expected until

@@ -106,7 +106,7 @@ func TestDamagedMemory(t *testing.T) {
 		s := start(t, args...)
 		rows := int64(0)
 		if memoryOnly {
-			setMemoryOnly(t, s, table)
+			setDurability(t, s, table, "memory")
 			rows++
 		}
 		for b := range 4 {
@@ -179,10 +179,11 @@ func checkDamage(t *testing.T, s *process, table string, rows int64, memoryOnly 
 	}
 }
 
-func setMemoryOnly(t *testing.T, s *process, table string) {
+// setDurability makes a table with one row and that durability.
+func setDurability(t *testing.T, s *process, table, durability string) {
 	t.Helper()
 	s.ingest(table, []byte(`{"first":1}`))
-	req, err := http.NewRequest(http.MethodPatch, s.http+"/v1/tables/"+table, strings.NewReader(`{"durability":"memory"}`))
+	req, err := http.NewRequest(http.MethodPatch, s.http+"/v1/tables/"+table, strings.NewReader(`{"durability":"`+durability+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

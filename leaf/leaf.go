@@ -127,8 +127,11 @@ func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, erro
 func appendError(err error) error {
 	var full *storage.FullError
 	var lag *storage.DiskLagError
+	var unsynced *storage.UnsyncedError
 	switch {
-	case errors.As(err, &full), errors.As(err, &lag), errors.Is(err, storage.ErrTables):
+	case errors.As(err, &unsynced):
+		return &wire.Error{Code: wire.CodeFateUnknown, Message: err.Error()}
+	case errors.As(err, &full), errors.As(err, &lag), errors.Is(err, storage.ErrTables), errors.Is(err, storage.ErrNoDisk):
 		return &wire.Error{Code: wire.CodeFull, Message: err.Error()}
 	case errors.Is(err, storage.ErrKeyReused):
 		return &wire.Error{Code: wire.CodeKeyReused, Message: "this Idempotency-Key came with other content before"}

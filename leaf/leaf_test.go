@@ -324,6 +324,8 @@ func TestErrorCodes(t *testing.T) {
 	}
 	f(appendError(&storage.FullError{Table: "t"}), wire.CodeFull, `"t"`)
 	f(appendError(fmt.Errorf("x: %w", &storage.DiskLagError{Dir: "/d"})), wire.CodeFull, "/d")
+	f(appendError(storage.ErrNoDisk), wire.CodeFull, "data directory")
+	f(appendError(&storage.UnsyncedError{Dir: "/d"}), wire.CodeFateUnknown, "same key")
 	f(appendError(fmt.Errorf("one more: %w", storage.ErrTables)), wire.CodeFull, "drop a table")
 	f(appendError(fmt.Errorf("x: %w", storage.ErrKeyReused)), wire.CodeKeyReused, "Idempotency-Key")
 	f(appendError(storage.ErrClosed), wire.CodeClosing, "shutting down")

@@ -26,6 +26,7 @@ type disk struct {
 	lock  *dirLock
 	super *superblock // as it is on disk; nil if there is none yet
 	wake  chan struct{}
+	hurry chan struct{} // of capacity 1: somebody waits for the next flush
 	ready chan struct{} // closed when places are known
 
 	mu       sync.Mutex
@@ -35,6 +36,7 @@ type disk struct {
 	busy     bool          // a batch is being flushed, or the last one failed
 	failed   error         // of the last flush
 	synced   chan struct{} // closed and replaced after a flush, good or bad
+	syncedTo uint64        // all edits up to this one are on disk, as far as they are for it
 	places   map[BlockID]diskPlace
 
 	bytes atomic.Int64 // of all files
@@ -90,7 +92,7 @@ func (e *DiskLagError) Unwrap() error { return e.Err }
 // there is none.
 func openDisk(s *Store, dir string) (*disk, *superblock, error) {
 	d := &disk{
-		store: s, dir: dir, wake: make(chan struct{}, 1), ready: make(chan struct{}), synced: make(chan struct{}),
+		store: s, dir: dir, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ready: make(chan struct{}), synced: make(chan struct{}),
 		places: map[BlockID]diskPlace{}, files: map[uint32]*diskFile{}, known: map[uint64]bool{}, moves: map[BlockID]bool{},
 		unplaced: map[BlockID]uint64{},
 		unlogged: map[BlockID]place{}, nextNo: 1, stale: true, busy: true,
@@ -175,29 +177,6 @@ func (d *disk) lag() (age time.Duration, synced <-chan struct{}, failed error) {
 	return time.Duration(d.store.cfg.Now().UnixNano() - at), d.synced, d.failed
 }
 
-// waitLag waits while the disk is more than diskLagMax behind.
-func (d *disk) waitLag(ctx context.Context) error {
-	age, synced, failed := d.lag()
-	if age <= diskLagMax {
-		return nil
-	}
-	timer := time.NewTimer(d.store.cfg.lagWait)
-	defer timer.Stop()
-	for age > diskLagMax {
-		select {
-		case <-synced:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-d.store.leaving:
-			return ErrClosed
-		case <-timer.C:
-			return &DiskLagError{Dir: d.dir, Age: age, Err: failed}
-		}
-		age, synced, failed = d.lag()
-	}
-	return nil
-}
-
 // status fills in what the disk has to say.
 func (d *disk) status(st *Status) {
 	if d == nil {
@@ -225,26 +204,37 @@ func (d *disk) flushLoop() {
 		return
 	}
 	for last := false; !last; {
-		pause := d.store.cfg.flushEvery
+		hurried := false
 		select {
 		case <-d.wake:
+		case <-d.hurry:
+			hurried = true
 		case <-d.store.closing:
 			last = true
 		}
-		if d.failure() != nil {
-			pause = diskRetryEvery
-		}
-		if !last {
-			timer := time.NewTimer(pause)
-			select {
-			case <-timer.C:
-			case <-d.store.closing:
-				last = true
-			}
-			timer.Stop()
+		if !last && (!hurried || d.failure() != nil) {
+			last = d.pause()
 		}
 		d.flushOnce()
 	}
+}
+
+// pause lets edits gather before a flush, unless somebody waits for it. After a
+// flush that failed nobody cuts it short. It tells whether the store closes.
+func (d *disk) pause() (closing bool) {
+	length, hurry := d.store.cfg.flushEvery, d.hurry
+	if d.failure() != nil {
+		length, hurry = diskRetryEvery, nil
+	}
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-hurry:
+	case <-d.store.closing:
+		return true
+	}
+	return false
 }
 
 func (d *disk) failure() error {
@@ -284,7 +274,7 @@ func (s *Store) Sync(ctx context.Context) error {
 		if idle {
 			return nil
 		}
-		signal(s.disk.wake)
+		signal(s.disk.hurry)
 		select {
 		case <-synced:
 		case <-s.closing:

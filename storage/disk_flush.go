@@ -70,7 +70,7 @@ func (d *disk) flush() error {
 	b := d.take()
 	defer b.release()
 	if len(b.edits) == 0 && len(d.moves) == 0 {
-		d.done()
+		d.isSynced(b.seq)
 		return nil
 	}
 	net, stale := d.net(b)
@@ -90,7 +90,7 @@ func (d *disk) flush() error {
 		return err
 	}
 	d.applied(net, b)
-	d.done()
+	d.isSynced(b.seq)
 	if d.log.size > diskLogBytes/failpointShare && d.log.size > 2*d.log.base {
 		d.stale = true
 		return d.rewrite()
@@ -140,12 +140,6 @@ func (d *disk) putBack(edits []*edit) {
 		d.oldest = d.flushing
 	}
 	d.flushing = 0
-}
-
-func (d *disk) done() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.flushing, d.busy = 0, false
 }
 
 // net returns the change that the queued edits come to together, with the blocks
@@ -345,7 +339,7 @@ func (d *disk) rewrite() error {
 		return err
 	}
 	d.switchLog(next, places, b)
-	d.done()
+	d.isSynced(b.seq)
 	return nil
 }
 

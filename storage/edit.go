@@ -130,11 +130,12 @@ type Durability string
 const (
 	DurabilityDefault Durability = ""
 	DurabilityMemory  Durability = "memory" // process death and upgrade
-	DurabilityDisk    Durability = "disk"   // and power loss, but for the last 500 ms
+	DurabilityDisk    Durability = "disk"   // and power loss, but for the last second
+	DurabilitySync    Durability = "sync"   // and power loss: the receipt waits for the disk
 )
 
 // durabilities is the code of each in the log.
-var durabilities = [...]Durability{DurabilityDefault, DurabilityMemory, DurabilityDisk}
+var durabilities = [...]Durability{DurabilityDefault, DurabilityMemory, DurabilityDisk, DurabilitySync}
 
 // Settings of a table. The zero value keeps rows until memory is full. Version
 // is the caller's: the store keeps it and never looks at it.
@@ -156,7 +157,7 @@ type Settings struct {
 // Validate returns an error that names what cannot be.
 func (s Settings) Validate() error {
 	if _, ok := durabilityCode(s.Durability); !ok {
-		return fmt.Errorf("durability %q is unknown: use %q or %q", s.Durability, DurabilityMemory, DurabilityDisk)
+		return fmt.Errorf("durability %q is unknown: use %q, %q or %q", s.Durability, DurabilityMemory, DurabilityDisk, DurabilitySync)
 	}
 	for _, f := range []struct {
 		name  string

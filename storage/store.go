@@ -262,6 +262,9 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	if err := settings.Validate(); err != nil {
 		return fmt.Errorf("settings of table %q: %w", name, err)
 	}
+	if settings.Durability == DurabilitySync && s.disk == nil {
+		return fmt.Errorf("settings of table %q: %w", name, ErrNoDisk)
+	}
 	if err := s.begin(); err != nil {
 		return err
 	}

@@ -54,8 +54,9 @@ const memoryKnob = "--memory"
 //
 // A key and chunk that are there already return the first receipt, or
 // ErrKeyReused if the digest differs; if they are just being added, the call
-// waits. Other errors: FullError, DiskLagError, ErrClosed, the context's. After
-// an error nothing was added, and the key may be tried again.
+// waits. Other errors: FullError, DiskLagError, ErrNoDisk, ErrClosed: then nothing
+// was added. After an UnsyncedError or the context's the rows may be there. Either
+// way the key may be tried again.
 func (s *Store) Append(ctx context.Context, a Append) (AppendResult, error) {
 	if err := checkTableName(a.Table); err != nil {
 		return AppendResult{}, err
@@ -80,6 +81,9 @@ func (s *Store) Append(ctx context.Context, a Append) (AppendResult, error) {
 			if c.digest != a.Digest {
 				return AppendResult{}, fmt.Errorf("key %q of table %q, chunk %d: %w", a.Key, a.Table, a.Chunk, ErrKeyReused)
 			}
+			if err := s.waitReceipt(ctx, a.Table, c.seq); err != nil {
+				return AppendResult{}, err
+			}
 			return AppendResult{Receipt: c.receipt, Duplicate: true, Seq: c.seq}, nil
 		}
 	}
@@ -100,6 +104,9 @@ func (s *Store) appendOnce(ctx context.Context, a *Append) (AppendResult, error)
 	if a.Arrival == 0 {
 		a.Arrival = s.cfg.Now().UnixNano()
 	}
+	if exists && s.disk == nil && t.Settings().Durability == DurabilitySync {
+		return AppendResult{}, fmt.Errorf("table %q: %w", a.Table, ErrNoDisk)
+	}
 	if s.onDisk(t) {
 		if err := s.disk.waitLag(ctx); err != nil {
 			return AppendResult{}, err
@@ -110,7 +117,19 @@ func (s *Store) appendOnce(ctx context.Context, a *Append) (AppendResult, error)
 			return AppendResult{}, err
 		}
 	}
-	if rows < richRowsMin {
+	res, err := s.commitAppend(ctx, a)
+	if err == nil {
+		err = s.waitReceipt(ctx, a.Table, res.Seq)
+	}
+	if err != nil {
+		return AppendResult{}, err
+	}
+	return res, nil
+}
+
+// commitAppend makes the rows of a request live.
+func (s *Store) commitAppend(ctx context.Context, a *Append) (AppendResult, error) {
+	if a.Batch.Rows() < richRowsMin {
 		return s.queues.submit(ctx, a)
 	}
 	return s.appendRich(ctx, a)
