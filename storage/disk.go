@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -39,11 +38,14 @@ type disk struct {
 	syncedTo uint64        // all edits up to this one are on disk, as far as they are for it
 	places   map[BlockID]diskPlace
 
-	bytes atomic.Int64 // of all files
+	bytes   atomic.Int64 // of all files
+	written atomic.Int64 // of blocks, since Open
+	moved   atomic.Int64 // of them from one file to another
 
 	// Of the flush goroutine alone, once the store runs.
 	files   map[uint32]*diskFile
-	current [2]*diskFile // that blocks are appended to: full, small
+	current [diskClasses]*diskFile // that blocks are appended to
+	unnamed bool                   // a file was made, and the directory not synced since
 	nextNo  uint32
 	loaded  bool  // what the directory holds is known
 	torn    error // why its log was not read to the end; nil: it was
@@ -154,6 +156,9 @@ func (d *disk) recovered() {
 func (d *disk) concerns(e *edit) bool {
 	if len(e.tables)+len(e.settings)+len(e.gone) > 0 {
 		return true
+	}
+	if len(e.adds)+len(e.drops)+len(e.keys)+len(e.marks) == 0 {
+		return false // blocks came to memory
 	}
 	for _, incarnation := range e.touched() {
 		if d.store.onDisk(d.store.numbered(incarnation)) {
@@ -299,7 +304,7 @@ func (d *disk) close() error {
 
 // removeFile unlinks a file of the data directory that nothing names any more.
 func (d *disk) removeFile(name string) {
-	if err := os.Remove(filepath.Join(d.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := d.store.cfg.files.remove(filepath.Join(d.dir, name)); err != nil {
 		d.store.cfg.Log.Warn("a file cannot be removed", "error", err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 // A diskFile holds blocks one after another. Blocks are appended by one run of
 // the store only; then the file is read, and unlinked when all of its blocks are
-// gone. Small blocks, which go soon, have files of their own.
+// gone. Blocks that merges will join, which go soon, have files of their own: see
+// disk_compact.go.
 type diskFile struct {
 	no    uint32
 	file  *os.File // nil in files of an earlier run
@@ -21,6 +22,7 @@ type diskFile struct {
 	fresh int   // blocks written here that no synced log names yet
 	dirty bool  // written and not synced
 	bad   bool  // a write or a sync failed: its blocks must go elsewhere
+	stuck bool  // it holds a block that cannot be read, so it cannot be done without
 }
 
 const (
@@ -56,53 +58,45 @@ func (f *diskFile) close() error {
 // sync makes a file survive power loss.
 func (d *disk) sync(f *os.File) error { return d.store.cfg.syncFile(f) }
 
-// class is the index into current.
-func diskClass(length int64) int {
-	if length < fullBlockBytes {
-		return 1
-	}
-	return 0
-}
-
 // fileFor returns the file to append a block to.
-func (d *disk) fileFor(length int64) (*diskFile, error) {
-	class := diskClass(length)
+func (d *disk) fileFor(class int) (*diskFile, error) {
 	f := d.current[class]
-	if f != nil && !f.bad && f.size < d.store.cfg.diskFileBytes {
+	if f != nil && !f.bad && f.size < d.fileBytes(class) {
 		return f, nil
 	}
 	no := d.nextNo
-	file, err := os.OpenFile(filepath.Join(d.dir, diskFileName(no)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := d.store.cfg.files.create(filepath.Join(d.dir, diskFileName(no)))
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a file for blocks: %w", err)
 	}
 	d.nextNo++
 	f = &diskFile{no: no, file: file}
-	d.files[no], d.current[class] = f, f
+	d.files[no], d.current[class], d.unnamed = f, f, true
 	return f, nil
 }
 
 // appendBlock writes a block and returns its place, which counts once it is
-// synced and logged. The block lies in memory that a pin holds.
-func (d *disk) appendBlock(r *Ref) (place, error) {
-	e := r.extent.Load()
-	f, err := d.fileFor(e.length)
+// synced and logged. The block lies in memory that a pin holds, or in a copy.
+func (d *disk) appendBlock(id BlockID, data []byte, class int) (place, error) {
+	f, err := d.fileFor(class)
 	if err != nil {
 		return place{}, err
 	}
-	at := f.size
+	length := int64(len(data))
+	at := roundUp(f.size, diskAlign(length))
 	f.dirty = true
-	failpointTorn("disk.torn", f.file, e.bytes(), at)
+	failpointTorn("disk.torn", f.file, data, at)
 	// The kernel copies from the mapping: if that is cut short, it says EFAULT.
-	if _, err := f.file.WriteAt(e.bytes(), at); err != nil {
+	if err := d.store.cfg.files.write(f.file, data, at); err != nil {
 		d.abandon(f)
-		return place{}, fmt.Errorf("cannot write block %v to disk: %w", r.ID, err)
+		return place{}, fmt.Errorf("cannot write block %v to disk: %w", id, err)
 	}
 	failpoint("disk.written")
-	f.size += roundUp(e.length, smallAlign)
+	f.size = at + length
 	f.fresh++
+	d.written.Add(length)
 	p := place{file: f.no, offset: at}
-	d.unlogged[r.ID] = p
+	d.unlogged[id] = p
 	return p, nil
 }
 
@@ -110,12 +104,10 @@ func (d *disk) appendBlock(r *Ref) (place, error) {
 // synced again: the kernel may have thrown its pages away, and a second sync
 // would say that all is well.
 func (d *disk) syncFiles() error {
-	made := false
 	for _, f := range d.files {
 		if !f.dirty || f.bad {
 			continue
 		}
-		made = made || f.count == 0
 		if err := d.sync(f.file); err != nil {
 			d.abandon(f)
 			return fmt.Errorf("cannot sync %s: %w", diskFileName(f.no), err)
@@ -123,15 +115,16 @@ func (d *disk) syncFiles() error {
 		failpoint("disk.synced")
 		f.dirty = false
 	}
-	if made {
-		if err := syncDir(d.dir); err != nil {
+	if d.unnamed {
+		if err := d.store.cfg.files.syncDir(d.dir); err != nil {
 			return fmt.Errorf("cannot sync %s: %w", d.dir, err)
 		}
+		d.unnamed = false
 	}
 	return nil
 }
 
-// abandon gives a file up: its live blocks will be written to another one.
+// abandon gives a file up: its live blocks will be moved to another one.
 func (d *disk) abandon(f *diskFile) {
 	f.bad, f.fresh = true, 0
 	for id, p := range d.unlogged {
@@ -144,15 +137,7 @@ func (d *disk) abandon(f *diskFile) {
 			d.current[i] = nil
 		}
 	}
-	d.moveAll(f)
 	d.removeEmpty()
-}
-
-// moveAll asks for the live blocks of a file to be written elsewhere.
-func (d *disk) moveAll(f *diskFile) {
-	for _, id := range d.idsWhere(func(p diskPlace) bool { return p.file == f.no }) {
-		d.moves[id] = true
-	}
 }
 
 // put notes that the log names a block at a place, maybe another than before.
@@ -209,8 +194,7 @@ func (d *disk) logged() {
 func (d *disk) removeEmpty() {
 	total := int64(0)
 	for no, f := range d.files {
-		current := f == d.current[0] || f == d.current[1]
-		if f.count+f.fresh > 0 || current || d.stale {
+		if f.count+f.fresh > 0 || d.isCurrent(f) || d.stale {
 			total += f.size
 			continue
 		}
@@ -225,20 +209,6 @@ func (d *disk) removeEmpty() {
 		total += d.log.size
 	}
 	d.bytes.Store(total)
-}
-
-// pickSparse asks for the live blocks of one mostly dead file to be moved, so
-// that the file can go. Files still appended to are left alone.
-func (d *disk) pickSparse() {
-	for _, f := range d.files {
-		if f == d.current[0] || f == d.current[1] || f.count == 0 {
-			continue
-		}
-		if float64(f.live) < diskRewriteShare*float64(f.size) {
-			d.moveAll(f)
-			return
-		}
-	}
 }
 
 // readBlock reads a block from disk and verifies all of it.

@@ -66,7 +66,7 @@ func (d *disk) flush() error {
 	if d.stale {
 		return d.rewrite()
 	}
-	d.pickSparse()
+	d.pickMoves()
 	b := d.take()
 	defer b.release()
 	if len(b.edits) == 0 && len(d.moves) == 0 {
@@ -91,6 +91,9 @@ func (d *disk) flush() error {
 	}
 	d.applied(net, b)
 	d.isSynced(b.seq)
+	if len(net.places) > 0 && d.sparsest() != nil {
+		signal(d.wake) // there is more to move, also where no rows come
+	}
 	if d.log.size > diskLogBytes/failpointShare && d.log.size > 2*d.log.base {
 		d.stale = true
 		return d.rewrite()
@@ -211,27 +214,15 @@ func (d *disk) netRows(net, e *edit, b *diskBatch) {
 // and puts their places into it.
 func (d *disk) writeBlocks(net *edit, b *diskBatch) error {
 	for i := range net.adds {
-		at, err := d.placeOf(b.refs[net.adds[i].id])
+		a := &net.adds[i]
+		at, err := d.placeOf(b.refs[a.id], a.kind)
 		if err != nil {
 			return err
 		}
-		net.adds[i].place = at
+		a.place = at
 	}
-	for id := range d.moves {
-		r := b.refs[id]
-		if r == nil || r.State() != Live {
-			delete(d.moves, id) // gone, or the good copy is the one on disk
-			continue
-		}
-		at, err := d.placeOf(r)
-		if err != nil {
-			return err
-		}
-		if before, _ := d.find(id); at == before.place {
-			delete(d.moves, id) // its bytes in memory are no good
-			continue
-		}
-		net.places = append(net.places, editPlace{incarnation: r.table.incarnation, id: id, place: at})
+	if err := d.moveBlocks(net, b); err != nil {
+		return err
 	}
 	return d.syncFiles()
 }
@@ -239,9 +230,9 @@ func (d *disk) writeBlocks(net *edit, b *diskBatch) error {
 // placeOf returns where a block lies on disk and writes it if it is not there. A
 // block that is damaged in memory and not on disk is named without a place, so
 // that its loss is counted after a power loss.
-func (d *disk) placeOf(r *Ref) (place, error) {
+func (d *disk) placeOf(r *Ref, kind blockKind) (place, error) {
 	p, there := d.find(r.ID)
-	if there && !d.moves[r.ID] {
+	if there {
 		return p.place, nil
 	}
 	if at, ok := d.unlogged[r.ID]; ok {
@@ -255,7 +246,7 @@ func (d *disk) placeOf(r *Ref) (place, error) {
 	if err := r.check(); err != nil {
 		return p.place, nil
 	}
-	return d.appendBlock(r)
+	return d.appendBlock(r.ID, r.extent.Load().bytes(), diskClass(kind))
 }
 
 // applied takes note of what the synced log says now.
@@ -320,7 +311,7 @@ func (d *disk) rewrite() error {
 	for _, e := range b.edits {
 		for i := range e.adds {
 			a := &e.adds[i]
-			if a.place, err = d.placeOf(a.ref); err != nil {
+			if a.place, err = d.placeOf(a.ref, a.kind); err != nil {
 				d.putBack(nil)
 				return err
 			}

@@ -122,7 +122,7 @@ func TestDiskLogAnew(t *testing.T) {
 }
 
 // TestDiskMoveChecks moves a block on disk whose copy in memory is damaged, which
-// nobody has noticed: the good copy stays, and the block is healed from it.
+// nobody has noticed: what is moved is the good copy, and the block is healed.
 func TestDiskMoveChecks(t *testing.T) {
 	for _, rewrite := range []bool{false, true} {
 		t.Run(fmt.Sprint("rewrite=", rewrite), func(t *testing.T) {
@@ -154,8 +154,12 @@ func TestDiskMoveChecks(t *testing.T) {
 				t.Fatal(err)
 			}
 			waitFor(t, "the block is healed", func() bool { return r.State() == Live && r.check() == nil })
-			if after, ok := s.disk.find(r.ID); !ok || after.place != before.place {
-				t.Fatalf("place %+v became %+v", before.place, after.place)
+			after, ok := s.disk.find(r.ID)
+			if !ok || !rewrite && after.place == before.place {
+				t.Fatalf("place %+v became %+v: the test shows nothing", before.place, after.place)
+			}
+			if _, err := s.disk.readBlock(r.ID, after); err != nil {
+				t.Fatal(err)
 			}
 			if n := len(readIDs(t, s, "t")); n != 20_000 {
 				t.Fatalf("%d rows of 20,000 are left", n)

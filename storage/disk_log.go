@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -103,7 +102,12 @@ func readDiskLog(src []byte, edit func(body []byte) error) (epoch uint64, torn, 
 func (d *disk) newDiskLog(number uint64, checkpoint []*edit) (*diskLog, error) {
 	epoch := d.store.super.epoch
 	path := filepath.Join(d.dir, logName(number))
-	f, err := os.OpenFile(path+diskLogTemp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	files := d.store.cfg.files
+	err := files.remove(path + diskLogTemp) // what an attempt left that failed
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a disk log: %w", err)
+	}
+	f, err := files.create(path + diskLogTemp)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a disk log: %w", err)
 	}
@@ -116,26 +120,27 @@ func (d *disk) newDiskLog(number uint64, checkpoint []*edit) (*diskLog, error) {
 		record = appendDiskRecord(record[:0], l.seed, body)
 		buf.Write(record)
 		if buf.Len() >= checkpointEditBytes {
-			l.size += int64(buf.Len())
-			if _, err = io.Copy(f, &buf); err != nil {
+			if err = files.write(f, buf.Bytes(), l.size); err != nil {
 				break
 			}
+			l.size += int64(buf.Len())
+			buf.Reset()
 		}
 	}
 	if err == nil {
+		err = files.write(f, buf.Bytes(), l.size)
 		l.size += int64(buf.Len())
-		_, err = io.Copy(f, &buf)
 	}
 	if err == nil {
 		err = d.sync(f)
 	}
 	if err == nil {
 		failpoint("disklog.unnamed")
-		err = os.Rename(path+diskLogTemp, path)
+		err = files.rename(path+diskLogTemp, path)
 		failpoint("disklog.named")
 	}
 	if err == nil {
-		err = syncDir(d.dir)
+		err = files.syncDir(d.dir)
 	}
 	if err != nil {
 		d.removeFile(logName(number) + diskLogTemp)
@@ -153,7 +158,7 @@ func (d *disk) appendLog(e *edit) error {
 		return fmt.Errorf("an edit of %d bytes cannot be logged: at most %d", len(record), diskRecordMax)
 	}
 	failpointTorn("disklog.torn", d.log.file, record, d.log.size)
-	if _, err := d.log.file.WriteAt(record, d.log.size); err != nil {
+	if err := d.store.cfg.files.write(d.log.file, record, d.log.size); err != nil {
 		return fmt.Errorf("cannot write to the disk log: %w", err)
 	}
 	if err := d.sync(d.log.file); err != nil {

@@ -241,6 +241,8 @@ func (e *badCopyError) Unwrap() error { return e.err }
 // reloadMissing reads what is missing, until there is no room. again tells that a
 // block could not be read and may be some time later.
 func (s *Store) reloadMissing(failed map[*Ref]bool) (again, full bool) {
+	s.reloading.Store(true)
+	defer s.reloading.Store(false)
 	maps.DeleteFunc(failed, func(r *Ref, _ bool) bool { return !s.isLive(r) })
 	for _, r := range s.missing(failed) {
 		select {

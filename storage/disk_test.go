@@ -558,8 +558,8 @@ func TestDiskRewriteFails(t *testing.T) {
 // the file of those blocks: the log may be in place and name them, so the file stays.
 func TestDiskUnsureKeepsFiles(t *testing.T) {
 	d := &disk{dir: t.TempDir(), files: map[uint32]*diskFile{}, places: map[BlockID]diskPlace{}, moves: map[BlockID]bool{}}
-	d.store = &Store{cfg: Config{diskFileBytes: 1 << 20}}
-	f, err := d.fileFor(1)
+	d.store = &Store{cfg: Config{diskFileBytes: 1 << 20, files: osFiles{}}}
+	f, err := d.fileFor(diskFresh)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,8 @@ package storage
 //	maintain     checkpoints, retention, stale blocks, expired keys
 //	thinLoop     thins old blocks where a table asks for it (thin.go)
 //	scrub        checks every checksum, in slow passes
-//	flushLoop    brings edits to disk (disk.go)
+//	flushLoop    brings edits to disk (disk.go) and keeps its files dense
+//	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones
 //
 // # Recovery

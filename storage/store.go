@@ -48,6 +48,7 @@ type Config struct {
 	reloadEvery    time.Duration        // the pause before a block is read from disk again
 	diskFileBytes  int64                // when a file of blocks is full
 	syncFile       func(*os.File) error // makes a file survive power loss
+	files          fileOps              // what else is done to files of the data directory
 	atCheckpoint   func(step string)    // called at the steps of a checkpoint
 }
 
@@ -87,6 +88,9 @@ func (c *Config) fill() error {
 	}
 	if c.syncFile == nil {
 		c.syncFile = syncData
+	}
+	if c.files == nil {
+		c.files = osFiles{}
 	}
 	if c.atCheckpoint == nil {
 		c.atCheckpoint = failpointCheckpoint
@@ -152,6 +156,8 @@ type Store struct {
 	logDamaged bool         // the log could not be read to its end at Open
 	keyBytes   atomic.Int64 // of the keys of all tables
 	evicted    atomic.Int64 // blocks gone for want of memory since Open
+
+	reloading atomic.Bool // blocks are being read from disk
 
 	pinned  atomic.Int64 // views not released
 	pending atomic.Int64 // bytes dropped that views still hold

@@ -36,6 +36,7 @@ func TestStoreWriter(t *testing.T) {
 	cfg.checkpointPast = 64 << 10
 	if os.Getenv(childEnv+"_DATA") != "" {
 		cfg.DataDir = filepath.Join(dir, "data")
+		cfg.diskFileBytes = 128 << 10 // so that files fill, and blocks are moved
 	}
 	var mu sync.Mutex
 	say := func(format string, args ...any) {

@@ -163,10 +163,28 @@ const (
 	// diskRecordMax bounds a record of the disk log before memory is made for it.
 	diskRecordMax = 256 << 20
 
-	// diskRewriteShare: a closed file of blocks whose live share fell under this
-	// is written again and unlinked, so that one long-lived block does not keep
-	// 256 MiB.
-	diskRewriteShare = 0.4
+	// Files of blocks are full at a diskFinalShare of all that is live on disk, those
+	// of blocks that merges will join at a diskMergedShare; but not before they are
+	// diskFinalBytes and diskMergedBytes long, as a file costs a sync and a handle,
+	// nor after diskFileBytes.
+	diskFinalShare  = 16
+	diskMergedShare = 64
+	diskFinalBytes  = 16 << 20
+	diskMergedBytes = 2 << 20
+
+	// diskSpareShare of the live bytes on disk, and diskSpareBytes, may be dead
+	// before live blocks are moved, so that their file can go: the files take less
+	// than 1.3 times what is live. diskMoveBytes is how much is moved in a flush, as
+	// receipts wait for it; a file that would give less than a diskMoveGain of itself
+	// stays.
+	diskSpareShare = 5
+	diskSpareBytes = 4 << 20
+	diskMoveBytes  = 8 << 20
+	diskMoveGain   = 10
+
+	// diskDirectAlign is what places must be multiples of to be read around the page
+	// cache: the largest block size of disks and file systems in use.
+	diskDirectAlign = 4 << 10
 
 	// maintainEvery is the pause between looks at retention, stale blocks and
 	// expired keys.
