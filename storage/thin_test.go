@@ -241,8 +241,7 @@ func TestThinDamaged(t *testing.T) {
 	old := now.Add(-10 * time.Hour).UnixNano()
 	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 9_000, old), Arrival: old})
 	tab, _ := s.Table("t")
-	e := tab.refs[0].extent.Load()
-	e.bytes()[e.length/2] ^= 1
+	testFlip(t, tab.refs[0].extent.Load())
 	setThinning(t, s, time.Hour, 10)
 	thinAll(t, s)
 	if tab.Rows() != 9_000 || s.Status().Damaged != 1 {
