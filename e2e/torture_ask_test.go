@@ -25,13 +25,14 @@ type tortureQuestion struct {
 func tortureSummary(table string) tortureQuestion {
 	return tortureQuestion{
 		sql: "SELECT batch, count(), count(distinct id), sum(id), sum(v), sum(ms), count_if(ok), sum(length(tags)), count(error), sum(length(note)), " +
-			"min(trace), max(trace), min(message), max(message), min(user), max(user), min(note), max(note), min(number::text), max(number::text) " +
+			"min(trace), max(trace), min(message), max(message), min(event), max(event), min(user), max(user), min(note), max(note), min(number::text), max(number::text) " +
 			"FROM " + table + " GROUP BY batch LIMIT ALL",
 		values: func(b *tortureBatch) []any {
 			w := &b.want
 			return []any{
 				int64(w.rows), int64(w.rows), w.ids, w.vs, w.ms, w.oks, orNull(w.tags), w.errors, orNull(w.notes),
-				w.traces[0], w.traces[1], w.messages[0], w.messages[1], w.users[0], w.users[1], w.texts[0], w.texts[1], w.numbers[0], w.numbers[1],
+				w.traces[0], w.traces[1], w.messages[0], w.messages[1], w.events[0], w.events[1],
+				w.users[0], w.users[1], w.texts[0], w.texts[1], w.numbers[0], w.numbers[1],
 			}
 		},
 	}
@@ -103,7 +104,7 @@ func tortureRaw(table string, batches []*tortureBatch) tortureQuestion {
 		numbers = append(numbers, fmt.Sprint(b.no))
 	}
 	return tortureQuestion{
-		sql: "SELECT id, v, ms, ok, service, user, trace, message, note, error, number::text, tags FROM " + table +
+		sql: "SELECT id, v, ms, ok, service, user, trace, message, event, note, error, number::text, tags FROM " + table +
 			" WHERE batch IN (" + strings.Join(numbers, ", ") + ") LIMIT ALL",
 		only: batches,
 	}
@@ -265,7 +266,7 @@ func matchRaw(seed uint64, batches []*tortureBatch, a answer, complete bool) (se
 		ids[id] = true
 		left[int(id>>16)]--
 		r := tortureRowOf(seed, id)
-		want := []any{r.v, r.ms, r.ok, r.service, r.user, r.trace, r.message, r.note, r.error, r.number}
+		want := []any{r.v, r.ms, r.ok, r.service, r.user, r.trace, r.message, r.event, r.note, r.error, r.number}
 		for i, v := range want {
 			if !same(row[i+1], v) {
 				return nil, fmt.Errorf("row %d, column %q: %v, want %v; all: %v", id, a.Columns[i+1].Name, row[i+1], v, row)

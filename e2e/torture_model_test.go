@@ -17,12 +17,13 @@ import (
 // small dictionaries, numbers, decimals, hexadecimal ids, numbers between affixes,
 // templates, loose text, lists, and values that are rarely there.
 type tortureRow struct {
-	id, v                        int64
-	ms                           float64
-	ok                           bool
-	service, user, trace         string
-	message, note, error, number string // number: an integer in some rows, text in others, missing in the rest
-	tags                         []string
+	id, v                int64
+	ms                   float64
+	ok                   bool
+	service, user, trace string
+	message, event       string // of many shapes, and of few
+	note, error, number  string // number: an integer in some rows, text in others, missing in the rest
+	tags                 []string
 }
 
 const (
@@ -51,15 +52,13 @@ func tortureRowOf(seed uint64, id int64) tortureRow {
 		user:    fmt.Sprintf("user-%06d", g%100_000),
 		trace:   fmt.Sprintf("%016x%016x", g, mix(g)),
 	}
-	switch h >> 3 % 4 {
-	case 0:
-		r.message = fmt.Sprintf("GET /pay/%d took %d ms", g%9_000, h%977)
-	case 1:
-		r.message = fmt.Sprintf("connection to 10.0.%d.%d timed out after %d attempts", g>>8%250, g>>16%250, h>>6%9)
-	case 2:
-		r.message = fmt.Sprintf("%s logged in from region %d", r.user, h>>9%6)
-	default:
-		r.message = fmt.Sprintf("cache miss for item-%d, shard %x", g%100_000, h>>40)
+	r.message = tortureMessage(h>>3, g, h)
+	if id>>16%2 == 0 { // blocks differ in how many shapes they have
+		r.message = tortureMessage(h>>3%4, g, h)
+	}
+	r.event = fmt.Sprintf("step %d of job %d ended after %d us", h>>21%9, g%90_000, g>>20%7_000)
+	if h>>17%3 == 0 {
+		r.event = fmt.Sprintf("job %d waits for job %d", g%90_000, g>>20%90_000)
 	}
 	if h>>7%10 == 0 {
 		r.note = strconv.FormatUint(g, 36) + " " + strings.Repeat(string(rune('a'+h%26)), int(g%9)) + " " + strconv.FormatUint(mix(g), 32)
@@ -80,9 +79,26 @@ func tortureRowOf(seed uint64, id int64) tortureRow {
 	return r
 }
 
+// tortureMessage writes repetitive text of two dozen shapes, more than a block has
+// one-nibble ids for.
+func tortureMessage(shape, a, b uint64) string {
+	// Of different numbers of words: else they would be one shape with a variable.
+	whats := []string{"page", "paid invoice", "mail to someone", "cart of the shop", "very old and empty session", "upload of more than ten images"}
+	what := whats[shape/4%uint64(len(whats))]
+	switch shape % 4 {
+	case 0:
+		return fmt.Sprintf("GET the %s %d took %d ms", what, a%9_000, b%977)
+	case 1:
+		return fmt.Sprintf("%s worker lost 10.0.%d.%d: timed out after %d attempts", what, a>>8%250, a>>16%250, b>>6%9)
+	case 2:
+		return fmt.Sprintf("user %d opened a %s from region %d", a%100_000, what, b>>9%6)
+	}
+	return fmt.Sprintf("no copy of %s-%d in shard %x, asking its home again", what, a%100_000, b>>40)
+}
+
 func (r *tortureRow) appendJSON(dst []byte, batch int, ms int64) []byte {
-	dst = fmt.Appendf(dst, `{"time":%d,"batch":%d,"id":%d,"v":%d,"ms":%g,"ok":%t,"service":%q,"user":%q,"trace":%q,"message":%q`,
-		ms, batch, r.id, r.v, r.ms, r.ok, r.service, r.user, r.trace, r.message)
+	dst = fmt.Appendf(dst, `{"time":%d,"batch":%d,"id":%d,"v":%d,"ms":%g,"ok":%t,"service":%q,"user":%q,"trace":%q,"message":%q,"event":%q`,
+		ms, batch, r.id, r.v, r.ms, r.ok, r.service, r.user, r.trace, r.message, r.event)
 	if r.note != "" {
 		dst = fmt.Appendf(dst, `,"note":%q`, r.note)
 	}
@@ -107,7 +123,7 @@ type batchSums struct {
 	ms                           float64
 	oks, tags, errors, notes     int64
 	traces, messages, texts      [2]string // smallest and largest
-	users, numbers               [2]string
+	users, numbers, events       [2]string
 	services                     [tortureServices]int64
 	slow, slowVs, timeouts, reds int64
 }
@@ -127,6 +143,7 @@ func (s *batchSums) add(r *tortureRow) {
 	}
 	between(&s.traces, r.trace)
 	between(&s.messages, r.message)
+	between(&s.events, r.event)
 	between(&s.users, r.user)
 	between(&s.texts, r.note)
 	between(&s.numbers, r.number)
