@@ -209,15 +209,16 @@ func (a *Aggregator) SetState(name string, state NodeState, free uint64) {
 	n.state, n.free = state, free
 }
 
-// listen follows a leaf's promises until ctx ends, beginning anew with a full
-// update each time the stream breaks.
+// listen follows a leaf's promises until ctx ends, beginning anew with what the
+// book does not know yet each time the stream breaks.
 func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
 	wait := listenAgain
 	for {
-		err := leaf.Subscribe(ctx, a.cfg.Name, func(u *wire.Update) error {
-			err := a.hear(n, u)
+		who, first := wire.Subscriber{Name: a.cfg.Name, Known: a.book.known(n.name)}, true
+		err := leaf.Subscribe(ctx, who, func(u *wire.Update) error {
+			err := a.hear(n, u, first)
 			if err == nil {
-				wait = listenAgain
+				wait, first = listenAgain, false
 			}
 			return err
 		})
@@ -238,8 +239,8 @@ func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
 }
 
 // hear takes an Update in: into the book, onto the journal, and then the leaf
-// may acknowledge the rows.
-func (a *Aggregator) hear(n *node, u *wire.Update) error {
+// may acknowledge the rows. first tells that it is the first of a subscription.
+func (a *Aggregator) hear(n *node, u *wire.Update, first bool) error {
 	if u.Leaf != n.name {
 		return fmt.Errorf("leaf %q calls itself %q", n.name, u.Leaf)
 	}
@@ -249,8 +250,10 @@ func (a *Aggregator) hear(n *node, u *wire.Update) error {
 		if err := a.file.write(a.book, &bookRecord{Update: u, At: now.UnixNano()}); err != nil {
 			return err
 		}
+	} else if err := a.file.mend(a.book); err != nil {
+		return err
 	}
-	for _, late := range a.book.late(u) {
+	for _, late := range a.book.late(u, first) {
 		a.bringSettings(late)
 	}
 	a.mu.Lock()
@@ -270,11 +273,18 @@ type lateSettings struct {
 } // comparable: one that is on its way is not sent twice
 
 // late lists, for the tables of an update, the leaves that were away when the
-// settings changed, or have just got their first rows.
-func (b *book) late(u *wire.Update) []lateSettings {
+// settings changed, or have just got their first rows; for the first update of a
+// subscription, which may leave out what is known, for all tables of its leaf.
+func (b *book) late(u *wire.Update, first bool) []lateSettings {
 	var list []lateSettings
+	names := make([]string, 0, len(u.Tables))
 	for i := range u.Tables {
-		table := u.Tables[i].Table
+		names = append(names, u.Tables[i].Table)
+	}
+	if first {
+		names = b.tablesOf(u.Leaf)
+	}
+	for _, table := range names {
 		newest := b.settings(table)
 		if newest.Version == 0 {
 			continue

@@ -336,6 +336,17 @@ func (p *leafPage) word() word {
 	return word{p.Epoch, p.Seq, true}
 }
 
+// known is what a leaf need not say again: nothing, if it is not read.
+func (b *book) known(leaf string) wire.Known {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.leaves[leaf]
+	if p == nil || !p.Heard || p.Suspended || b.banned[p.ID] {
+		return wire.Known{}
+	}
+	return wire.Known{ID: p.ID, Epoch: p.Epoch, Seq: p.Seq}
+}
+
 // words is the last word of every leaf.
 func (b *book) words() map[string]word {
 	b.mu.Lock()
@@ -385,6 +396,17 @@ func (b *book) hasTable(leaf, table string) bool {
 	defer b.mu.Unlock()
 	page := b.leaves[leaf]
 	return page != nil && page.Tables[table] != nil
+}
+
+// tablesOf lists the tables that a leaf has promised rows of.
+func (b *book) tablesOf(leaf string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	page := b.leaves[leaf]
+	if page == nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(page.Tables))
 }
 
 // edges is the newest time of a leaf's rows of a table and its horizon, in ns.

@@ -3,6 +3,7 @@ package aggregator
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -88,9 +89,9 @@ func TestBookUpdates(t *testing.T) {
 	live, again := newBook(), newBook()
 	for _, u := range []*wire.Update{
 		update("l", true, 1, 10, 30, bucketOf(100, 10), bucketOf(200, 20)),
-		update("l", false, 1, 11, 35, bucketOf(200, 25), bucketOf(100, 0)),
-		update("l", true, 2, 8, 23, bucketOf(100, 10), bucketOf(200, 13)),
-		update("l", false, 2, 9, 24, bucketOf(300, 1)),
+		update("l", false, 1, 11, 36, bucketOf(200, 25), bucketOf(300, 1)),
+		update("l", true, 2, 8, 28, bucketOf(100, 3), bucketOf(200, 25)),
+		update("l", false, 2, 9, 29, bucketOf(300, 1), bucketOf(100, 0)),
 	} {
 		body := appendBookBody(nil, &bookRecord{Update: u, At: 5})
 		live.apply(u)
@@ -200,4 +201,51 @@ func FuzzBook(f *testing.F) {
 			t.Errorf("what was read cannot be written and read again: %v", err)
 		}
 	})
+}
+
+// TestLateSettings: a leaf that goes on from what is known says nothing of its
+// tables, and still gets the settings that it missed.
+func TestLateSettings(t *testing.T) {
+	b := newBook()
+	newer := update("l", true, 1, 1, 1, bucketOf(1, 1))
+	newer.Tables[0].Settings.Version = 7
+	b.apply(newer)
+	b.apply(update("m", true, 1, 1, 1, bucketOf(1, 1)))
+	nothing := &wire.Update{Leaf: "m", ID: "id-m", Epoch: 1, Seq: 1}
+	if list := b.late(nothing, true); len(list) != 1 || list[0].leaf != "m" || list[0].newest.Version != 7 {
+		t.Errorf("with its first word: %+v", list)
+	}
+	if list := b.late(nothing, false); len(list) != 0 {
+		t.Errorf("later: %+v", list)
+	}
+}
+
+// TestConfirmedIsWritten: a promise that could not be written is, before the leaf
+// hears that it is known, even if the leaf has nothing new to say.
+func TestConfirmedIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	a, err := New(Config{Name: "agg", DataDir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler), Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.book.apply(update("l", true, 1, 10, 30, bucketOf(100, 30)))
+	a.file.mu.Lock()
+	a.file.failed = errors.New("the disk was full")
+	a.file.mu.Unlock()
+	if err := a.hear(&node{name: "l"}, &wire.Update{Leaf: "l", ID: "id-l", Epoch: 1, Seq: 10}, true); err != nil {
+		t.Fatal(err)
+	}
+	again := newBook()
+	if whole, err := (&bookFile{path: a.file.path}).read(again); err != nil || !whole {
+		t.Fatalf("the journal is whole: %v, %v", whole, err)
+	}
+	if n := sum(again.promised("l", "t", everything, 0)); n != 30 {
+		t.Errorf("%d rows are promised in the journal, want 30", n)
+	}
+	if known := again.known("l"); known != (wire.Known{ID: "id-l", Epoch: 1, Seq: 10}) {
+		t.Errorf("known is %+v", known)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
 }

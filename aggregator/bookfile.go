@@ -226,6 +226,17 @@ func (f *bookFile) write(b *book, rec *bookRecord) error {
 	return nil
 }
 
+// mend writes the book anew if a record could not be written: the book has it, and
+// what is confirmed next may stand on it.
+func (f *bookFile) mend(b *book) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		return nil
+	}
+	return f.rewriteLocked(b)
+}
+
 func (f *bookFile) rewrite(b *book) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -79,7 +79,7 @@ func (l *faultLeaf) Describe(context.Context, string) (*wire.TableDetail, error)
 	return &wire.TableDetail{}, nil
 }
 
-func (l *faultLeaf) Subscribe(ctx context.Context, _ string, sink func(*wire.Update) error) error {
+func (l *faultLeaf) Subscribe(ctx context.Context, _ wire.Subscriber, sink func(*wire.Update) error) error {
 	u := update(l.name, true, 1, 1, l.rows, bucketOf(100, l.rows))
 	u.Tables[0].Settings.Version = l.version
 	if err := sink(u); err != nil {

@@ -17,7 +17,7 @@ type dyingLeaf struct {
 	dead chan struct{}
 }
 
-func (l *dyingLeaf) Subscribe(ctx context.Context, name string, sink func(*wire.Update) error) error {
+func (l *dyingLeaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wire.Update) error) error {
 	select {
 	case <-l.dead:
 		return errors.New("connection refused")
@@ -32,7 +32,7 @@ func (l *dyingLeaf) Subscribe(ctx context.Context, name string, sink func(*wire.
 		case <-ctx.Done():
 		}
 	}()
-	return l.faultLeaf.Subscribe(ctx, name, sink)
+	return l.faultLeaf.Subscribe(ctx, who, sink)
 }
 
 func (l *dyingLeaf) Status(ctx context.Context) (*wire.LeafStatus, error) {

@@ -25,15 +25,14 @@ func (c *columnCounts) set(table string, n int) {
 	c.counts[table] = n
 }
 
-// add counts n columns more, unless the limit would be passed.
+// add counts n columns more, unless the table was not looked at yet or the limit
+// would be passed.
 func (c *columnCounts) add(table string, n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.counts[table]+n > ColumnsPerTableMax {
+	count, known := c.counts[table]
+	if !known || count+n > ColumnsPerTableMax {
 		return false
-	}
-	if c.counts == nil {
-		c.counts = make(map[string]int)
 	}
 	c.counts[table] += n
 	return true
@@ -47,6 +46,7 @@ func (l *Leaf) checkColumns(table string, b *storage.Batch) error {
 	}
 	t, ok := l.cfg.Store.Table(table)
 	if !ok {
+		l.columns.set(table, len(b.Slots()))
 		return nil
 	}
 	schema := t.Schema()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,12 @@ import (
 // newLeaf is a leaf over a store of its own; now may be moved by the test.
 func newLeaf(t *testing.T) (*Leaf, *atomic.Int64) {
 	t.Helper()
+	return openLeaf(t, newDir(t))
+}
+
+// newDir makes a directory in memory that is gone after the test.
+func newDir(t *testing.T) string {
+	t.Helper()
 	all := filepath.Join("/dev/shm", fmt.Sprintf("kelp-test-%d", os.Getpid()))
 	if err := os.MkdirAll(all, 0o700); err != nil {
 		t.Fatal(err)
@@ -29,6 +36,16 @@ func newLeaf(t *testing.T) (*Leaf, *atomic.Int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		os.RemoveAll(dir)
+		os.Remove(all) // succeeds when the last directory has gone
+	})
+	return dir
+}
+
+// openLeaf is newLeaf in a directory.
+func openLeaf(t *testing.T, dir string) (*Leaf, *atomic.Int64) {
+	t.Helper()
 	store, err := storage.Open(storage.Config{MemoryDir: dir, Budget: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -37,12 +54,10 @@ func newLeaf(t *testing.T) (*Leaf, *atomic.Int64) {
 	now := new(atomic.Int64)
 	now.Store(time.Now().UnixNano())
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := store.Close(); err != nil && !errors.Is(err, storage.ErrClosed) {
 			t.Error(err)
 		}
 		pool.Close()
-		os.RemoveAll(dir)
-		os.Remove(all) // succeeds when the last directory has gone
 	})
 	return New(Config{Name: "leaf-1", Store: store, Pool: pool, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Unix(0, now.Load()) }}), now
@@ -73,7 +88,7 @@ func TestPromiseBeforeReceipt(t *testing.T) {
 	confirm := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- l.Subscribe(ctx, "agg", func(u *wire.Update) error {
+		ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(u *wire.Update) error {
 			if !u.Full && len(u.Tables) == 0 {
 				return nil // a heartbeat
 			}
@@ -117,7 +132,7 @@ var errBroken = errors.New("broken")
 func confirmOnce(t *testing.T, l *Leaf, name string) {
 	t.Helper()
 	confirmed := false
-	err := l.Subscribe(context.Background(), name, func(*wire.Update) error {
+	err := l.Subscribe(context.Background(), wire.Subscriber{Name: name}, func(*wire.Update) error {
 		if confirmed {
 			return errBroken
 		}
@@ -160,7 +175,7 @@ func TestLeaseEnds(t *testing.T) {
 	held(t, l, "under the lease")
 	refuse := func() {
 		t.Helper()
-		err := l.Subscribe(context.Background(), "agg", func(*wire.Update) error { return errBroken })
+		err := l.Subscribe(context.Background(), wire.Subscriber{Name: "agg"}, func(*wire.Update) error { return errBroken })
 		if !errors.Is(err, errBroken) {
 			t.Fatal(err)
 		}
@@ -191,7 +206,7 @@ func TestNeverConfirms(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		began, ended := make(chan struct{}), make(chan error, 1)
 		go func() {
-			ended <- l.Subscribe(ctx, "agg", func(*wire.Update) error {
+			ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(*wire.Update) error {
 				close(began)
 				<-ctx.Done()
 				return errBroken
@@ -233,12 +248,88 @@ func TestHoldAfterStart(t *testing.T) {
 	held(t, again, "started once more")
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- again.Subscribe(ctx, "agg", func(*wire.Update) error { return nil }) }()
+	go func() {
+		ended <- again.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(*wire.Update) error { return nil })
+	}()
 	goes(t, again, "one came back")
 	stop()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+}
+
+// TestContinues: a subscriber that has kept what it heard is told what has changed
+// since; by the process after, only if that is nothing. One that knows another
+// memory, or more than there is, is told everything.
+func TestContinues(t *testing.T) {
+	dir := newDir(t)
+	l, _ := openLeaf(t, dir)
+	store := l.cfg.Store
+	first := func(l *Leaf, known wire.Known) (u wire.Update) {
+		t.Helper()
+		done := errors.New("heard")
+		err := l.Subscribe(context.Background(), wire.Subscriber{Name: "agg", Known: known}, func(got *wire.Update) error {
+			u = *got
+			return done
+		})
+		if !errors.Is(err, done) {
+			t.Fatal(err)
+		}
+		return u
+	}
+	appendTo := func(table string) {
+		t.Helper()
+		b := storage.NewBatch()
+		b.SetInt(b.Slot([]byte("a")), 1)
+		b.EndRow(time.Now().UnixNano())
+		if _, err := store.Append(context.Background(), storage.Append{Table: table, Batch: b, Arrival: time.Now().UnixNano()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := func() wire.Known { return wire.Known{ID: store.LeafID(), Epoch: store.Epoch(), Seq: store.Seq()} }
+	f := func(what string, known wire.Known, full bool, tables ...string) {
+		t.Helper()
+		u := first(l, known)
+		var got []string
+		for _, table := range u.Tables {
+			got = append(got, table.Table)
+			if !table.Dropped && len(table.Schema) != 2 {
+				t.Errorf("%s: table %s has the schema %v", what, table.Table, table.Schema)
+			}
+		}
+		if u.Full != full || !slices.Equal(got, tables) || u.Seq != store.Seq() {
+			t.Errorf("%s: full %v, %v, up to %d of %d; want %v, %v", what, u.Full, got, u.Seq, store.Seq(), full, tables)
+		}
+	}
+	appendTo("t")
+	before := known()
+	appendTo("u")
+	now := known()
+	f("nothing known", wire.Known{}, true, "t", "u")
+	f("all known", now, false)
+	f("an edit behind", before, false, "u")
+	f("another leaf", wire.Known{ID: "other", Epoch: now.Epoch, Seq: now.Seq}, true, "t", "u")
+	f("another memory", wire.Known{ID: now.ID, Epoch: now.Epoch + 1, Seq: now.Seq}, true, "t", "u")
+	f("more than there is", wire.Known{ID: now.ID, Epoch: now.Epoch, Seq: now.Seq + 1}, true, "t", "u")
+	again := func() {
+		t.Helper()
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l, _ = openLeaf(t, dir)
+		store = l.cfg.Store
+	}
+	again()
+	f("all known, after a restart", now, false)
+	f("an edit behind, after a restart", before, true, "t", "u")
+	appendTo("t")
+	f("one more, after a restart", now, false, "t")
+	now = known()
+	if err := store.DropTable("u"); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	f("a table was dropped unheard, before a restart", now, true, "t")
 }
 
 func count(t *testing.T, l *Leaf) int64 {
@@ -361,7 +452,7 @@ func TestUpdatesTellOfColumns(t *testing.T) {
 	heard := make(chan *wire.Update, 16)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- l.Subscribe(ctx, "agg", func(u *wire.Update) error {
+		ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(u *wire.Update) error {
 			if len(u.Tables) > 0 {
 				heard <- u
 			}

@@ -10,16 +10,21 @@ import (
 )
 
 // Subscribe sends the leaf's promises to an aggregator until ctx ends or sink
-// fails. The first Update is full; later ones hold what changed.
-func (l *Leaf) Subscribe(ctx context.Context, name string, sink func(*wire.Update) error) error {
+// fails. The first Update is full, unless the aggregator knows all up to some edit
+// of this memory, as it mostly does after a restart: then, and later, Updates hold
+// what changed.
+func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wire.Update) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sub := l.subs.join(name, l.cfg.Now(), cancel)
+	sub := l.subs.join(who.Name, l.cfg.Now(), cancel)
 	defer l.subs.leave(sub)
 
 	heartbeat := time.NewTicker(HeartbeatEvery)
 	defer heartbeat.Stop()
-	feed := feed{leaf: l, schemas: make(map[string]query.Schema), full: true}
+	feed := feed{leaf: l, schemas: make(map[string]query.Schema), full: true, due: true}
+	if l.continues(who.Known) {
+		feed.since, feed.full = who.Known.Seq, false
+	}
 	for {
 		news := l.news.wait()
 		if u := feed.next(); u != nil {
@@ -42,6 +47,12 @@ func (l *Leaf) Subscribe(ctx context.Context, name string, sink func(*wire.Updat
 			return ctx.Err()
 		}
 	}
+}
+
+// continues tells whether this leaf can go on from what a subscriber knows.
+func (l *Leaf) continues(known wire.Known) bool {
+	store := l.cfg.Store
+	return known.ID == store.LeafID() && known.Epoch == store.Epoch() && known.Seq > 0 && known.Seq <= store.Seq()
 }
 
 // feed makes the Updates for one subscriber.
@@ -74,11 +85,13 @@ func (f *feed) next() *wire.Update {
 		if table, ok := store.Table(change.Table); ok && !change.Dropped {
 			t.Rows, t.Bytes = uint64(table.Rows()), uint64(table.Bytes())
 			t.Settings, t.OldestKey = table.Settings(), table.OldestKey()
-			schema := f.schemas[change.Table]
+			schema, known := f.schemas[change.Table]
 			if change.Columns {
-				schema = schemaOf(table)
+				schema, known = schemaOf(table), true
 			}
-			f.leaf.columns.set(change.Table, len(schema))
+			if known {
+				f.leaf.columns.set(change.Table, len(schema))
+			}
 			if change.Columns && !maps.Equal(schema, f.schemas[change.Table]) {
 				t.Schema = schema
 				f.schemas[change.Table] = schema

@@ -147,6 +147,7 @@ func (p *replay) sorted() []*replayTable {
 func (s *Store) install(p *replay, lengths map[uint32]int64) error {
 	s.seq.Store(p.seq)
 	s.nextBlock.Store(p.nextBlock)
+	s.unknown = p.seq // of dropped tables nothing is kept
 	now := s.cfg.Now().UnixNano()
 	for _, rt := range p.sorted() {
 		if s.tables[rt.name] != nil {
@@ -155,16 +156,14 @@ func (s *Store) install(p *replay, lengths map[uint32]int64) error {
 		t := newTable(s, rt.name, rt.incarnation)
 		s.putTable(t)
 		t.settings.Store(&rt.settings)
-		part := &tableEdit{seq: p.seq, keys: rt.keys, marks: []editMark{rt.mark}}
+		refs := make([]*Ref, 0, len(rt.byID))
 		for _, a := range rt.blocks {
 			if a != nil {
-				part.adds = append(part.adds, s.restoreRef(a, lengths))
+				refs = append(refs, s.restoreRef(a, lengths))
 			}
 		}
-		t.apply(part)
+		t.install(p.seq, refs, rt.keys, rt.mark)
 		t.keys.expire(now)
-		// Which buckets vanished before is not known any more.
-		t.hist.forgotten = p.seq
 	}
 	return nil
 }

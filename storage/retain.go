@@ -11,13 +11,20 @@ func (s *Store) maintain() {
 	defer s.running.Done()
 	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
-	for {
+	for settled := false; ; {
 		select {
 		case <-s.closing:
 			return
 		case <-s.checkpts:
 			s.checkpoint(s.cfg.checkpointPast)
 		case <-tick.C:
+			for _, t := range s.Tables() {
+				if settled || s.closed.Load() {
+					break
+				}
+				t.settle()
+			}
+			settled = true
 			s.retain()
 			s.trim()
 			s.mergeStale()

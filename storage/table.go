@@ -35,6 +35,8 @@ type Table struct {
 	newest  int64
 	bounded bool
 	dropped bool
+
+	uncounted bool // hist does not have the blocks that were there at the start yet
 }
 
 // levelCount is the blocks and rows of a level of merging.
@@ -172,6 +174,56 @@ func (t *Table) apply(e *tableEdit) (free []*extent) {
 }
 
 func (t *Table) addLocked(seq uint64, r *Ref) {
+	hist := t.histLocked()
+	t.showLocked(r)
+	for _, h := range r.Meta.Hist {
+		hist.add(seq, h, 1)
+	}
+}
+
+// install gives an empty table the blocks and keys that it had when the process
+// before ended. Which buckets vanished before then is not known; what the
+// histogram counts is counted when somebody asks, as there may be tens of thousands
+// of buckets, and after a restart mostly nobody does.
+func (t *Table) install(seq uint64, refs []*Ref, keys []editKey, mark editMark) {
+	for i := range keys {
+		t.keys.put(keys[i].key, &keys[i].chunk)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seq, t.shapes.seq = seq, seq
+	t.refs, t.byID = make([]*Ref, 0, len(refs)), make(map[BlockID]*Ref, len(refs))
+	for _, r := range refs {
+		t.showLocked(r)
+	}
+	t.added, t.horizon = mark.added, mark.horizon
+	t.hist.forgotten, t.uncounted = seq, true
+}
+
+// histLocked is the histogram of all blocks.
+func (t *Table) histLocked() *timeHistogram {
+	if t.uncounted {
+		t.uncounted = false
+		for _, r := range t.refs {
+			for _, h := range r.Meta.Hist {
+				t.hist.add(t.hist.forgotten, h, 1)
+			}
+		}
+	}
+	return &t.hist
+}
+
+// settle makes what a start has put off: the histogram and the schema, so that no
+// receipt has to wait for them.
+func (t *Table) settle() {
+	t.mu.Lock()
+	t.histLocked()
+	t.mu.Unlock()
+	t.Schema()
+}
+
+// showLocked makes a block part of the view and of the sums.
+func (t *Table) showLocked(r *Ref) {
 	if t.byID[r.ID] != nil {
 		panic("BUG: a block is added twice")
 	}
@@ -179,9 +231,6 @@ func (t *Table) addLocked(seq uint64, r *Ref) {
 	t.byID[r.ID] = r
 	t.refs = append(t.refs, r)
 	t.count(r, 1)
-	for _, h := range r.Meta.Hist {
-		t.hist.add(seq, h, 1)
-	}
 	if t.bounded && len(t.refs) > 1 {
 		t.from, t.newest = min(t.from, r.Meta.MinTime), max(t.newest, r.Meta.MaxTime)
 	} else {
@@ -206,7 +255,7 @@ func (t *Table) count(r *Ref, sign int) {
 // dropLocked makes a new view without the dropped blocks: older views keep the
 // old array.
 func (t *Table) dropLocked(seq uint64, ids []BlockID) {
-	gone := make(map[BlockID]bool, len(ids))
+	gone, hist := make(map[BlockID]bool, len(ids)), t.histLocked()
 	var extents []*extent
 	for _, id := range ids {
 		r := t.byID[id]
@@ -217,7 +266,7 @@ func (t *Table) dropLocked(seq uint64, ids []BlockID) {
 		delete(t.byID, id)
 		t.count(r, -1)
 		for _, h := range r.Meta.Hist {
-			t.hist.add(seq, h, -1)
+			hist.add(seq, h, -1)
 		}
 		if e := r.extent.Load(); e != nil {
 			extents = append(extents, e)

@@ -139,6 +139,6 @@ func (t *Table) changes(since uint64) (TableChange, bool) {
 		Table: t.name, Incarnation: t.incarnation, Added: t.added, Seq: t.seq,
 		Horizon: t.horizon, Newest: t.newest, Columns: since == 0 || t.shapes.seq > since,
 	}
-	c.Buckets, c.Full = t.hist.since(since)
+	c.Buckets, c.Full = t.histLocked().since(since)
 	return c, true
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Subscribe receives the peer's updates.
-func (c *Client) Subscribe(ctx context.Context, name string, sink func(*Update) error) error {
+func (c *Client) Subscribe(ctx context.Context, who Subscriber, sink func(*Update) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := flight.NewFlightServiceClient(c.control).DoExchange(ctx)
@@ -18,7 +18,7 @@ func (c *Client) Subscribe(ctx context.Context, name string, sink func(*Update) 
 		return errorBefore(ctx, err, nil)
 	}
 	out := sender{to: stream}
-	err = out.send(kindSubscribe, func(dst []byte) []byte { return appendText(dst, name) })
+	err = out.send(kindSubscribe, func(dst []byte) []byte { return appendSubscriber(dst, &who) })
 	if err != nil && !errors.Is(err, io.EOF) {
 		return errorBefore(ctx, err, stream.Trailer())
 	}
@@ -36,6 +36,22 @@ func (c *Client) Subscribe(ctx context.Context, name string, sink func(*Update) 
 			return errorFrom(ctx, err, stream.Trailer())
 		}
 	}
+}
+
+// appendSubscriber encodes who subscribes. Older servers read the name alone.
+func appendSubscriber(dst []byte, who *Subscriber) []byte {
+	dst = appendText(appendText(dst, who.Name), who.Known.ID)
+	return binary.AppendUvarint(binary.AppendUvarint(dst, who.Known.Epoch), who.Known.Seq)
+}
+
+// readSubscriber is its inverse. Older clients send the name alone.
+func readSubscriber(src []byte) (who Subscriber, err error) {
+	r := &reader{src: src}
+	who.Name = r.text()
+	if r.err == nil && len(r.src) > 0 {
+		who.Known = Known{ID: r.text(), Epoch: r.uvarint(), Seq: r.uvarint()}
+	}
+	return who, r.err
 }
 
 // receiveUpdate puts the pieces of an update together.

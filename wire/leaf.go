@@ -37,11 +37,24 @@ type Leaf interface {
 	// Status returns the leaf's own figures.
 	Status(ctx context.Context) (*LeafStatus, error)
 
-	// Subscribe sends the present promise of every table, then every change,
-	// until ctx ends or sink fails. While it runs, Append acknowledges no row
-	// before sink has returned nil for the Update that holds it. sink is called
-	// from one goroutine. name is the subscriber's name.
-	Subscribe(ctx context.Context, name string, sink func(*Update) error) error
+	// Subscribe sends the present promise of every table, or what has changed
+	// since what the subscriber knows, then every change, until ctx ends or sink
+	// fails. While it runs, Append acknowledges no row before sink has returned
+	// nil for the Update that holds it. sink is called from one goroutine.
+	Subscribe(ctx context.Context, who Subscriber, sink func(*Update) error) error
+}
+
+// Subscriber is who wants to hear a leaf's promises.
+type Subscriber struct {
+	Name  string
+	Known Known
+}
+
+// Known is the last Update that a subscriber has taken in and kept: all up to that
+// edit of that memory. The zero Known is of one that knows nothing.
+type Known struct {
+	ID         string // of the leaf
+	Epoch, Seq uint64
 }
 
 // Append is one chunk of rows for a table. Batch is not changed and not kept.

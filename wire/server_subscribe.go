@@ -18,9 +18,8 @@ func (s *Server) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 	if err != nil {
 		return badMessage(err)
 	}
-	r := &reader{src: first.payload}
-	name := r.text()
-	if first.kind != kindSubscribe || r.err != nil {
+	who, err := readSubscriber(first.payload)
+	if first.kind != kindSubscribe || err != nil {
 		return badMessage(errors.New("a subscription without a name"))
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
@@ -36,7 +35,7 @@ func (s *Server) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 	s.pumps.Add(2)
 	go func() { defer s.pumps.Done(); sub.push(ctx, &sender{to: stream}) }()
 	go func() { defer s.pumps.Done(); sub.hear(ctx, &in) }()
-	err = s.leaf.Subscribe(ctx, name, func(u *Update) error { return sub.sink(ctx, u) })
+	err = s.leaf.Subscribe(ctx, who, func(u *Update) error { return sub.sink(ctx, u) })
 	if s.stopped.Err() != nil {
 		return &Error{Code: CodeClosing, Message: "the leaf is shutting down"}
 	}

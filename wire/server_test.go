@@ -221,10 +221,10 @@ func TestTLS(t *testing.T) {
 func TestSubscribe(t *testing.T) {
 	confirmed := make(chan int, 10)
 	ended := make(chan error, 1)
-	leaf := &fakeLeaf{subscribe: func(ctx context.Context, name string, sink func(*Update) error) error {
+	leaf := &fakeLeaf{subscribe: func(ctx context.Context, who Subscriber, sink func(*Update) error) error {
 		defer func() { ended <- ctx.Err() }()
-		if name != "aggregator-1" {
-			return errors.New("a wrong name")
+		if who != (Subscriber{Name: "aggregator-1", Known: Known{ID: "id", Epoch: 7, Seq: 9}}) {
+			return errors.New("another subscriber")
 		}
 		for _, tables := range []int{0, 1, 9_000} {
 			if err := sink(sampleUpdate(tables)); err != nil {
@@ -239,7 +239,7 @@ func TestSubscribe(t *testing.T) {
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
 	var got []*Update
-	err := c.Subscribe(ctx, "aggregator-1", func(u *Update) error {
+	err := c.Subscribe(ctx, Subscriber{Name: "aggregator-1", Known: Known{ID: "id", Epoch: 7, Seq: 9}}, func(u *Update) error {
 		if len(confirmed) != len(got) {
 			t.Errorf("update %d was confirmed before it was taken", len(got))
 		}
@@ -270,7 +270,7 @@ func TestSubscribe(t *testing.T) {
 func TestLease(t *testing.T) {
 	for _, tables := range []int{1, 40_000} { // the second does not fit into the windows
 		dropped := make(chan error, 1)
-		leaf := &fakeLeaf{subscribe: func(ctx context.Context, name string, sink func(*Update) error) error {
+		leaf := &fakeLeaf{subscribe: func(ctx context.Context, who Subscriber, sink func(*Update) error) error {
 			err := sink(sampleUpdate(1))
 			for err == nil {
 				err = sink(sampleUpdate(tables))
@@ -283,7 +283,7 @@ func TestLease(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			taken := 0
-			done <- c.Subscribe(testContext(t), "a", func(*Update) error {
+			done <- c.Subscribe(testContext(t), Subscriber{Name: "a"}, func(*Update) error {
 				if taken++; taken == 2 {
 					<-release
 				}
@@ -305,11 +305,11 @@ func TestLease(t *testing.T) {
 	}
 
 	boom := errors.New("boom")
-	leaf := &fakeLeaf{subscribe: func(ctx context.Context, name string, sink func(*Update) error) error {
+	leaf := &fakeLeaf{subscribe: func(ctx context.Context, who Subscriber, sink func(*Update) error) error {
 		return sink(sampleUpdate(1))
 	}}
 	c := serve(t, leaf)
-	if err := c.Subscribe(testContext(t), "a", func(*Update) error { return boom }); !errors.Is(err, boom) {
+	if err := c.Subscribe(testContext(t), Subscriber{Name: "a"}, func(*Update) error { return boom }); !errors.Is(err, boom) {
 		t.Errorf("Subscribe: %v", err)
 	}
 }
@@ -332,7 +332,7 @@ func TestStop(t *testing.T) {
 			note("append")
 			return &Appended{}, nil
 		},
-		subscribe: func(ctx context.Context, name string, sink func(*Update) error) error {
+		subscribe: func(ctx context.Context, who Subscriber, sink func(*Update) error) error {
 			close(subscribed)
 			<-ctx.Done()
 			note("subscription")
@@ -356,7 +356,7 @@ func TestStop(t *testing.T) {
 		_, err := c.Append(ctx, &Append{Batch: storage.NewBatch()})
 		appended <- err
 	}()
-	go func() { ended <- c.Subscribe(ctx, "a", func(*Update) error { return nil }) }()
+	go func() { ended <- c.Subscribe(ctx, Subscriber{Name: "a"}, func(*Update) error { return nil }) }()
 	<-inAppend
 	<-subscribed
 	stopped := make(chan struct{})

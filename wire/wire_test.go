@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakeLeaf struct {
 	run       func(context.Context, *query.Query) (*query.Partial, error)
 	append    func(context.Context, *Append) (*Appended, error)
-	subscribe func(context.Context, string, func(*Update) error) error
+	subscribe func(context.Context, Subscriber, func(*Update) error) error
 	describe  func(context.Context, string) (*TableDetail, error)
 
 	held, dropped bool
@@ -62,8 +62,8 @@ func (f *fakeLeaf) Status(context.Context) (*LeafStatus, error) {
 	return &LeafStatus{Name: "leaf-1", Rows: 1 << 60, Loading: true}, f.err
 }
 
-func (f *fakeLeaf) Subscribe(ctx context.Context, name string, sink func(*Update) error) error {
-	return f.subscribe(ctx, name, sink)
+func (f *fakeLeaf) Subscribe(ctx context.Context, who Subscriber, sink func(*Update) error) error {
+	return f.subscribe(ctx, who, sink)
 }
 
 // serve starts a server over a leaf and returns a client of it; both end with
@@ -191,7 +191,7 @@ func TestNobodyThere(t *testing.T) {
 	_, runErr := c.Run(ctx, countQuery())
 	_, appendErr := c.Append(ctx, &Append{Table: "t", Batch: storage.NewBatch()})
 	_, holdsErr := c.Holds(ctx, "t", "k")
-	subErr := c.Subscribe(ctx, "a", func(*Update) error { return nil })
+	subErr := c.Subscribe(ctx, Subscriber{Name: "a"}, func(*Update) error { return nil })
 	for _, err := range []error{runErr, appendErr, holdsErr, subErr} {
 		if codeOf(err) != CodeUnreachable {
 			t.Errorf("the error is %v (code %q)", err, codeOf(err))
