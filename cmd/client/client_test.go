@@ -76,6 +76,28 @@ func TestRetryWaitsAsLongAsTold(t *testing.T) {
 	}
 }
 
+// TestRetryOverQuota: a quota is waited for however long it takes, and the time for
+// a server that is away stays.
+func TestRetryOverQuota(t *testing.T) {
+	s := clienttest.New(t)
+	var failures []clienttest.Failure
+	for range 9 {
+		failures = append(failures, clienttest.Failure{Status: 429, Header: "50"})
+	}
+	s.Fail(failures...)
+	var waited pauses
+	receipt, err := dial(t, s.URL).Retry(context.Background(),
+		&client.Batch{Table: "t", Key: "k", Type: client.TypeNDJSON, Body: []byte(`{}`)}, client.Retrying{For: time.Second, Sleep: waited.sleep})
+	if err != nil || receipt.Accepted != 1 || len(waited) != 9 || waited[8] != 50*time.Second {
+		t.Fatalf("receipt %+v, error %v, waited %v", receipt, err, waited)
+	}
+	s.Fail(clienttest.Failure{Status: 429, Header: "50"}, clienttest.Failure{Status: 503, Header: "2"})
+	if _, err := dial(t, s.URL).Retry(context.Background(), &client.Batch{Table: "t", Key: "k2", Body: []byte(`{}`)},
+		client.Retrying{For: time.Second, Sleep: func(context.Context, time.Duration) error { return nil }}); err != nil {
+		t.Fatalf("error %v: the pause of the quota was not slept, so its 50 s are left", err)
+	}
+}
+
 func TestRetryEnds(t *testing.T) {
 	send := func(c *client.Client, how client.Retrying) error {
 		_, err := c.Retry(context.Background(), &client.Batch{Table: "t", Key: "k", Body: []byte(`{}`)}, how)

@@ -74,7 +74,7 @@ func (c *Client) Ingest(ctx context.Context, b *Batch) (*Receipt, error) {
 
 // Retrying says how long a batch is repeated, and who wants to know about it.
 type Retrying struct {
-	For    time.Duration                              // since the first try; 0 tries once
+	For    time.Duration                              // since the first try, without the pauses of a quota; 0 tries once
 	Notify func(err error, wait time.Duration)        // before each pause; may be nil
 	Sleep  func(context.Context, time.Duration) error // nil: a timer
 }
@@ -100,6 +100,9 @@ func (c *Client) Retry(ctx context.Context, b *Batch, how Retrying) (*Receipt, e
 		if errors.As(err, &answer) && answer.RetryAfter > 0 {
 			pause = min(answer.RetryAfter, retryAfterMax)
 		}
+		if IsOverQuota(err) && how.For > 0 {
+			deadline, wait = deadline.Add(pause), waitMin // the server is there, and says when
+		}
 		if time.Now().Add(pause).After(deadline) {
 			return nil, err
 		}
@@ -110,6 +113,12 @@ func (c *Client) Retry(ctx context.Context, b *Batch, how Retrying) (*Receipt, e
 			return nil, err
 		}
 	}
+}
+
+// IsOverQuota tells whether a call was refused since its table has had its quota.
+func IsOverQuota(err error) bool {
+	var answer *Error
+	return errors.As(err, &answer) && answer.Status == http.StatusTooManyRequests
 }
 
 // passing tells whether the same call may succeed later.

@@ -36,6 +36,7 @@ func (cmd *describeCmd) Run(c *console) error {
 	if detail.From != nil && detail.To != nil {
 		fmt.Fprintf(c.stdout, "from %s to %s, %s\n",
 			detail.From.UTC().Format(time.RFC3339), detail.To.UTC().Format(time.RFC3339), span(detail.To.Sub(*detail.From)))
+		fmt.Fprintf(c.stdout, "holds %s%s\n", holds(detail.From, detail.To, detail.Horizon, time.Now()), horizonNote(detail.Horizon))
 	}
 	for _, name := range slices.Sorted(maps.Keys(detail.Settings)) {
 		// What is not set stays unsaid.

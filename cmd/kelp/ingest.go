@@ -86,6 +86,7 @@ type shipment struct {
 
 	mu           sync.Mutex
 	total        tally
+	toldOfQuota  bool // on stderr
 	firstFailure error
 	unread       int // sources that were not read to their end; part of total.Failed
 }
@@ -98,13 +99,14 @@ type numbered struct {
 
 // tally is the receipt of the whole run.
 type tally struct {
-	Accepted int64        `json:"accepted"`
-	Rejected int64        `json:"rejected"`
-	Failed   int          `json:"failed"` // requests of which nothing got in, or nobody knows, and sources not read to their end
-	Errors   []placeError `json:"errors"`
-	Warnings []string     `json:"warnings"`
-	Run      string       `json:"run"`
-	Seconds  float64      `json:"seconds"`
+	Accepted  int64        `json:"accepted"`
+	Rejected  int64        `json:"rejected"`
+	OverQuota int          `json:"over_quota"` // requests that had to wait for the table's quota, each time
+	Failed    int          `json:"failed"`     // requests of which nothing got in, or nobody knows, and sources not read to their end
+	Errors    []placeError `json:"errors"`
+	Warnings  []string     `json:"warnings"`
+	Run       string       `json:"run"`
+	Seconds   float64      `json:"seconds"`
 }
 
 type placeError struct {
@@ -202,9 +204,7 @@ func (s *shipment) send(ctx context.Context, b numbered) {
 	batch := &client.Batch{
 		Table: s.cmd.Table, Key: fmt.Sprintf("%s-%d", s.run, b.sequence), Type: b.Type, TimeField: s.cmd.Time, Body: b.Bytes,
 	}
-	receipt, err := s.server.Retry(ctx, batch, client.Retrying{For: s.cmd.RetryFor, Notify: func(err error, wait time.Duration) {
-		fmt.Fprintf(s.console.stderr, "kelp: %v; trying again in %s\n", err, wait.Round(10*time.Millisecond))
-	}})
+	receipt, err := s.server.Retry(ctx, batch, client.Retrying{For: s.cmd.RetryFor, Notify: s.retries})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var answer *client.Error
@@ -227,6 +227,22 @@ func (s *shipment) send(ctx context.Context, b numbered) {
 			s.firstFailure = err
 		}
 	}
+}
+
+// retries tells of a pause. Of those for a quota the first is told of: it may be
+// every request that waits.
+func (s *shipment) retries(err error, wait time.Duration) {
+	if !client.IsOverQuota(err) {
+		fmt.Fprintf(s.console.stderr, "kelp: %v; trying again in %s\n", err, wait.Round(10*time.Millisecond))
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.toldOfQuota {
+		fmt.Fprintf(s.console.stderr, "kelp: %v; the rows are sent as fast as the quota allows\n", err)
+	}
+	s.toldOfQuota = true
+	s.total.OverQuota++
 }
 
 // reject counts a row that was not sent. The lock is held.

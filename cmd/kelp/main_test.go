@@ -294,7 +294,7 @@ func TestListings(t *testing.T) {
 	kelp(t, "", "describe", "none", "--server", s.URL).want(t, 1, "nothing at /v1/tables/none")
 	hour := time.Now().Add(time.Hour + 30*time.Second)
 	s.Get["/v1/tables"] = fmt.Sprintf(`{"tables": [{"table": "ahead", "from": %q, "newest": %q}], %s}`, hour.Format(time.RFC3339Nano), hour.Add(5*time.Hour).Format(time.RFC3339Nano), whole)
-	if said := f("tables --format table", "in 6h", "5h"); strings.Contains(said, "-1h") || strings.Contains(said, " ago") {
+	if said := f("tables --format table", "in 6h", "5 hours"); strings.Contains(said, "-1h") || strings.Contains(said, " ago") {
 		t.Errorf("rows ahead of the clock: %s", said)
 	}
 	s.Get["/v1/tables"] = `{"tables": [], ` + whole + `}`

@@ -31,9 +31,12 @@ func (cmd *ingestCmd) startProgress(c *console, read *atomic.Int64, s *shipment)
 			select {
 			case <-ticker.C:
 				s.mu.Lock()
-				accepted := s.total.Accepted
+				text := cmd.Table + " " + thousands(s.total.Accepted) + " rows"
+				if s.total.OverQuota > 0 {
+					text += " (at the quota's rate)"
+				}
 				s.mu.Unlock()
-				bar.Describe(cmd.Table + " " + thousands(accepted) + " rows")
+				bar.Describe(text)
 				bar.Set64(read.Load()) // a bar that cannot be drawn is no failure
 			case <-p.stop:
 				bar.Clear()

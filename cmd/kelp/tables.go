@@ -30,17 +30,9 @@ func (cmd *tablesCmd) Run(c *console) error {
 	t := newTable(widthOf(c.stdout), []string{"table", "rows", "memory", "rows/s", "newest", "holds"},
 		[]bool{false, true, true, true, true, true})
 	for _, one := range list.Tables {
-		holds := "-"
-		if one.From != nil {
-			// Rows may be later than now: a clock ahead, a time without its zone.
-			to := now
-			if one.From.After(now) && one.Newest != nil {
-				to = *one.Newest
-			}
-			holds = span(max(0, to.Sub(*one.From)))
-		}
 		t.AppendRow(table.Row{
-			one.Table, thousands(one.Rows), byteSize(one.Bytes), fmt.Sprintf("%.0f", one.RowsPerS), since(one.Newest, now), holds,
+			one.Table, thousands(one.Rows), byteSize(one.Bytes), fmt.Sprintf("%.0f", one.RowsPerS), since(one.Newest, now),
+			holds(one.From, one.Newest, one.Horizon, now),
 		})
 	}
 	return c.print(t.Render() + "\n" + standing(&list.Completeness))
