@@ -46,7 +46,31 @@ type arrowColumn struct {
 }
 
 func newArrowRows(r io.Reader) *arrowRows {
-	return &arrowRows{messages: arrowMessages{r: r}, hash: xxh3.New()}
+	p := &arrowRows{hash: xxh3.New()}
+	p.open(r)
+	return p
+}
+
+// open begins a body, with the buffers of the one before.
+func (p *arrowRows) open(r io.Reader) {
+	p.messages.r, p.messages.digest = r, 0
+	p.rows, p.row, p.count, p.window.to = 0, 0, 0, 0
+}
+
+// trim lets go of the body that was read, and of what an odd one has left behind;
+// it returns the bytes that are kept.
+func (p *arrowRows) trim() int {
+	p.schema, p.dicts, p.columns = nil, nil, nil
+	m := &p.messages
+	m.r, m.body = nil, nil
+	if cap(m.buffer) > pooledArrowMax/2 {
+		m.buffer = nil
+	}
+	if cap(m.metadata) > pooledWindowMax {
+		m.metadata = nil
+	}
+	w := &p.window
+	return cap(m.buffer) + cap(m.metadata) + 8*(cap(w.times)+cap(w.arrivals)) + 4*(cap(w.rows)+cap(w.some)+cap(w.indices))
 }
 
 func (p *arrowRows) fill(ctx context.Context, c *chunker) error {
@@ -210,7 +234,6 @@ func (p *arrowRows) addDictionary(t flatTable) error {
 	d.length += part.length
 	d.ends = append(d.ends[:len(d.ends):len(d.ends)], d.length)
 	d.bytes += r.bytes + int64(len(p.messages.body))
-	p.messages.body = nil // the dictionary points into it
 	p.dicts[id] = d
 	return p.checkDictionaries(d)
 }

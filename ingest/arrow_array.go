@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // arrowArray is the values of a field in one record batch. All its offsets,
@@ -332,6 +333,9 @@ func (r *arrowRecord) indices(f *arrowField) (a arrowArray, err error) {
 	if a.dict == nil {
 		a.dict = &arrowDictionary{field: f}
 	}
+	if a.valid == nil && a.largestIndex() < uint64(a.dict.length) {
+		return a, nil
+	}
 	for i := range a.length {
 		if a.isNull(i) {
 			continue
@@ -341,6 +345,36 @@ func (r *arrowRecord) indices(f *arrowField) (a arrowArray, err error) {
 		}
 	}
 	return a, nil
+}
+
+// largestIndex is at least the largest of the integers, and past all dictionaries
+// if one is negative.
+func (a *arrowArray) largestIndex() (largest uint64) {
+	all := uint64(0) // bits that occur
+	switch a.field.bits {
+	case 8:
+		for _, b := range a.data[:a.length] {
+			largest, all = max(largest, uint64(b)), all|uint64(b)
+		}
+	case 16:
+		for data := a.data[:2*a.length]; len(data) >= 2; data = data[2:] {
+			n := uint64(binary.LittleEndian.Uint16(data))
+			largest, all = max(largest, n), all|n
+		}
+	case 32:
+		for data := a.data[:4*a.length]; len(data) >= 4; data = data[4:] {
+			n := uint64(binary.LittleEndian.Uint32(data))
+			largest, all = max(largest, n), all|n
+		}
+	default:
+		for data := a.data[:8*a.length]; len(data) >= 8; data = data[8:] {
+			largest = max(largest, binary.LittleEndian.Uint64(data))
+		}
+	}
+	if a.field.signed && all>>(a.field.bits-1)&1 != 0 {
+		return math.MaxUint64
+	}
+	return largest
 }
 
 // views takes apart a field of view type: 16 bytes a value, int32 length, then

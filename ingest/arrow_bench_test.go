@@ -25,9 +25,10 @@ func BenchmarkArrow(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
+			var p Pool
 			rows, before := 0, cpuTime(b)
 			for b.Loop() {
-				d, err := NewDecoder(bytes.NewReader(body), Options{Format: ArrowStream})
+				d, err := p.Take(bytes.NewReader(body), "bench", Options{Format: ArrowStream})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -42,6 +43,7 @@ func BenchmarkArrow(b *testing.B) {
 					rows += c.Batch.Rows()
 					d.Recycle(c)
 				}
+				p.Put(d)
 			}
 			b.ReportMetric(float64(cpuTime(b)-before)/float64(rows), "cpu-ns/row")
 		})

@@ -22,7 +22,15 @@ func (a *arrowArray) lowUint64(from, to int) bool {
 // timesFit tells whether all dates or timestamps fit into 64 bits of nanoseconds.
 func (a *arrowArray) timesFit(from, to int) bool {
 	fit := true
-	for i := from; i < to && a.field.unit > 1; i++ {
+	if a.field.bits == 64 {
+		least, most := math.MinInt64/a.field.unit, math.MaxInt64/a.field.unit
+		for data := a.data[8*from : 8*to]; len(data) >= 8; data = data[8:] {
+			n := int64(binary.LittleEndian.Uint64(data))
+			fit = fit && n <= most && n >= least
+		}
+		return fit
+	}
+	for i := from; i < to; i++ {
 		_, ok := a.time(i)
 		fit = fit && ok
 	}

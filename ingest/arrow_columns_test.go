@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -257,6 +258,27 @@ func TestArrowCodes(t *testing.T) {
 	f("fewer rows than entries", stream(3, 10, 5, false), true, 5)
 }
 
+// TestArrowIndices: no index leads outside a dictionary, however it is written.
+func TestArrowIndices(t *testing.T) {
+	f := func(bits int, signed bool, data []byte, want uint64) {
+		t.Helper()
+		a := arrowArray{field: &arrowField{kind: arrowInt, bits: bits, signed: signed}, length: len(data) * 8 / bits, data: data}
+		if got := a.largestIndex(); got != want {
+			t.Errorf("%d bits, signed %t, %v: %d, want %d", bits, signed, data, got, want)
+		}
+	}
+	f(8, true, []byte{1, 127, 3}, 127)
+	f(8, true, []byte{1, 255, 3}, math.MaxUint64)
+	f(8, false, []byte{1, 255, 3}, 255)
+	f(16, true, []byte{0, 1, 2, 0}, 256)
+	f(16, true, []byte{255, 255, 2, 0}, math.MaxUint64)
+	f(16, false, []byte{255, 255, 2, 0}, 65_535)
+	f(32, true, []byte{1, 0, 0, 128}, math.MaxUint64)
+	f(32, false, []byte{1, 0, 0, 128}, 1<<31+1)
+	f(64, true, []byte{1, 0, 0, 0, 0, 0, 0, 128}, 1<<63+1)
+	f(64, false, nil, 0)
+}
+
 // TestArrowByColumnEdges: what streams of usual writers do not hold.
 func TestArrowByColumnEdges(t *testing.T) {
 	write := func(fields []arrow.Field, fill func(b *array.RecordBuilder)) []byte {
@@ -285,6 +307,12 @@ func TestArrowByColumnEdges(t *testing.T) {
 	})
 	sameByRow(t, body, o)
 	checker(t, o)(string(body), "{s=\"a\uFFFD\"}", "{s=\"\uFFFDb\"}", "?"+warnUTF8)
+	// Times at the ends of what 64 bits of nanoseconds say.
+	for _, s := range []arrow.Timestamp{-9223372037, -9223372036, 9223372036, 9223372037} {
+		sameByRow(t, write([]arrow.Field{field("at", arrow.FixedWidthTypes.Timestamp_s)}, func(b *array.RecordBuilder) {
+			b.Field(0).(*array.TimestampBuilder).Append(s)
+		}), o)
+	}
 	// More columns than a chunk may have, the last of them in a late row.
 	var wide []byte
 	for stream := range 5 {

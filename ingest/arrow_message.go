@@ -22,7 +22,8 @@ import (
 type arrowMessages struct {
 	r        io.Reader
 	metadata []byte
-	body     []byte
+	body     []byte // of the message
+	buffer   []byte // for bodies that are not kept
 	digest   uint64 // of the message
 	zstd     *zstd.Decoder
 	lz4      *lz4.Reader
@@ -37,7 +38,8 @@ const (
 )
 
 // next reads a message: its kind and the table of that kind. m.body is its
-// body until the next call. At the end of the body it returns io.EOF.
+// body until the next call, that of a dictionary for good. At the end of the
+// stream it returns io.EOF.
 func (m *arrowMessages) next(ctx context.Context) (kind int, header flatTable, err error) {
 	size, err := m.size()
 	if err != nil || size == 0 {
@@ -68,7 +70,13 @@ func (m *arrowMessages) next(ctx context.Context) (kind int, header flatTable, e
 	if length < 0 || length > arrowBodyBytesMax {
 		return 0, flatTable{}, fmt.Errorf("its body of %d bytes is longer than %d: write smaller record batches", length, int64(arrowBodyBytesMax))
 	}
-	if m.body, err = m.read(ctx, m.body[:0], length); err != nil {
+	if k == arrowMessageDictionary {
+		m.body, err = m.read(ctx, nil, length)
+	} else {
+		m.buffer, err = m.read(ctx, m.buffer[:0], length)
+		m.body = m.buffer
+	}
+	if err != nil {
 		return 0, flatTable{}, err
 	}
 	m.digest = xxh3.HashSeed(m.body, xxh3.Hash(m.metadata))
@@ -113,7 +121,7 @@ func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byt
 			return dst, err
 		}
 		step := int(min(left, arrowReadStep))
-		dst = grow(dst, step)
+		dst = grow(dst, step, int(left))
 		n := len(dst)
 		dst = dst[:n+step]
 		if _, err := io.ReadFull(m.r, dst[n:]); err != nil {
@@ -124,12 +132,13 @@ func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byt
 	return dst, nil
 }
 
-// grow makes room for n more bytes.
-func grow(b []byte, n int) []byte {
+// grow makes room for n more bytes, and by doubling for more than that, but not
+// for more than most.
+func grow(b []byte, n, most int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	grown := make([]byte, len(b), 2*cap(b)+n)
+	grown := make([]byte, len(b), min(2*cap(b)+n, len(b)+most))
 	copy(grown, b)
 	return grown
 }
@@ -158,7 +167,7 @@ func (m *arrowMessages) unpack(codec int, packed []byte, size int64) (data []byt
 	}
 	for left := size; left > 0; {
 		step := int(min(left, arrowReadStep))
-		data = grow(data, step)
+		data = grow(data, step, int(left))
 		n := len(data)
 		data = data[:n+step]
 		if _, err := io.ReadFull(r, data[n:]); err != nil {

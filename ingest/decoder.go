@@ -155,7 +155,11 @@ func (d *Decoder) open(r io.Reader, o Options) error {
 	case CSV:
 		d.source = newCSVRows(r)
 	case ArrowStream:
-		d.source = newArrowRows(r)
+		if rows, ok := d.source.(*arrowRows); ok {
+			rows.open(r)
+		} else {
+			d.source = newArrowRows(r)
+		}
 	default:
 		return fmt.Errorf("cannot read format %v", o.Format)
 	}

@@ -66,6 +66,11 @@ const (
 	// live: the batches of two bodies of tens of thousands of wide rows.
 	pooledBytesMax = 32 << 20
 
+	// pooledArrowMax bounds what one decoder of Arrow keeps from body to body: a
+	// message and the batches of some 65,536 wide rows. The collector takes it
+	// back when no body comes.
+	pooledArrowMax = 64 << 20
+
 	// pooledWindowMax, pooledNamesMax: what one decoder keeps of buffers, in
 	// bytes, and names. pooledNameBytes is about what a name takes.
 	pooledWindowMax = 1 << 20

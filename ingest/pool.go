@@ -8,27 +8,34 @@ import (
 // Pool keeps decoders of JSON from body to body, with their buffers, batches and
 // the names they have met: a body of one row would otherwise spend most of its
 // time on making them. What a decoder yields does not depend on the bodies
-// before. Other formats pass through it: they come in large bodies.
+// before. Those of Arrow come in large bodies, and are kept until the collector
+// has run twice: getting tens of MiB afresh for each body would cost more than
+// reading it. CSV passes through.
 //
 // The zero value is an empty pool. It is safe for concurrent use.
 type Pool struct {
 	mu    sync.Mutex
 	free  []*Decoder // the last used last; at most pooledDecodersMax
 	bytes int        // what they hold, at most pooledBytesMax
+
+	arrow sync.Pool // of *Decoder
 }
 
 // Take returns a decoder of a body, as NewDecoder does. Of those in the pool it
 // takes the one that was last used with the same label, say the table's name:
 // its rows are most likely to have the same columns.
 func (p *Pool) Take(r io.Reader, label string, o Options) (*Decoder, error) {
-	if o.Format != JSON {
-		return NewDecoder(r, o)
-	}
 	o, err := o.checked()
 	if err != nil {
 		return nil, err
 	}
-	d := p.take(label)
+	var d *Decoder
+	switch o.Format {
+	case JSON:
+		d = p.take(label)
+	case ArrowStream:
+		d, _ = p.arrow.Get().(*Decoder)
+	}
 	if d == nil {
 		d = &Decoder{label: label}
 	}
@@ -59,11 +66,20 @@ func (p *Pool) dropLocked(i int) {
 // and all of its chunks have been recycled or are left to the collector. What
 // would take the pool past its limits pushes out what was used longest ago.
 func (p *Pool) Put(d *Decoder) {
-	rows, ok := d.source.(*jsonRows)
-	if !ok {
+	switch rows := d.source.(type) {
+	case *arrowRows:
+		d.held = rows.trim()
+		d.trim(pooledArrowMax)
+		p.arrow.Put(d)
+		return
+	case *jsonRows:
+		rows.trim()
+		d.held = len(rows.w.buf) + cap(rows.scratch) + cap(rows.repaired) + rows.names.bytes()
+		// A body of one chunk needs one batch; one of many finds the second soon.
+		d.trim(pooledBytesMax / 8)
+	default:
 		return
 	}
-	d.trim(rows)
 	if d.held > pooledBytesMax/2 {
 		return
 	}
@@ -76,16 +92,13 @@ func (p *Pool) Put(d *Decoder) {
 	p.bytes += d.held
 }
 
-// trim lets go of what one odd body has left behind, of the body itself, and
-// counts what remains.
-func (d *Decoder) trim(rows *jsonRows) {
-	rows.trim()
+// trim lets go of the body and of batches that take what is held past most, but for
+// the first, and counts what remains.
+func (d *Decoder) trim(most int) {
 	d.chunker.options.Now, d.chunker.batch = nil, nil
-	d.held = len(rows.w.buf) + cap(rows.scratch) + cap(rows.repaired) + rows.names.bytes()
 	kept := d.free[:0]
 	for _, c := range d.free {
-		// A body of one chunk needs one; one of many finds the second soon.
-		if len(kept) < 1 || d.held+c.Batch.Capacity() < pooledBytesMax/8 {
+		if len(kept) < 1 || d.held+c.Batch.Capacity() < most {
 			d.held += c.Batch.Capacity()
 			kept = append(kept, c)
 		}
