@@ -17,6 +17,9 @@ let instance, connection, inFile
 const rows = async (sql) => (await connection.runAndReadAll(sql)).getRowsJS()
 const quoted = (text) => `'${text.replaceAll("'", "''")}'`
 
+const fromNDJSON = (file) => `SELECT make_timestamp_ms(time) AS time, * EXCLUDE (time)
+  FROM read_json(${quoted(file)}, format = 'newline_delimited', columns = {${types}})`
+
 async function bytesInMemory() {
   const [[bytes]] = await rows(`SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()`)
   return Number(bytes)
@@ -34,10 +37,13 @@ await serve({
   },
 
   async load({ file }) {
-    const { ms } = await timed(() => connection.run(
-      `CREATE TABLE events AS SELECT make_timestamp_ms(time) AS time, * EXCLUDE (time)
-       FROM read_json(${quoted(file)}, format = 'newline_delimited', columns = {${types}})`))
+    const from = file.endsWith('.parquet') ? `SELECT * FROM read_parquet(${quoted(file)})` : fromNDJSON(file)
+    const { ms } = await timed(() => connection.run(`CREATE TABLE events AS ${from}`))
     return { ms }
+  },
+
+  async prepare({ file, to }) {
+    await connection.run(`COPY (${fromNDJSON(file)}) TO ${quoted(to)} (FORMAT parquet)`)
   },
 
   // In memory CHECKPOINT would compress, and make questions slower: see compress.

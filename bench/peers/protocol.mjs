@@ -3,7 +3,8 @@
 // people. A peer is an object of functions, named after the operations:
 //
 //   {"op":"open","path":"...","threads":2}  opens a database, made if it is not there
-//   {"op":"load","file":"..."}              fills the table `events` from NDJSON
+//   {"op":"load","file":"..."}              fills the table `events` from NDJSON, or from Parquet where there is prepare
+//   {"op":"prepare","file":"...","to":"..."}  writes Parquet from NDJSON; of DuckDB alone
 //   {"op":"settle"}                         ends background work, as its users would before measuring
 //   {"op":"ask","sql":"..."}                → {"ms":1.5,"rows":[[...],...]}
 //   {"op":"sizes"}                          → {"bytes":0,"columns":{"name":0}}, what the table takes by the engine's own count

@@ -14,6 +14,8 @@
 //	          ask.go), and then for sizes (sizes.go)
 //	restart   after a clean stop, after kill -9, and from disk alone with the
 //	          page cache dropped
+//	columns   kelp and DuckDB in memory load the same rows anew, from Arrow
+//	          streams and from Parquet (columnar.go)
 //
 // Answers are held against those of the other systems (answer.go, verdict.go):
 // counts equal, floats within 1e-9, approximations within a stated error of the

@@ -70,6 +70,7 @@ const (
 // Targets of the storage work on the reference workload with two processors.
 const (
 	targetRowsPerSecond = 1_000_000
+	targetArrowRows     = 2_500_000 // a second
 	targetBytesPerRow   = 45
 	targetRestart       = 50 * time.Millisecond
 	targetRecovery      = 0.7 // of what dd reads

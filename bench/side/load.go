@@ -32,24 +32,33 @@ func (b *bench) load(ctx context.Context, s system, m *measured) error {
 	if err := readThrough(ctx, b.file); err != nil {
 		return err
 	}
-	before, err := s.running().cpu()
+	l, err := b.timed(s, func() (took, clientCPU time.Duration, err error) { return s.load(ctx, b.file) })
 	if err != nil {
 		return err
 	}
+	m.loads = append(m.loads, l)
+	return nil
+}
+
+// timed measures what a load takes of its system.
+func (b *bench) timed(s system, load func() (took, clientCPU time.Duration, err error)) (l loaded, err error) {
+	if l.cpuAtStart, err = s.running().cpu(); err != nil {
+		return l, err
+	}
 	peak := s.running().watch()
-	took, clientCPU, err := s.load(ctx, b.file)
-	anonymous := peak()
+	l.took, l.clientCPU, err = load()
+	l.anonymous = peak()
 	if err != nil {
-		return err
+		return l, err
 	}
 	after, err := s.running().cpu()
 	if err != nil {
-		return err
+		return l, err
 	}
-	m.loads = append(m.loads, loaded{took: took, cpu: after - before, clientCPU: clientCPU, anonymous: anonymous, cpuAtStart: before})
-	b.logf("  loaded in %.2f s: %s rows/s, %.2f µs of CPU a row, client %.2f µs", took.Seconds(),
-		grouped(int64(float64(b.cfg.Rows)/took.Seconds())), b.microseconds(after-before), b.microseconds(clientCPU))
-	return nil
+	l.cpu = after - l.cpuAtStart
+	b.logf("  loaded in %.2f s: %s rows/s, %.2f µs of CPU a row, client %.2f µs", l.took.Seconds(),
+		grouped(int64(float64(b.cfg.Rows)/l.took.Seconds())), b.microseconds(l.cpu), b.microseconds(l.clientCPU))
+	return l, nil
 }
 
 // microseconds is a duration's share of one row.

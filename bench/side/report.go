@@ -73,7 +73,7 @@ func (r *Report) best(figure func(*measured) float64, lessIsBetter bool) float64
 func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
 	for _, part := range []func(*strings.Builder){
-		r.header, r.wrongAnswers, r.targets, r.ingest, r.bytesPerRow, r.columns, r.restart, r.recovery,
+		r.header, r.wrongAnswers, r.targets, r.ingest, r.columnar, r.bytesPerRow, r.columns, r.restart, r.recovery,
 	} {
 		part(&b)
 	}
@@ -127,6 +127,10 @@ func (r *Report) targets(b *strings.Builder) {
 	}
 	rate := r.rate(k)
 	add("NDJSON until queryable, rows/s", "at least "+grouped(targetRowsPerSecond), grouped(int64(rate)), rate >= targetRowsPerSecond)
+	for _, f := range k.forms {
+		rate := r.rateOf(f.loads)
+		add(f.name+" streams until queryable, rows/s", "at least "+grouped(targetArrowRows), grouped(int64(rate)), rate >= targetArrowRows)
+	}
 	perRow := float64(k.sizes.bytes) / float64(r.cfg.Rows)
 	add("bytes a row in memory", fmt.Sprintf("at most %d", targetBytesPerRow), significant(perRow), perRow <= targetBytesPerRow)
 	for _, after := range []string{afterLastReceipt, afterStop, afterKill} {
@@ -150,13 +154,15 @@ func (r *Report) targets(b *strings.Builder) {
 }
 
 // rate is the median of the loads in rows per second.
-func (r *Report) rate(m *measured) float64 {
-	return float64(r.cfg.Rows) / median(r.loadTimes(m)).Seconds()
+func (r *Report) rate(m *measured) float64 { return r.rateOf(m.loads) }
+
+func (r *Report) rateOf(loads []loaded) float64 {
+	return float64(r.cfg.Rows) / median(loadTimes(loads)).Seconds()
 }
 
-func (r *Report) loadTimes(m *measured) []time.Duration {
+func loadTimes(loads []loaded) []time.Duration {
 	var took []time.Duration
-	for _, l := range m.loads {
+	for _, l := range loads {
 		took = append(took, l.took)
 	}
 	return took
@@ -179,7 +185,7 @@ func (r *Report) ingest(b *strings.Builder) {
 		if m.name == kelpName {
 			ofClient = fmt.Sprintf("%.2f", median(client))
 		}
-		took := r.loadTimes(m)
+		took := loadTimes(m.loads)
 		rows := float64(r.cfg.Rows)
 		t.add(m.name, grouped(int64(r.rate(m))),
 			fmt.Sprintf("(%s-%s)", grouped(int64(rows/largest(took).Seconds())), grouped(int64(rows/smallest(took).Seconds()))),

@@ -11,12 +11,14 @@ func figures() *Report {
 	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
 	k := &measured{name: kelpName, version: "kelp 0.1.0", times: map[key]*timing{}}
 	k.loads = []loaded{{took: ms(1000), cpu: ms(2000), clientCPU: ms(300), anonymous: 80e6}, {took: ms(2000), cpu: ms(2000), clientCPU: ms(300)}}
+	k.forms = []ofForm{{name: "arrow", blocks: 17, loads: []loaded{{took: ms(500), cpu: ms(900), clientCPU: ms(100), anonymous: 70e6}, {took: ms(250), cpu: ms(900), clientCPU: ms(100)}}}}
 	k.settled = settled{took: ms(500), cpu: ms(2500), anonymous: 90e6, atRest: 70e6}
 	k.sizes = sizes{counted: counted{bytes: 44e6, disk: 44e6, blocks: 16, columns: map[string]int64{"time": 1e6}}, memory: 48e6, disk: 50e6}
 	k.restarts = []reopened{{after: afterStop, program: ms(20), engine: ms(20), both: ms(30), blocks: 16}}
 	k.recovery = &recovered{dropped: true, bytes: 44e6, dd: 440e6, first: ms(10), firstRatio: 0.25, whole: ms(125), second: ms(130)}
 	p := &measured{name: "DuckDB file", version: "DuckDB 1", times: map[key]*timing{}}
 	p.loads = []loaded{{took: ms(2000), cpu: ms(3000)}}
+	p.forms = []ofForm{{name: parquet, loads: []loaded{{took: ms(1000), cpu: ms(1800)}}}}
 	p.sizes = sizes{counted: counted{bytes: 80e6}, disk: 90e6}
 	p.restarts = []reopened{{after: afterStop, program: ms(100), engine: ms(40), both: ms(110)}}
 	p.recovery = &recovered{dropped: true, bytes: 80e6, dd: 500e6, first: ms(60), firstRatio: 1, whole: ms(60), second: ms(90)}
@@ -81,6 +83,10 @@ func TestReport(t *testing.T) {
 	f("NDJSON in", "666,666 | (500,000-1,000,000) | 2.00 | 0.30 | 2.50 | 0.5 | 80.0", kelpName)
 	f("NDJSON in", "500,000 | (500,000-500,000) | 3.00 | in CPU | 0.00 | 0.0 | 0", "DuckDB file")
 	f("NDJSON in", "1.33 |  |  |  |  |  | ", vsBest)
+	f("Targets", "at least 2,500,000 | 2,666,666 | yes", "arrow streams until queryable, rows/s")
+	f("Columns in", "2,666,666 | (2,000,000-4,000,000) | 0.90 | 0.10 | 70.0 | 17", kelpName, "arrow")
+	f("Columns in", "1,000,000 | (1,000,000-1,000,000) | 1.80 | in CPU | 0 | -", "DuckDB file", parquet)
+	f("Columns in", "2.67 |  |  |  |  | ", vsBest, "arrow")
 	f("Bytes a row, settled", "44.00 | 48.00 | 44.00 | 50.00 | 70.0 | 16", kelpName)
 	f("Bytes a row, settled", "- | - | 80.00 | 90.00 | 0 | -", "DuckDB file")
 	f("Bytes a row, settled", "- |  | 0.55 |  |  | ", vsBest)

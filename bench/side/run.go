@@ -89,6 +89,7 @@ type measured struct {
 	sizes         sizes
 	restarts      []reopened
 	recovery      *recovered
+	forms         []ofForm
 	times         map[key]*timing // round is 0
 }
 
@@ -206,7 +207,7 @@ func (b *bench) measure(ctx context.Context, s system) (m *measured, err error) 
 		}
 	}
 	// Sizes come after the questions: kelp reads every column to tell them.
-	for _, step := range []func(context.Context, system, *measured) error{b.settle, b.askAll, b.size, b.compress, b.restart} {
+	for _, step := range []func(context.Context, system, *measured) error{b.settle, b.askAll, b.size, b.compress, b.restart, b.loadForms} {
 		if err := step(ctx, s, m); err != nil {
 			return nil, err
 		}

@@ -86,6 +86,14 @@ func smoke(t *testing.T, systems ...string) {
 		if len(m.restarts) != restarts || (m.recovery != nil) != (restarts > 0) {
 			t.Errorf("%s: restarts %v, recovery %v", m.name, m.restarts, m.recovery)
 		}
+		if c := map[string]int{kelpName: 2, "DuckDB mem": 1}; len(m.forms) != c[m.name] {
+			t.Errorf("%s: loaded from %+v", m.name, m.forms)
+		}
+		for _, f := range m.forms {
+			if len(f.loads) != 2 || f.loads[0].took <= 0 || (f.blocks > 0) != (m.name == kelpName) {
+				t.Errorf("%s: %+v", m.name, f)
+			}
+		}
 		for k, timing := range m.times {
 			if timing.first <= 0 || len(timing.warm) != 2 || median(timing.warm) <= 0 {
 				t.Errorf("%s, %s: %+v", m.name, k, timing)
