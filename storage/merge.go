@@ -40,7 +40,7 @@ type merges struct {
 	wake [mergeLevels]chan struct{} // of capacity 1
 
 	mu   sync.Mutex
-	done chan struct{} // closed and replaced after a merge of fresh blocks
+	done chan struct{} // closed and replaced after a merge
 }
 
 func (m *merges) init() {
@@ -76,19 +76,20 @@ func (s *Store) wakeMerges(t *Table) {
 	}
 }
 
-// waitMerges holds a small append up while its table has too many fresh blocks,
-// for at most mergeWait: a merge that cannot go on must not stop ingest.
+// waitMerges holds an append up while its table has too many blocks of a level to
+// be merged, for at most mergeWait: a merge that cannot go on must not stop ingest.
 func (s *Store) waitMerges(ctx context.Context, t *Table) error {
 	var timer *time.Timer
 	for {
 		done := s.merges.wait()
 		t.mu.Lock()
-		n := t.fresh.blocks
+		fresh, mid := t.fresh.blocks, t.mid.blocks
 		t.mu.Unlock()
-		if n < smallBlocksMax || s.cfg.Unmerged {
+		if fresh < smallBlocksMax && mid < midBlocksMax || s.cfg.Unmerged {
 			return nil
 		}
 		signal(s.merges.wake[mergeFresh])
+		signal(s.merges.wake[mergeMid])
 		if timer == nil {
 			timer = time.NewTimer(mergeWait)
 			defer timer.Stop()
@@ -141,9 +142,7 @@ func (s *Store) mergeOnce(t *Table, level int, rule mergeRule) bool {
 		err := s.merge(t, refs, rule, class)
 		switch {
 		case err == nil:
-			if level == mergeFresh {
-				s.merges.finished()
-			}
+			s.merges.finished()
 			return true
 		case errors.Is(err, errNoSpace), errors.Is(err, errMergeMoot):
 			// Without room, later; the blocks changed meanwhile: look again when

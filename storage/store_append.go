@@ -112,7 +112,7 @@ func (s *Store) appendOnce(ctx context.Context, a *Append) (AppendResult, error)
 			return AppendResult{}, err
 		}
 	}
-	if exists && rows < richRowsMin {
+	if exists && rows < finalRowsMin { // it makes a block to be merged
 		if err := s.waitMerges(ctx, t); err != nil {
 			return AppendResult{}, err
 		}

@@ -74,10 +74,11 @@ const (
 	// hold. Blocks of more than half of it are final, so that two always fit.
 	mergeBytesMax = 32 << 20
 
-	// smallBlocksMax is the number of fresh blocks of a table at which receipts
-	// wait for merges.
-	// mergeWait is how long.
-	smallBlocksMax = 2_048
+	// smallBlocksMax and midBlocksMax are the numbers of blocks of a table, of
+	// either level of merging, at which receipts wait for merges: four times what
+	// one merge takes. mergeWait is how long.
+	smallBlocksMax = 4 * smallMergeBlocks
+	midBlocksMax   = 4 * midMergeBlocks
 	mergeWait      = time.Second
 
 	// A table with staleBlocks fresh blocks whose newest is older than staleAfter
