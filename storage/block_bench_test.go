@@ -243,7 +243,7 @@ func BenchmarkSeek(b *testing.B) {
 }
 
 func BenchmarkMergeBlocks(b *testing.B) {
-	for _, parts := range []int{8, 16} {
+	for _, parts := range []int{3, 8, 16} {
 		for _, richness := range []Richness{Cheap, Rich} {
 			var blocks []*Block
 			for i := range parts {

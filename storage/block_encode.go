@@ -34,6 +34,7 @@ type encoder struct {
 	keys     []int64
 	words    []uint64
 	lengths  []int64
+	lists    ListBuf
 	raw      []byte
 	text     int // bytes of text of all rows
 	floats   []float64
@@ -200,6 +201,9 @@ func (e *encoder) encodeColumn(c *storedColumn, en *entry) (stats columnStats, e
 	var s source
 	switch {
 	case c.parts != nil:
+		if done, err := e.mergeForm(c, en); done || err != nil {
+			return stats, err
+		}
 		coded := false
 		if s, coded, err = e.merge(c, &stats); err != nil {
 			return stats, err

@@ -14,8 +14,8 @@ type part struct {
 
 // MergeBlocks encodes the rows of several blocks, RowsPerBlockMax or fewer, into
 // one block that is appended to dst: by time if rich, rows of equal time in the
-// order of the blocks. Dictionaries are merged by their entries, other columns by
-// their values, one column at a time. It returns what AppendBlock returns
+// order of the blocks. Dictionaries are merged by their entries, columns that share a
+// form in that form, others by their values, one column at a time. It returns what AppendBlock returns
 // (ErrBlockTooLarge: leave the blocks as they are) or a *DamageError.
 func MergeBlocks(dst []byte, blocks []*Block, o BlockOptions) ([]byte, Meta, error) {
 	rows := 0
@@ -192,16 +192,20 @@ func (e *encoder) mergeCodes(c *storedColumn, stats *columnStats) (s source, cod
 func (v *Vector) appendEntries(c *Column) {
 	switch c.typ {
 	case TypeString:
-		r := c.open().codes
-		at := uint32(len(v.Bytes))
-		v.Bytes = append(v.Bytes, r.text...)
-		for _, end := range r.ends {
-			v.Ends = append(v.Ends, at+end)
-		}
+		v.appendTextEntries(c.open().codes)
 	case TypeFloat64:
 		v.Floats = append(v.Floats, c.EntryFloats()...)
 	default:
 		v.Ints = append(v.Ints, c.EntryInts()...)
+	}
+}
+
+// appendTextEntries appends the texts of a dictionary.
+func (v *Vector) appendTextEntries(r *codesReader) {
+	at := uint32(len(v.Bytes))
+	v.Bytes = append(v.Bytes, r.text...)
+	for _, end := range r.ends {
+		v.Ends = append(v.Ends, at+end)
 	}
 }
 

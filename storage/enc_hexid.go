@@ -197,21 +197,8 @@ func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
 
 // appendHexForm is appendHexID with a form that may not be that of all texts.
 func appendHexForm(dst []byte, s *source, f *hexForm) (_ []byte, ok bool) {
-	before := len(dst)
-	dst = s.appendValid(dst)
-	upper := byte(0)
-	if f.upper {
-		upper = 1
-	}
-	dst = append(dst, byte(len(f.form)), byte(f.digits), upper, 0, 0, 0, 0, 0)
-	dst = padTo(append(dst, f.form...), 8)
-	n := f.headBytes()
-	tailsAt, headsAt := len(dst), len(dst)+4*s.rows
-	dst = slices.Grow(dst, (4+n)*s.rows)[:headsAt+n*s.rows]
-	if s.nulls() > 0 {
-		clear(dst[tailsAt:])
-	}
-	tails, heads := dst[tailsAt:headsAt], dst[headsAt:]
+	before, n := len(dst), f.headBytes()
+	dst, tails, heads := appendHexRoom(dst, s, f)
 	var buf hexBuffer
 	start := uint32(0)
 	for i, end := range s.vec.Ends[:s.n] {
@@ -227,6 +214,24 @@ func appendHexForm(dst []byte, s *source, f *hexForm) (_ []byte, ok bool) {
 		start = end
 	}
 	return dst, true
+}
+
+// appendHexRoom appends all but the digits, and room for those: 4 bytes of tails and
+// headBytes of heads for each row.
+func appendHexRoom(dst []byte, s *source, f *hexForm) (_, tails, heads []byte) {
+	dst = s.appendValid(dst)
+	upper := byte(0)
+	if f.upper {
+		upper = 1
+	}
+	dst = append(dst, byte(len(f.form)), byte(f.digits), upper, 0, 0, 0, 0, 0)
+	dst = padTo(append(dst, f.form...), 8)
+	tailsAt, headsAt := len(dst), len(dst)+4*s.rows
+	dst = slices.Grow(dst, (4+f.headBytes())*s.rows)[:headsAt+f.headBytes()*s.rows]
+	if s.nulls() > 0 {
+		clear(dst[tailsAt:])
+	}
+	return dst, dst[tailsAt:headsAt], dst[headsAt:]
 }
 
 var errHexID = errors.New("hexadecimal ids do not fit their form")

@@ -26,8 +26,6 @@ func appendList(dst []byte, s *source, e *encoder) []byte {
 	dst = s.appendValid(dst)
 	items := e.itemsInOrder(s)
 	head := len(dst)
-	dst = appendUint32(dst, uint32(items.n))
-	dst = appendZeros(dst, listHeaderBytes-4)
 	inverse := s.valueOfRow(e)
 	e.lengths = grow(e.lengths, s.rows)
 	for row := range s.rows {
@@ -41,9 +39,7 @@ func appendList(dst []byte, s *source, e *encoder) []byte {
 			e.lengths[row] = int64(to - from)
 		}
 	}
-	lengths := source{n: s.rows, rows: s.rows, part: true}
-	dst = e.appendFOR(dst, &lengths, e.lengths, slices.Min(e.lengths))
-	binary.LittleEndian.PutUint32(dst[head+8:], uint32(len(dst)-head-listHeaderBytes))
+	dst = e.appendLengths(dst, s, items.n)
 	if items.n == 0 {
 		return dst
 	}
@@ -51,6 +47,17 @@ func appendList(dst []byte, s *source, e *encoder) []byte {
 	dst, enc := e.appendTexts(dst, &items, &stats)
 	dst[head+4] = byte(enc)
 	e.version = max(e.version, enc.since())
+	return dst
+}
+
+// appendLengths appends the header of n items, whose coding is still to be set, and
+// the lengths of the lists, which are in e.lengths.
+func (e *encoder) appendLengths(dst []byte, s *source, n int) []byte {
+	head := len(dst)
+	dst = appendUint32(dst, uint32(n))
+	dst = appendZeros(dst, listHeaderBytes-4)
+	dst = e.appendFOR(dst, &source{n: s.rows, rows: s.rows, part: true}, e.lengths, slices.Min(e.lengths))
+	binary.LittleEndian.PutUint32(dst[head+8:], uint32(len(dst)-head-listHeaderBytes))
 	return dst
 }
 

@@ -60,10 +60,19 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 		return dst, 0, false
 	}
 	c.gather(m, s, inverse)
+	dst, ok = e.appendGathered(dst, s, len(s.vec.Bytes))
+	return dst, len(c.loose.Bytes), ok
+}
+
+// appendGathered encodes a column whose templates are in e.miner and whose values are
+// in e.templates: size bytes of text. ok is false, and dst as it was, if no reader
+// would take it.
+func (e *encoder) appendGathered(dst []byte, s *source, size int) (_ []byte, ok bool) {
+	m, c := &e.miner, &e.templates
 	before := len(dst)
 	dst = s.appendValid(dst)
 	start := len(dst)
-	dst = e.appendTemplateHead(dst, s)
+	dst = e.appendTemplateHead(dst, s, size)
 	variable := start + templateHeaderBytes + len(m.mined)*templateEntryBytes
 	entry := variable
 	for i := range m.mined {
@@ -71,7 +80,11 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 			dst = padTo(dst, 8)
 			at := len(dst)
 			var enc Encoding
-			dst, enc = e.appendVariable(dst, &c.vars[(entry-variable)/templateVariableBytes])
+			if v := &c.vars[(entry-variable)/templateVariableBytes]; len(v.parts) > 0 {
+				dst, enc = e.mergeVariable(dst, v, c.orderOf(i))
+			} else {
+				dst, enc = e.appendVariable(dst, v)
+			}
 			binary.LittleEndian.PutUint32(dst[entry:], uint32(at-start))
 			binary.LittleEndian.PutUint32(dst[entry+4:], uint32(len(dst)-at))
 			dst[entry+8] = byte(enc)
@@ -95,16 +108,16 @@ func (e *encoder) appendTemplates(dst []byte, s *source) (_ []byte, loose int, o
 	if width > 0 {
 		dst = appendPacked(dst, c.ids, width)
 	}
-	if text := int(binary.LittleEndian.Uint32(dst[start:])); text > (len(dst)-start)*zstdRatioMax {
-		return dst[:before], 0, false // no reader would allocate as much
+	if size > (len(dst)-start)*zstdRatioMax {
+		return dst[:before], false // no reader would allocate as much
 	}
-	return dst, len(c.loose.Bytes), true
+	return dst, true
 }
 
 // appendTemplateHead appends all that stands before the variables.
-func (e *encoder) appendTemplateHead(dst []byte, s *source) []byte {
+func (e *encoder) appendTemplateHead(dst []byte, s *source, size int) []byte {
 	m, c := &e.miner, &e.templates
-	dst = appendUint32(dst, uint32(len(s.vec.Bytes)))
+	dst = appendUint32(dst, uint32(size))
 	dst = appendUint16(dst, uint16(len(m.mined)))
 	dst = appendUint16(dst, uint16(len(c.vars)))
 	dst = appendUint32(dst, uint32(len(c.loose.Ends)))

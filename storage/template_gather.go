@@ -8,6 +8,16 @@ type templateColumn struct {
 	vars  []gathered
 	first []int // variable of each template
 	loose Vector
+
+	// Of a merge:
+	readers   []*templateReader // of the parts
+	into      []uint16          // for each of their templates, which it is in the merged column
+	starts    []uint32          // where the rows of each template begin in order
+	order     []uint32          // in order of the rows: which of its template in the order of the parts; empty: the same
+	nth       []uint32
+	spareIDs  []uint16
+	packedIDs []uint8
+	looseBuf  TextBuf
 }
 
 // gathered is the values of one variable: numbers as long as all are, else texts.
@@ -19,6 +29,7 @@ type gathered struct {
 	ints    []int64
 	texts   Vector
 	samples []textSpan
+	parts   []variablePart // of a merge, in place of values
 }
 
 // textSpan is where a value lies in the bytes of the column.
@@ -133,11 +144,13 @@ func (v *gathered) take(data []byte, at textSpan) {
 	}
 }
 
-// release lets go of the texts that forms were found in.
+// release lets go of the texts that forms were found in, and of blocks.
 func (c *templateColumn) release() {
 	for i := range c.vars {
 		c.vars[i].form = affix{}
+		clear(c.vars[i].parts)
 	}
+	clear(c.readers)
 }
 
 // reset keeps the arrays for the variables of templates.
@@ -151,7 +164,7 @@ func (c *templateColumn) reset(mined []mined) {
 	c.vars = slices.Grow(c.vars[:cap(c.vars)], max(0, n-cap(c.vars)))[:n]
 	for i := range c.vars {
 		v := &c.vars[i]
-		*v = gathered{ints: v.ints[:0], samples: v.samples[:0], texts: Vector{Type: TypeString, Bytes: v.texts.Bytes[:0], Ends: v.texts.Ends[:0]}}
+		*v = gathered{ints: v.ints[:0], samples: v.samples[:0], parts: v.parts[:0], texts: Vector{Type: TypeString, Bytes: v.texts.Bytes[:0], Ends: v.texts.Ends[:0]}}
 	}
 	c.loose = Vector{Type: TypeString, Bytes: c.loose.Bytes[:0], Ends: c.loose.Ends[:0]}
 }
