@@ -46,6 +46,7 @@ type Aggregator struct {
 	queries queries
 	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics
+	quotas  quotas
 
 	distincts distincts
 
@@ -71,6 +72,7 @@ func New(cfg Config) (*Aggregator, error) {
 		asks: make(chan struct{}, queriesMax), setting: make(map[lateSettings]bool),
 		ctx: ctx, cancel: cancel,
 	}
+	a.quotas.now = cfg.Now
 	a.metrics = newMetrics(a)
 	for _, name := range b.names() {
 		a.nodes[name] = &node{name: name, state: StateDown}
@@ -247,6 +249,7 @@ func (a *Aggregator) hear(n *node, u *wire.Update, first bool) error {
 	now := a.cfg.Now()
 	if u.Full || len(u.Tables) > 0 {
 		a.book.apply(u)
+		a.quotas.note(u)
 		if err := a.file.write(a.book, &bookRecord{Update: u, At: now.UnixNano()}); err != nil {
 			return err
 		}

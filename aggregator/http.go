@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -198,6 +200,7 @@ type apiError struct {
 	Hint         string        `json:"hint,omitempty"`
 	Completeness *Completeness `json:"completeness,omitempty"`
 	RetryAfter   bool          `json:"-"`
+	Wait         time.Duration `json:"-"` // what Retry-After says; 0: a second
 	Receipt      *Receipt      `json:"-"` // what had been stored by then
 }
 
@@ -220,6 +223,7 @@ func asAPIError(err error) *apiError {
 	var home *silentHome
 	var coded *wire.Error
 	var body *bodyError
+	var quota *overQuota
 	switch {
 	case errors.As(err, &api):
 		return api
@@ -237,6 +241,9 @@ func asAPIError(err error) *apiError {
 	case errors.As(err, &incomplete):
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "incomplete", Message: err.Error(),
 			Completeness: &incomplete.answer.Completeness}
+	case errors.As(err, &quota):
+		return &apiError{Status: http.StatusTooManyRequests, Code: "over_quota", Message: err.Error(), RetryAfter: true, Wait: quota.wait,
+			Hint: "send it again then; the settings quota_rows_s and quota_bytes_s of the table say how much it takes"}
 	case errors.As(err, &home), errors.Is(err, errNoLeaf):
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: err.Error(), RetryAfter: true}
 	case errors.As(err, &coded):
@@ -285,7 +292,7 @@ func wireError(e *wire.Error) *apiError {
 // writeError is the single writer of errors.
 func writeError(w http.ResponseWriter, e *apiError) {
 	if e.RetryAfter {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(e.Wait)))
 	}
 	writeJSON(w, e.Status, struct {
 		Error    *apiError `json:"error"`

@@ -75,15 +75,25 @@ type settingsJSON struct {
 	RetentionAge   string `json:"retention_age"`   // a duration like 7d; "" for ever
 	RetentionBytes int64  `json:"retention_bytes"` // 0: no limit of its own
 	Durability     string `json:"durability"`
+	ThinAfter      string `json:"thin_after"`    // as retention_age; "" never
+	ThinKeep       int64  `json:"thin_keep"`     // one row stands for so many
+	QuotaRows      int64  `json:"quota_rows_s"`  // 0: no quota
+	QuotaBytes     int64  `json:"quota_bytes_s"` // of decoded bodies
 }
 
 func settingsToJSON(s storage.Settings) settingsJSON {
-	out := settingsJSON{RetentionBytes: s.RetentionBytes, Durability: string(s.Durability)}
+	out := settingsJSON{
+		RetentionBytes: s.RetentionBytes, Durability: string(s.Durability),
+		ThinKeep: s.ThinKeep, QuotaRows: s.QuotaRows, QuotaBytes: s.QuotaBytes,
+	}
 	if s.Durability == storage.DurabilityDefault {
 		out.Durability = string(storage.DurabilityDisk)
 	}
 	if s.RetentionAge > 0 {
 		out.RetentionAge = formatAge(s.RetentionAge)
+	}
+	if s.ThinAfter > 0 {
+		out.ThinAfter = formatAge(s.ThinAfter)
 	}
 	return out
 }
@@ -132,10 +142,17 @@ var settingHints = map[string]string{
 	"retention_age":   `a duration like "7d" or "36h", a number of seconds, or "" for ever`,
 	"retention_bytes": "a whole number of bytes; 0 is no limit of its own",
 	"durability":      `"memory", "disk" or "sync"`,
+	"thin_after":      `a duration like "7d" or "36h", a number of seconds, or "" for never`,
+	"thin_keep":       "a whole number from 2 to 1000000: of so many rows one is kept, with so many times the weight; 0 with no thin_after",
+	"quota_rows_s":    "a whole number of rows; 0 is no quota",
+	"quota_bytes_s":   "a whole number of bytes; 0 is no quota",
 }
 
 // settingsLater are fields of CONTRACT that no code acts on yet.
-var settingsLater = []string{"thin_after", "thin_keep", "quota_rows_s", "quota_bytes_s", "replicas"}
+var settingsLater = []string{"replicas"}
+
+// settingsKnown lists those that are there, for messages.
+const settingsKnown = "retention_age, retention_bytes, durability, thin_after, thin_keep, quota_rows_s and quota_bytes_s"
 
 func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 	var fields map[string]json.RawMessage
@@ -147,11 +164,16 @@ func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 		switch name {
 		case "retention_age":
 			s.RetentionAge, err = parseAge(raw)
+		case "thin_after":
+			s.ThinAfter, err = parseAge(raw)
 		case "retention_bytes":
-			err = json.Unmarshal(raw, &s.RetentionBytes)
-			if err == nil && s.RetentionBytes < 0 {
-				err = errors.New("it is negative")
-			}
+			s.RetentionBytes, err = parseCount(raw)
+		case "thin_keep":
+			s.ThinKeep, err = parseCount(raw)
+		case "quota_rows_s":
+			s.QuotaRows, err = parseCount(raw)
+		case "quota_bytes_s":
+			s.QuotaBytes, err = parseCount(raw)
 		case "durability":
 			var d string
 			err = json.Unmarshal(raw, &d)
@@ -166,16 +188,27 @@ func patchSettings(s storage.Settings, body []byte) (storage.Settings, error) {
 			return s, badRequest("the setting "+name+" can not be read: "+jsonFault(err), settingHints[name])
 		}
 	}
+	if err := s.ValidateTogether(); err != nil { // fields that do not go together
+		return s, badRequest(err.Error(), settingHints["thin_keep"])
+	}
 	return s, nil
+}
+
+// parseCount reads a whole number that is not negative; null is 0.
+func parseCount(raw json.RawMessage) (n int64, err error) {
+	if err = json.Unmarshal(raw, &n); err == nil && n < 0 {
+		err = errors.New("it is negative")
+	}
+	return n, err
 }
 
 func settingHint(name string) string {
 	for _, later := range settingsLater {
 		if later == name {
-			return name + " is not there yet; this version knows retention_age, retention_bytes and durability"
+			return name + " is not there yet; this version knows " + settingsKnown
 		}
 	}
-	return "retention_age, retention_bytes and durability"
+	return settingsKnown
 }
 
 // parseAge reads "7d", null or "" (for ever), or a number of seconds.

@@ -39,6 +39,28 @@ const (
 	// chunk that is not full yet, and a slow client holds it for long.
 	bodiesMax = 512
 
+	// burstTime is how much of a table's quota may come at once after a rest.
+	burstTime = time.Second
+
+	// debtTime is how far ahead of its quota one call may read before it waits: most
+	// bodies pass without a stop, which clients with timeouts of their own may need.
+	debtTime = 10 * time.Second
+
+	// pacedMax is how many calls of a table may wait so at the same time: they hold
+	// places of bodiesMax.
+	pacedMax = 16
+
+	// quotaLook is the longest time between two looks at a quota while a call waits
+	// for it: the setting may have changed.
+	quotaLook = time.Second
+
+	// quotaWaitMax bounds the time that a debt is said to take: a row a second, and a
+	// body of a million.
+	quotaWaitMax = 30 * 24 * time.Hour
+
+	// quotaTablesMax is how many tables' quotas are kept before idle ones go.
+	quotaTablesMax = 1_000
+
 	// queriesMax is how many queries run at once; more wait for their turn within
 	// their timeout. Each may take exec's budget of memory on every leaf.
 	queriesMax = 16

@@ -12,6 +12,8 @@ type metrics struct {
 	queries  *prometheus.CounterVec
 	seconds  prometheus.Histogram
 	ratio    prometheus.Gauge
+
+	overQuota *prometheus.CounterVec
 }
 
 func newMetrics(a *Aggregator) *metrics {
@@ -25,6 +27,8 @@ func newMetrics(a *Aggregator) *metrics {
 			Name: "kelp_query_seconds", Help: "Time to answer a query.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}),
 		ratio: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kelp_last_completeness_ratio", Help: "Completeness of the last answer."}),
+		overQuota: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kelp_over_quota_total", Help: "Ingest calls refused for a table's quota, by table."}, []string{"table"}),
 	}
 	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kelp_leaves_up", Help: "Leaves that can be asked now."},
 		func() float64 {
@@ -36,7 +40,7 @@ func newMetrics(a *Aggregator) *metrics {
 			}
 			return float64(n)
 		})
-	m.registry.MustRegister(m.rowsIn, m.queries, m.seconds, m.ratio, up,
+	m.registry.MustRegister(m.rowsIn, m.queries, m.seconds, m.ratio, m.overQuota, up,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -55,6 +55,7 @@ type intake struct {
 	duplicates int
 	chunks     int
 	err        error
+	toll       *toll // for the table's quota
 }
 
 // Ingest decodes a body and stores its rows. The receipt is true even when an
@@ -70,7 +71,11 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 	default:
 		return in.receipt, errBusy
 	}
-	dec, err := a.decoders.Take(body, table, o)
+	var err error
+	if in.toll, err = a.enter(table, body); err != nil {
+		return in.receipt, err
+	}
+	dec, err := a.decoders.Take(in.toll.reader(body), table, o)
 	if err != nil {
 		return in.receipt, &bodyError{err}
 	}
@@ -91,12 +96,17 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 }
 
 func (a *Aggregator) storeLast(ctx context.Context, in *intake, table, key string, chunk *ingest.Chunk) error {
+	paid, err := in.toll.pay(chunk)
+	if err != nil {
+		return err
+	}
 	size := chunkSize(chunk)
 	if err := a.chunks.Acquire(ctx, size); err != nil {
+		in.toll.giveBack(paid)
 		return err
 	}
 	defer a.chunks.Release(size)
-	return a.storeChunk(ctx, in, table, key, chunk)
+	return a.storeChunk(ctx, in, table, key, chunk, paid)
 }
 
 // storeAll stores a chunk and all that follow, while the next is decoded.
@@ -107,8 +117,14 @@ func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string
 	var stores sync.WaitGroup
 	defer stores.Wait()
 	for {
+		paid, err := in.toll.pay(chunk)
+		if err != nil {
+			in.fail(err)
+			return
+		}
 		size := chunkSize(chunk)
 		if err := a.take(ctx, places, size); err != nil {
+			in.toll.giveBack(paid)
 			in.fail(err)
 			return
 		}
@@ -116,7 +132,7 @@ func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string
 		stores.Go(func() {
 			defer a.release(places, size)
 			defer dec.Recycle(stored)
-			if err := a.storeChunk(ctx, in, table, key, stored); err != nil {
+			if err := a.storeChunk(ctx, in, table, key, stored, paid); err != nil {
 				in.fail(err)
 				cancel()
 			}
@@ -124,7 +140,10 @@ func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string
 		if stored.Last {
 			return
 		}
-		var err error
+		if err := in.toll.pace(ctx, stores.Wait); err != nil {
+			in.fail(err)
+			return
+		}
 		if chunk, err = dec.Next(ctx); err != nil {
 			in.ended(err)
 			return
@@ -154,7 +173,7 @@ func (a *Aggregator) release(places chan struct{}, size int64) {
 	<-places
 }
 
-func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key string, c *ingest.Chunk) error {
+func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key string, c *ingest.Chunk, paid paid) error {
 	own := storage.Receipt{Accepted: c.Accepted, Rejected: c.Rejected, Errors: c.Errors, Warnings: c.Warnings}
 	if c.Batch.Rows() == 0 {
 		in.add(own)
@@ -164,6 +183,9 @@ func (a *Aggregator) storeChunk(ctx context.Context, in *intake, table, key stri
 		Table: table, Key: key, Chunk: c.Index, Digest: c.Digest,
 		Arrival: a.cfg.Now().UnixNano(), Receipt: own, Batch: c.Batch,
 	})
+	if err != nil || res.Duplicate {
+		in.toll.giveBack(paid)
+	}
 	if err != nil {
 		return err
 	}

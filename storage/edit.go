@@ -154,7 +154,7 @@ type Settings struct {
 	Replicas   int64
 }
 
-// Validate returns an error that names what cannot be.
+// Validate returns an error that names the first setting that cannot be.
 func (s Settings) Validate() error {
 	if _, ok := durabilityCode(s.Durability); !ok {
 		return fmt.Errorf("durability %q is unknown: use %q, %q or %q", s.Durability, DurabilityMemory, DurabilityDisk, DurabilitySync)
@@ -171,11 +171,12 @@ func (s Settings) Validate() error {
 			return fmt.Errorf("%s is %d: it must not be negative", f.name, f.value)
 		}
 	}
-	return s.validateThinning()
+	return nil
 }
 
-// validateThinning refuses settings that would thin nothing, or not as meant.
-func (s Settings) validateThinning() error {
+// ValidateTogether returns an error for settings of which each can be and that do
+// not go together: those that would thin nothing, or not as meant.
+func (s Settings) ValidateTogether() error {
 	switch {
 	case s.ThinAfter == 0 && s.ThinKeep == 0:
 		return nil

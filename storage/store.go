@@ -265,7 +265,7 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	if err := checkTableName(name); err != nil {
 		return err
 	}
-	if err := settings.Validate(); err != nil {
+	if err := errors.Join(settings.Validate(), settings.ValidateTogether()); err != nil {
 		return fmt.Errorf("settings of table %q: %w", name, err)
 	}
 	if settings.Durability == DurabilitySync && s.disk == nil {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"strings"
@@ -253,7 +254,7 @@ func TestThinDamaged(t *testing.T) {
 func TestThinSettings(t *testing.T) {
 	f := func(set Settings, want string) {
 		t.Helper()
-		err := set.Validate()
+		err := errors.Join(set.Validate(), set.ValidateTogether())
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%+v: %v, want %q", set, err, want)
 		}

@@ -160,13 +160,18 @@ func (n *aggregatorNode) meetAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	away := maps.Clone(n.met)
+	aggregators := 0
 	for _, m := range n.members.Members() {
+		if m.Role == cluster.RoleAggregator && (m.Alive || m.State == cluster.StateRestarting) {
+			aggregators++
+		}
 		if m.Role == cluster.RoleLeaf {
 			n.met[m.Name] = true
 			delete(away, m.Name)
 			n.meetLocked(m)
 		}
 	}
+	n.agg.ShareQuotas(aggregators)
 	for name := range away {
 		n.dropLocked(name)
 		if err := n.agg.Forget(name); err != nil {
