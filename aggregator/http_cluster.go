@@ -27,6 +27,18 @@ type MemberInfo struct {
 	MemoryBudget  uint64 `json:"memory_budget"`
 	Version       string `json:"version"`
 	DamagedBlocks uint64 `json:"damaged_blocks"`
+	HealedBlocks  uint64 `json:"healed_blocks"` // since the process began
+	LogDamaged    bool   `json:"log_damaged"`   // its edit log could not be read to the end
+	Scrubbed      any    `json:"scrubbed"`      // when the last pass over all checksums ended; null: none did
+}
+
+// Fill takes over a leaf's own figures.
+func (m *MemberInfo) Fill(st *wire.LeafStatus) {
+	m.Rows, m.MemoryUsed, m.MemoryBudget, m.Version = st.Rows, st.MemoryUsed, st.MemoryBudget, st.Version
+	m.DamagedBlocks, m.HealedBlocks, m.LogDamaged = st.DamagedBlocks, st.Healed, st.LogDamaged
+	if st.Scrubbed != 0 {
+		m.Scrubbed = timeOrNil(st.Scrubbed)
+	}
 }
 
 // statusTimeout is how long /v1/cluster waits for the leaves' own figures: it
@@ -80,8 +92,7 @@ func (a *Aggregator) clusterList(members func() []MemberInfo, stats []*wire.Leaf
 	}
 	for _, st := range stats {
 		if m, ok := byName[st.Name]; ok {
-			m.Rows, m.MemoryUsed, m.MemoryBudget = st.Rows, st.MemoryUsed, st.MemoryBudget
-			m.Version, m.DamagedBlocks = st.Version, st.DamagedBlocks
+			m.Fill(st)
 			byName[st.Name] = m
 		}
 	}
@@ -108,14 +119,15 @@ func unknownLeaf(name string) *apiError {
 }
 
 // MemberHandler is the HTTP port of a node that answers no queries: health,
-// metrics and the members it knows.
-func MemberHandler(members func() []MemberInfo, ready func() bool) http.Handler {
+// metrics, among them those of its leaf's status, and the members it knows.
+func MemberHandler(members func() []MemberInfo, ready func() bool, status func() *wire.LeafStatus) http.Handler {
 	r := chi.NewRouter()
 	r.Use(onlyHosts(nil), middleware.GetHead)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeReady(w, ready()) })
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(&leafMetrics{func() []*wire.LeafStatus { return []*wire.LeafStatus{status()} }},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	r.Get("/v1/cluster", plain(func(w http.ResponseWriter, _ *http.Request) error {
 		writeJSON(w, http.StatusOK, map[string]any{"members": members()})

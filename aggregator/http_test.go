@@ -216,7 +216,7 @@ func TestPatchKeepsTheRest(t *testing.T) {
 
 func TestMemberReady(t *testing.T) {
 	ready := false
-	h := MemberHandler(func() []MemberInfo { return []MemberInfo{{Name: "leaf-1"}} }, func() bool { return ready })
+	h := MemberHandler(func() []MemberInfo { return []MemberInfo{{Name: "leaf-1"}} }, func() bool { return ready }, func() *wire.LeafStatus { return &wire.LeafStatus{Name: "leaf-1", DamagedBlocks: 3} })
 	if w := do(t, h, "GET", "/readyz", ""); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("not ready: %d", w.Code)
 	}
@@ -226,5 +226,8 @@ func TestMemberReady(t *testing.T) {
 	}
 	if w := do(t, h, "GET", "/v1/cluster", ""); !strings.Contains(w.Body.String(), `"leaf-1"`) {
 		t.Errorf("members %s", w.Body)
+	}
+	if w := do(t, h, "GET", "/metrics", ""); !strings.Contains(w.Body.String(), "kelp_leaf_damaged_blocks{leaf=\"leaf-1\"} 3\n") {
+		t.Errorf("no damage in the metrics: %s", w.Body)
 	}
 }

@@ -40,7 +40,7 @@ func newMetrics(a *Aggregator) *metrics {
 			}
 			return float64(n)
 		})
-	m.registry.MustRegister(m.rowsIn, m.queries, m.seconds, m.ratio, m.overQuota, up,
+	m.registry.MustRegister(&leafMetrics{a.localStatus}, m.rowsIn, m.queries, m.seconds, m.ratio, m.overQuota, up,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -15,6 +15,7 @@ type tableJSON struct {
 	Bytes        uint64       `json:"bytes"`
 	DiskBytes    uint64       `json:"disk_bytes"`
 	Blocks       uint64       `json:"blocks"`
+	Damaged      damageJSON   `json:"damaged"`
 	From         any          `json:"from"`
 	To           any          `json:"to"`
 	Horizon      any          `json:"horizon"`
@@ -25,6 +26,13 @@ type tableJSON struct {
 	settings storage.Settings // the newest that a leaf that answered has
 }
 
+// damageJSON is what of a table cannot be read now because its bytes are not those
+// that were written. Such rows count in rows, and are missing in answers.
+type damageJSON struct {
+	Blocks uint64 `json:"blocks"`
+	Rows   uint64 `json:"rows"`
+}
+
 // columnJSON is one column of a table.
 type columnJSON struct {
 	Name     string             `json:"name"`
@@ -32,6 +40,9 @@ type columnJSON struct {
 	Nulls    float64            `json:"nulls"`    // share of the rows
 	Distinct *uint64            `json:"distinct"` // an estimate; nil: not known
 	Bytes    uint64             `json:"bytes"`
+
+	// Encodings is the share of the values that is stored in each encoding.
+	Encodings map[string]float64 `json:"encodings"`
 }
 
 // describe gathers a table's detail from all leaves.
@@ -60,6 +71,7 @@ func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, er
 		}
 		known = true
 		out.Rows, out.Bytes, out.DiskBytes, out.Blocks = out.Rows+d.Rows, out.Bytes+d.Bytes, out.DiskBytes+d.DiskBytes, out.Blocks+d.Blocks
+		out.Damaged.Blocks, out.Damaged.Rows = out.Damaged.Blocks+d.DamagedBlocks, out.Damaged.Rows+d.Damaged
 		if d.Rows > 0 {
 			from, to = min(from, d.From), max(to, d.To)
 		}
@@ -105,11 +117,26 @@ func mergeColumns(into map[string]*wire.ColumnDetail, from []wire.ColumnDetail) 
 			sum.Rows[t] += rows
 		}
 		sum.Bytes += c.Bytes
+		for encoding, rows := range c.Encoded {
+			if sum.Encoded == nil {
+				sum.Encoded = make(map[string]uint64)
+			}
+			sum.Encoded[encoding] += rows
+		}
 	}
 }
 
 func columnToJSON(c *wire.ColumnDetail, rows uint64) columnJSON {
-	out := columnJSON{Name: c.Name, Types: make(map[string]float64), Bytes: c.Bytes}
+	out := columnJSON{Name: c.Name, Types: make(map[string]float64), Bytes: c.Bytes, Encodings: make(map[string]float64)}
+	encoded := uint64(0)
+	for _, n := range c.Encoded {
+		encoded += n
+	}
+	for encoding, n := range c.Encoded {
+		if n > 0 {
+			out.Encodings[encoding] = float64(n) / float64(encoded)
+		}
+	}
 	values := uint64(0)
 	for t, n := range c.Rows {
 		if storage.Type(t) != storage.TypeNull {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -149,6 +150,7 @@ func checkDamage(t *testing.T, s *process, table string, rows int64, memoryOnly 
 			a := s.query(sql)
 			return a.Completeness.Ratio == 1 && int64(asInt(t, a.Rows[0][0])) == rows
 		})
+		wantMetrics(t, s, `kelp_leaf_healed_blocks_total{leaf="leaf-1"} 1`, `kelp_leaf_damaged_blocks{leaf="leaf-1"} 0`)
 		return
 	}
 	var a answer
@@ -176,6 +178,36 @@ func checkDamage(t *testing.T, s *process, table string, rows int64, memoryOnly 
 	}
 	if damaged != 1 {
 		t.Errorf("%s: /v1/cluster counts %+v, want one damaged block", table, cluster.Members)
+	}
+	var detail struct {
+		Damaged struct{ Blocks, Rows int64 }
+	}
+	getJSON(t, s.http+"/v1/tables/"+table, &detail)
+	if detail.Damaged.Blocks != 1 || detail.Damaged.Rows != rows-left {
+		t.Errorf("%s: the table counts %+v, want one block and %d rows", table, detail.Damaged, rows-left)
+	}
+	wantMetrics(t, s, `kelp_leaf_damaged_blocks{leaf="leaf-1"} 1`, `kelp_leaf_damaged_blocks_total{leaf="leaf-1"} 1`, `kelp_leaf_healed_blocks_total{leaf="leaf-1"} 0`)
+	if out, errs, status := run(t, nil, "status", "--server", s.http, "--format", "table"); status != 0 || !strings.Contains(out, "leaf-1: 1 damaged blocks are missing in answers") {
+		t.Errorf("%s: kelp status says %q %s", table, out, errs)
+	}
+}
+
+// wantMetrics holds that /metrics has the lines.
+func wantMetrics(t *testing.T, s *process, lines ...string) {
+	t.Helper()
+	res, err := http.Get(s.http + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if !strings.Contains(string(text), line+"\n") {
+			t.Errorf("/metrics does not say %s", line)
+		}
 	}
 }
 

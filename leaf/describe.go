@@ -2,6 +2,7 @@ package leaf
 
 import (
 	"context"
+	"math"
 	"sort"
 
 	"github.com/kelpdb/kelp/query"
@@ -31,38 +32,65 @@ func (l *Leaf) Describe(_ context.Context, name string) (*wire.TableDetail, erro
 	d.Known, d.Settings = true, t.Settings()
 	d.Rows, d.Blocks, d.Bytes, d.DiskBytes = uint64(t.Rows()), uint64(t.Blocks()), uint64(t.Bytes()), uint64(t.DiskBytes())
 	d.From, d.To, d.Horizon = t.From(), t.Newest(), t.Horizon()
-	d.Damaged, d.Loading = unreadable(t)
+	countUnreadable(d, t)
+	loose := t.LooseTexts(looseBlocks)
 	for column, info := range t.Schema() {
 		d.Columns = append(d.Columns, wire.ColumnDetail{
-			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes),
+			Name: column, Rows: info.Rows, Bytes: uint64(info.Bytes), Encoded: encoded(&info, loose[column]),
 		})
 	}
 	sort.Slice(d.Columns, func(i, j int) bool { return d.Columns[i].Name < d.Columns[j].Name })
 	return d, nil
 }
 
-// unreadable is the rows of a table in blocks that are damaged, or not in memory yet.
-func unreadable(t *storage.Table) (damaged, loading uint64) {
+// encoded names the encodings of a column with their rows. Of texts in templates
+// the loose share counts apart.
+func encoded(info *storage.ColumnInfo, loose float64) map[string]uint64 {
+	rows := make(map[string]uint64)
+	for e, name := range storage.EncodingNames() {
+		if info.Encoded[e] > 0 {
+			rows[name] = info.Encoded[e]
+		}
+	}
+	template := storage.EncTemplate.String()
+	if n := uint64(math.Round(loose * float64(rows[template]))); n > 0 {
+		rows[template] -= n
+		rows["loose"] = n
+	}
+	return rows
+}
+
+// countUnreadable counts what is in blocks that are damaged, or not in memory yet.
+func countUnreadable(d *wire.TableDetail, t *storage.Table) {
 	view := t.Pin()
 	defer view.Release()
 	for _, ref := range view.Blocks {
 		switch ref.State() {
 		case storage.Damaged:
-			damaged += uint64(ref.Meta.Rows)
+			d.Damaged += uint64(ref.Meta.Rows)
+			d.DamagedBlocks++
 		case storage.Loading:
-			loading += uint64(ref.Meta.Rows)
+			d.Loading += uint64(ref.Meta.Rows)
 		}
 	}
-	return damaged, loading
 }
 
 // Status returns the leaf's own figures.
-func (l *Leaf) Status(context.Context) (*wire.LeafStatus, error) {
+func (l *Leaf) Status(context.Context) (*wire.LeafStatus, error) { return l.Figures(), nil }
+
+// Figures is Status for those in the same process.
+func (l *Leaf) Figures() *wire.LeafStatus {
 	s := l.cfg.Store.Status()
+	scrubbed := int64(0)
+	if !s.Scrubbed.IsZero() {
+		scrubbed = s.Scrubbed.UnixNano()
+	}
 	return &wire.LeafStatus{
 		Name: l.cfg.Name, ID: l.cfg.Store.LeafID(), Version: l.cfg.Version,
 		Shard: uint64(l.cfg.Store.Shard()), Born: l.cfg.Store.Born().UnixNano(),
 		Rows: uint64(s.Rows), MemoryUsed: uint64(s.Used), MemoryBudget: uint64(s.Budget),
 		DamagedBlocks: uint64(s.Damaged), Loading: s.Loading > 0,
-	}, nil
+		SetAside: uint64(s.SetAside), Healed: uint64(s.Healed), ScrubPasses: uint64(s.ScrubPass), ScrubBytes: uint64(s.ScrubBytes),
+		Scrubbed: scrubbed, LogDamaged: s.LogDamaged,
+	}
 }

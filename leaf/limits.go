@@ -17,6 +17,10 @@ const (
 	// for this long and no longer, since it may still be answering queries.
 	LeaseTime = 2 * time.Second
 
+	// looseBlocks is how many of the newest blocks of a table are read to tell how
+	// much of its text fits no template: some ms of work.
+	looseBlocks = 8
+
 	// nameMemory is how long after its lease the name of a subscriber that left is
 	// kept: longer than any pause between two attempts to come back.
 	nameMemory = time.Minute

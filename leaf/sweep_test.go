@@ -321,10 +321,10 @@ func (s *sweep) compare(t *testing.T, got map[string]tableAnswer, logDamaged boo
 
 // TestFlips flips bits of an arena, one at a time, before a leaf is started with
 // it: its answers are right, or say what is missing, or the leaf refuses to start.
-// KELP_SWEEP=all tries every bit; else it is one bit of every 53rd byte, and
-// of every byte of a superblock.
+// KELP_SWEEP=all tries every bit; else it is one bit of every 97th byte, and
+// of every third byte of a superblock.
 func TestFlips(t *testing.T) {
-	step := 53 * 8
+	step := 97 * 8
 	if os.Getenv("KELP_SWEEP") == "all" {
 		step = 1
 	}
@@ -342,7 +342,7 @@ func TestFlips(t *testing.T) {
 				bits := 8 * len(s.arena.Files[file])
 				step := step
 				if filepath.Base(file) == "super" {
-					step = min(step, 8)
+					step = min(step, 3*8)
 				}
 				for at := 0; at < bits; at += step {
 					bit := min(bits-1, at+(at/step*5)%step)

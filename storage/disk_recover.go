@@ -332,14 +332,20 @@ func (s *Store) reloadBlock(r *Ref) (full bool, err error) {
 		s.alloc.release(e)
 		return false, nil
 	}
+	wasDamaged := r.State() == Damaged
 	err = s.commitLocked(&edit{places: []editPlace{{
 		incarnation: r.table.incarnation, id: r.ID, place: place{file: e.seg.no, offset: e.off}, extent: e,
 	}}}, false)
 	if err != nil {
 		s.alloc.release(e)
+		return false, err
 	}
 	failpoint("reload.committed")
-	return false, err
+	if wasDamaged {
+		s.scrubs.healed.Add(1)
+		s.cfg.Log.Info("a damaged block is read again from disk", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows)
+	}
+	return false, nil
 }
 
 // noRoomFor does with a block from disk what is done when memory is full: it
@@ -378,4 +384,5 @@ func (r *Ref) loadFailed(err error) {
 	r.damage.Store(&err)
 	r.state.Store(uint32(Damaged))
 	t.store.damaged.Add(1)
+	t.store.scrubs.setAside.Add(1)
 }

@@ -50,6 +50,9 @@ func (e Encoding) since() uint16 {
 	return blockVersionOldest
 }
 
+// EncodingNames returns the name of each encoding, by its number.
+func EncodingNames() [encodingsEnd]string { return encodingNames }
+
 func (e Encoding) String() string {
 	if e > 0 && e < encodingsEnd {
 		return encodingNames[e]

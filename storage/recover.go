@@ -194,6 +194,7 @@ func (s *Store) restoreRef(a *editAdd, lengths map[uint32]int64) *Ref {
 		r.damage.Store(&cause)
 		r.state.Store(uint32(Damaged))
 		s.damaged.Add(1)
+		s.scrubs.setAside.Add(1)
 		s.cfg.Log.Error("a block is lost from memory", "block", a.id.String(), "error", cause)
 	}
 	return r

@@ -156,6 +156,7 @@ type Store struct {
 	logDamaged bool         // the log could not be read to its end at Open
 	keyBytes   atomic.Int64 // of the keys of all tables
 	evicted    atomic.Int64 // blocks gone for want of memory since Open
+	scrubs     scrubs
 
 	reloading atomic.Bool // blocks are being read from disk
 

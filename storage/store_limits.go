@@ -200,9 +200,12 @@ const (
 	// would be many.
 	thinSmallAfter = 2 * staleAfter
 
-	// scrubEvery is the pause between two passes of the scrub, scrubPause the
-	// pause between two blocks of a pass: one core is 1% busy with it.
+	// scrubEvery is the pause between two passes of the scrub. During a pass it takes
+	// scrubShare of one core, so 10 GB in memory take some two minutes, in stretches
+	// between rests of scrubPause or more: a timer for each small block would cost
+	// more than its checksums.
 	scrubEvery = 6 * time.Hour
+	scrubShare = 0.01
 	scrubPause = 20 * time.Millisecond
 
 	// fullWait is how long an append waits for pinned memory that is already

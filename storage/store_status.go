@@ -22,6 +22,12 @@ type Status struct {
 	Views    int // not released
 	Keys     int // chunks remembered
 
+	SetAside   int64     // blocks that turned out to be damaged since Open
+	Healed     int64     // of them, those that were read again from disk
+	ScrubPass  int64     // passes of the scrub that ended since Open
+	ScrubBytes int64     // of blocks that it verified
+	Scrubbed   time.Time // when its last pass ended; zero: none did since Open
+
 	LogDamaged bool          // the edit log that Open began with could not be read to its end: rows may be lost
 	Unsynced   time.Duration // age of the oldest row that is to go to disk and is not there
 	DiskBytes  int64         // files of the data directory
@@ -36,6 +42,11 @@ func (s *Store) Status() Status {
 		Loading: int(s.loading.Load()), Evicted: int(s.evicted.Load()), Views: int(s.pinned.Load()), LogDamaged: s.logDamaged,
 	}
 	st.Recovering = st.Loading > 0
+	st.SetAside, st.Healed = s.scrubs.setAside.Load(), s.scrubs.healed.Load()
+	st.ScrubPass, st.ScrubBytes = s.scrubs.passes.Load(), s.scrubs.bytes.Load()
+	if last := s.scrubs.last.Load(); last != 0 {
+		st.Scrubbed = time.Unix(0, last).UTC()
+	}
 	st.Used, st.Live, st.Segments = s.alloc.stats()
 	st.Used += st.Log
 	for _, t := range s.Tables() {
@@ -73,6 +84,7 @@ func (s *Store) RefAt(addr uintptr) (*Ref, bool) {
 // blockDamaged is called once when a block is set aside.
 func (s *Store) blockDamaged(r *Ref, err error) {
 	s.cfg.Log.Error("a block is damaged and set aside", "table", r.table.name, "block", r.ID.String(), "rows", r.Meta.Rows, "error", err)
+	s.scrubs.setAside.Add(1)
 	signal(s.reload)
 }
 

@@ -11,6 +11,8 @@ type ColumnInfo struct {
 	Rows  [typesCount]uint64 // rows with a value, by type
 	Nulls uint64             // rows without
 	Bytes uint64             // stored
+
+	Encoded [encodingsEnd]uint64 // rows with a value, by Encoding
 }
 
 // schemaCache sums up the columns of the blocks it has seen. A call of Schema
@@ -21,13 +23,20 @@ type schemaCache struct {
 	seq     uint64 // the view it was made for
 	seen    []*Ref // blocks taken in
 	round   uint64 // the last call that looked at all blocks
-	columns map[columnName]*columnSum
+	columns map[columnKind]*columnSum
 	infos   map[string]ColumnInfo // handed out; never changed
 }
 
 type columnName struct {
 	name string
 	typ  Type
+}
+
+// columnKind is what is summed up apart: the columns of one name, type and
+// encoding.
+type columnKind struct {
+	columnName
+	enc Encoding
 }
 
 type columnSum struct{ rows, bytes uint64 }
@@ -51,7 +60,7 @@ func (t *Table) Schema() map[string]ColumnInfo {
 		return c.infos
 	}
 	if c.columns == nil {
-		c.columns = map[columnName]*columnSum{}
+		c.columns = map[columnKind]*columnSum{}
 	}
 	c.round++
 	rows := uint64(0)
@@ -87,23 +96,27 @@ func (c *schemaCache) takeIn(r *Ref) bool {
 	columns := b.Columns()
 	r.columns = make([]columnShare, 0, len(columns))
 	for _, col := range columns {
-		name := columnName{col.Name(), col.Type()}
-		sum := c.columns[name]
-		if sum == nil {
-			sum = &columnSum{}
-			c.columns[name] = sum
-		}
-		share := columnShare{sum: sum, rows: uint32(r.Meta.Rows - col.NullCount()), bytes: uint32(col.Bytes())}
-		sum.rows += uint64(share.rows)
-		sum.bytes += uint64(share.bytes)
-		r.columns = append(r.columns, share)
+		name := columnKind{columnName{col.Name(), col.Type()}, col.Encoding()}
+		r.columns = append(r.columns, c.add(name, uint32(r.Meta.Rows-col.NullCount()), uint32(col.Bytes())))
 	}
 	return true
 }
 
+// add adds what a block has of a column to its sum.
+func (c *schemaCache) add(name columnKind, rows, bytes uint32) columnShare {
+	sum := c.columns[name]
+	if sum == nil {
+		sum = &columnSum{}
+		c.columns[name] = sum
+	}
+	sum.rows += uint64(rows)
+	sum.bytes += uint64(bytes)
+	return columnShare{sum: sum, rows: rows, bytes: bytes}
+}
+
 func (c *schemaCache) sumUp(rows uint64) map[string]ColumnInfo {
 	infos := make(map[string]ColumnInfo, len(c.columns))
-	maps.DeleteFunc(c.columns, func(_ columnName, sum *columnSum) bool { return sum.rows == 0 && sum.bytes == 0 })
+	maps.DeleteFunc(c.columns, func(_ columnKind, sum *columnSum) bool { return sum.rows == 0 && sum.bytes == 0 })
 	for name, sum := range c.columns {
 		info, ok := infos[name.name]
 		if !ok {
@@ -111,9 +124,49 @@ func (c *schemaCache) sumUp(rows uint64) map[string]ColumnInfo {
 		}
 		info.Types = info.Types.With(name.typ)
 		info.Rows[name.typ] += sum.rows
+		info.Encoded[name.enc] += sum.rows
 		info.Nulls -= min(info.Nulls, sum.rows)
 		info.Bytes += sum.bytes
 		infos[name.name] = info
 	}
 	return infos
+}
+
+// LooseTexts returns, for each column with templates in the newest blocks that can
+// be read, which share of the texts there fits none of them and lies beside them as
+// it is, or compressed. It reads these columns, so blocks says how many at most.
+func (t *Table) LooseTexts(blocks int) map[string]float64 {
+	view := t.Pin()
+	defer view.Release()
+	type sum struct{ rows, loose int }
+	sums := map[string]sum{}
+	for i := len(view.Blocks) - 1; i >= 0 && blocks > 0; i-- {
+		r := view.Blocks[i]
+		b, err := r.Open()
+		if err != nil {
+			continue
+		}
+		blocks--
+		for _, col := range b.Columns() {
+			if col.Encoding() != EncTemplate {
+				continue
+			}
+			err := Guard(func() error {
+				s := col.open()
+				if s.err == nil {
+					had := sums[col.Name()]
+					sums[col.Name()] = sum{had.rows + col.Rows() - col.NullCount(), had.loose + s.text.(*templateReader).looseRows}
+				}
+				return s.err
+			})
+			if err != nil {
+				r.SetDamaged(err)
+			}
+		}
+	}
+	shares := make(map[string]float64, len(sums))
+	for name, s := range sums {
+		shares[name] = float64(s.loose) / float64(max(s.rows, 1))
+	}
+	return shares
 }

@@ -103,6 +103,7 @@ type TableDetail struct {
 	Known                          bool
 	Rows, Bytes, DiskBytes, Blocks uint64
 	Damaged, Loading               uint64 // of Rows, those that can not be read now
+	DamagedBlocks                  uint64
 	From, To, Horizon              int64
 	Settings                       storage.Settings
 	Columns                        []ColumnDetail
@@ -113,6 +114,11 @@ type ColumnDetail struct {
 	Name  string
 	Rows  [7]uint64 // rows by storage.Type
 	Bytes uint64
+
+	// Encoded is rows with a value by the name of the encoding that they are stored
+	// in; of an older leaf nil. Loose are texts beside templates, as far as the newest
+	// blocks tell.
+	Encoded map[string]uint64
 }
 
 // LeafStatus is a leaf's own figures.
@@ -124,6 +130,13 @@ type LeafStatus struct {
 	MemoryUsed, MemoryBudget uint64
 	DamagedBlocks            uint64
 	Loading                  bool
+
+	// Since the process began; of a leaf of an older version 0.
+	SetAside, Healed uint64 // blocks found to be damaged; of them, those read again from disk
+	ScrubPasses      uint64 // times that every checksum was verified in the background
+	ScrubBytes       uint64
+	Scrubbed         int64 // ns since 1970 when the last pass ended; 0: none did
+	LogDamaged       bool  // the edit log could not be read to its end: rows may be lost
 }
 
 // Codes of errors that mean something to the other side; they travel over the wire.

@@ -25,6 +25,7 @@ type TableDetail struct {
 	Bytes     int64                      `json:"bytes"`
 	DiskBytes int64                      `json:"disk_bytes"`
 	Blocks    int64                      `json:"blocks"`
+	Damaged   Damage                     `json:"damaged"`
 	From      *time.Time                 `json:"from"`
 	To        *time.Time                 `json:"to"`
 	Horizon   *time.Time                 `json:"horizon"`
@@ -34,15 +35,24 @@ type TableDetail struct {
 	Completeness Completeness `json:"completeness"`
 }
 
+// Damage is what of a table cannot be read now.
+type Damage struct {
+	Blocks int64 `json:"blocks"`
+	Rows   int64 `json:"rows"`
+}
+
 // ColumnDetail is one column of a table. Types maps a type to its share of the
 // values; Nulls is a share of the rows; Distinct is an estimate, nil where there
-// is none.
+// is none. Encodings maps the name of an encoding to the share of the values, by
+// number, that are stored so.
 type ColumnDetail struct {
 	Name     string             `json:"name"`
 	Types    map[string]float64 `json:"types"`
 	Nulls    float64            `json:"nulls"`
 	Distinct *int64             `json:"distinct"`
 	Bytes    int64              `json:"bytes"`
+
+	Encodings map[string]float64 `json:"encodings"`
 }
 
 // Member is a process, or a leaf within one.
@@ -56,6 +66,10 @@ type Member struct {
 	MemoryBudget  int64  `json:"memory_budget"`
 	Version       string `json:"version"`
 	DamagedBlocks int64  `json:"damaged_blocks"`
+	HealedBlocks  int64  `json:"healed_blocks"`
+	LogDamaged    bool   `json:"log_damaged"`
+
+	Scrubbed *time.Time `json:"scrubbed"`
 }
 
 // TableList is the tables, and how much of their rows stands behind it.

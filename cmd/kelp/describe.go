@@ -14,7 +14,8 @@ import (
 
 type describeCmd struct {
 	listing
-	Table string `arg:"" help:"Table to describe."`
+	Table   string `arg:"" help:"Table to describe."`
+	Verbose bool   `help:"Say of each column also how its values are encoded."`
 }
 
 func (cmd *describeCmd) Run(c *console) error {
@@ -33,6 +34,9 @@ func (cmd *describeCmd) Run(c *console) error {
 	}
 	fmt.Fprintf(c.stdout, "%s: %s rows in %s blocks, %s in memory, %s on disk\n",
 		detail.Table, thousands(detail.Rows), thousands(detail.Blocks), byteSize(detail.Bytes), byteSize(detail.DiskBytes))
+	if detail.Damaged.Blocks > 0 {
+		fmt.Fprintf(c.stdout, "%s rows in %s blocks are damaged and missing in answers\n", thousands(detail.Damaged.Rows), thousands(detail.Damaged.Blocks))
+	}
 	if detail.From != nil && detail.To != nil {
 		fmt.Fprintf(c.stdout, "from %s to %s, %s\n",
 			detail.From.UTC().Format(time.RFC3339), detail.To.UTC().Format(time.RFC3339), span(detail.To.Sub(*detail.From)))
@@ -44,19 +48,27 @@ func (cmd *describeCmd) Run(c *console) error {
 			fmt.Fprintf(c.stdout, "%s = %s\n", name, value)
 		}
 	}
-	t := newTable(widthOf(c.stdout), []string{"column", "type", "nulls", "distinct", "memory"}, []bool{false, false, true, true, true})
+	heads, right := []string{"column", "type", "nulls", "distinct", "memory"}, []bool{false, false, true, true, true}
+	if cmd.Verbose {
+		heads, right = append(heads, "encoded as"), append(right, false)
+	}
+	t := newTable(widthOf(c.stdout), heads, right)
 	for _, col := range detail.Columns {
 		distinct := "-"
 		if col.Distinct != nil {
 			distinct = thousands(*col.Distinct)
 		}
-		t.AppendRow(table.Row{col.Name, typeMix(col.Types), percent(col.Nulls), distinct, byteSize(col.Bytes)})
+		row := table.Row{col.Name, typeMix(col.Types), percent(col.Nulls), distinct, byteSize(col.Bytes)}
+		if cmd.Verbose {
+			row = append(row, typeMix(col.Encodings))
+		}
+		t.AppendRow(row)
 	}
 	return c.print(t.Render() + "\n" + standing(&detail.Completeness))
 }
 
-// typeMix names the types of a column, the most frequent first: "int64", or
-// "98% int64, 2% string".
+// typeMix names the types of a column, or its encodings, the most frequent first:
+// "int64", or "98% int64, 2% string".
 func typeMix(types map[string]float64) string {
 	names := slices.Collect(maps.Keys(types))
 	slices.SortFunc(names, func(a, b string) int {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kelpdb/kelp/aggregator"
 	"github.com/kelpdb/kelp/cluster"
+	"github.com/kelpdb/kelp/leaf"
 	"github.com/kelpdb/kelp/query/exec"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/wire"
@@ -163,6 +164,7 @@ func (cmd *leafCmd) Run(c *console) error {
 type leafNode struct {
 	name    string
 	pool    *exec.Pool
+	leaf    *leaf.Leaf
 	store   *storage.Store
 	server  *wire.Server
 	served  chan error
@@ -184,7 +186,7 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 	if err != nil {
 		return node, err
 	}
-	node.store = store
+	node.leaf, node.store = l, store
 	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: key}, l); err != nil {
 		return node, err
 	}
@@ -232,17 +234,16 @@ func memberList(m *cluster.Members) []aggregator.MemberInfo {
 // handler is the leaf's HTTP port: health and the members it knows, itself with
 // its own figures.
 func (n *leafNode) handler() http.Handler {
+	status := n.leaf.Figures
 	members := func() []aggregator.MemberInfo {
 		list := memberList(n.members)
-		status := n.store.Status()
 		for i := range list {
 			if m := &list[i]; m.Name == n.name {
-				m.Rows, m.MemoryUsed, m.MemoryBudget = uint64(status.Rows), uint64(status.Used), uint64(status.Budget)
-				m.DamagedBlocks = uint64(status.Damaged)
+				m.Fill(status())
 			}
 		}
 		return list
 	}
 	ready := func() bool { return n.store.Status().Loading == 0 && n.members.Err() == nil }
-	return aggregator.MemberHandler(members, ready)
+	return aggregator.MemberHandler(members, ready, status)
 }

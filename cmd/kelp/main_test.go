@@ -271,16 +271,17 @@ func TestListings(t *testing.T) {
 	const whole, part = `"completeness": {"ratio": 1, "exact": true, "leaves": {"total": 1, "answered": 1, "missing": []}}`,
 		`"completeness": {"ratio": 0.75, "exact": true, "leaves": {"total": 4, "answered": 3, "missing": [{"leaf": "leaf-2", "reason": "down"}]}}`
 	s.Get["/v1/tables"] = `{"tables": [{"table": "shop", "rows": 41220, "bytes": 13743895347, "rows_per_s": 2000.4, "newest": "2020-11-22T10:00:00Z", "from": null}], ` + whole + `}`
-	s.Get["/v1/tables/shop"] = `{"table": "shop", "rows": 41220, "bytes": 1024, "disk_bytes": 0, "blocks": 3, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T12:30:00Z",
-		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300}, {"name": "id", "types": {"string": 1}, "nulls": 0, "distinct": null, "bytes": 9}], ` + whole + `}`
-	s.Get["/v1/cluster"] = `{"members": [{"name": "leaf-1", "role": "leaf", "state": "up", "address": "127.0.0.1:7413", "rows": 5, "memory_used": 1048576, "memory_budget": 1073741824, "version": "0.1.0", "damaged_blocks": 2}]}`
+	s.Get["/v1/tables/shop"] = `{"table": "shop", "rows": 41220, "bytes": 1024, "disk_bytes": 0, "blocks": 3, "damaged": {"blocks": 2, "rows": 1500}, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T12:30:00Z",
+		"settings": {"durability": "disk", "quota_rows_s": null}, "columns": [{"name": "ms", "types": {"float64": 0.98, "string": 0.02}, "nulls": 0.5, "distinct": 1200, "bytes": 300, "encodings": {"alp": 0.75, "dict": 0.25}}, {"name": "id", "types": {"string": 1}, "nulls": 0, "distinct": null, "bytes": 9}], ` + whole + `}`
+	s.Get["/v1/cluster"] = `{"members": [{"name": "leaf-1", "role": "leaf", "state": "up", "address": "127.0.0.1:7413", "rows": 5, "memory_used": 1048576, "memory_budget": 1073741824, "version": "0.1.0", "damaged_blocks": 2, "healed_blocks": 1, "log_damaged": true}]}`
 	f := func(args string, parts ...string) string {
 		t.Helper()
 		return kelp(t, "", append(strings.Fields(args), "--server", s.URL)...).want(t, 0, parts...).stdout
 	}
 	f("tables --format table", "41,220", "12.8 GiB", "2000", " ago", "\n100% complete · 1/1 leaf\n")
-	f("describe shop --format table", "41,220 rows in 3 blocks", "2h 30m", `durability = "disk"`, "98% float64, 2% string", "50%", "1,200", "id      string                     0%         -", "\n100% complete · 1/1 leaf\n")
-	f("status --format table", "leaf-1", "up", "1.0 MiB", "1.0 GiB", "127.0.0.1:7413")
+	f("describe shop --format table", "41,220 rows in 3 blocks", "2h 30m", `durability = "disk"`, "98% float64, 2% string", "50%", "1,200", "id      string                     0%         -", "\n100% complete · 1/1 leaf\n", "1,500 rows in 2 blocks are damaged")
+	f("describe shop --verbose --format table", "encoded as", "75% alp, 25% dict")
+	f("status --format table", "leaf-1", "up", "1.0 MiB", "1.0 GiB", "127.0.0.1:7413", "leaf-1: 2 damaged blocks are missing", "leaf-1: 1 damaged blocks were read again", "leaf-1: its edit log")
 	for _, args := range []string{"tables", "describe shop", "status"} {
 		text := f(args)
 		var v map[string]any

@@ -87,7 +87,7 @@ func (a *asker) command(text string) (done bool) {
 		if argument == "" {
 			a.say((&tablesCmd{listing{Format: "table"}}).Run(a.console))
 		} else {
-			a.say((&describeCmd{listing{Format: "table"}, argument}).Run(a.console))
+			a.say((&describeCmd{listing: listing{Format: "table"}, Table: argument}).Run(a.console))
 		}
 	default:
 		fmt.Fprint(a.console.stdout, promptHelp)

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/kelpdb/kelp/cmd/client"
 )
 
 type statusCmd struct{ listing }
@@ -32,5 +35,21 @@ func (cmd *statusCmd) Run(c *console) error {
 		}
 		t.AppendRow(row)
 	}
-	return c.print(t.Render())
+	return c.print(strings.Join(append([]string{t.Render()}, damageLines(members)...), "\n"))
+}
+
+// damageLines says in words what is wrong with the members' memory.
+func damageLines(members []client.Member) (lines []string) {
+	for _, m := range members {
+		if m.DamagedBlocks > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s damaged blocks are missing in answers, with no good copy on disk yet", m.Name, thousands(m.DamagedBlocks)))
+		}
+		if m.HealedBlocks > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s damaged blocks were read again from disk since it started", m.Name, thousands(m.HealedBlocks)))
+		}
+		if m.LogDamaged {
+			lines = append(lines, m.Name+": its edit log could not be read to the end when it started, rows may be lost; its log names the file")
+		}
+	}
+	return lines
 }
