@@ -13,6 +13,12 @@ const (
 	// ones an array shows its first lines.
 	dumpWholeMax   = 8 << 10
 	dumpArrayLines = 4
+
+	// dumpZeros is more zeros than any edit holds one after another.
+	dumpZeros = 1 << 20
+
+	// dumpDamageBytes of what cannot be read are shown as they are.
+	dumpDamageBytes = 256
 )
 
 // DumpBlock writes an annotated hexadecimal view of a block, for people: where

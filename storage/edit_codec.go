@@ -172,6 +172,16 @@ func appendChunk(dst []byte, c *chunkReceipt) []byte {
 // is.
 var errNewerEdit = errors.New("start the version of kelp again that wrote it, or give another directory")
 
+func errUnknownEdit(op byte) error {
+	return fmt.Errorf("an edit holds a change of kind %d, which this kelp does not know: %w", op, errNewerEdit)
+}
+
+func errUnknownDurability(code int64) error {
+	return fmt.Errorf("an edit says durability %d, which this kelp does not know: %w", code, errNewerEdit)
+}
+
+func errBucketWidth(width byte) error { return fmt.Errorf("an edit says bucket width %d", width) }
+
 // errEditCut says that a field reaches beyond the end of its edit.
 var errEditCut = errors.New("an edit is cut short")
 
@@ -273,7 +283,7 @@ func decodeEdit(src []byte) (*edit, error) {
 		case opGone:
 			e.gone = append(e.gone, r.uvarint())
 		default:
-			r.fail(fmt.Errorf("an edit holds a change of kind %d, which this kelp does not know: %w", op, errNewerEdit))
+			r.fail(errUnknownEdit(op))
 		}
 	}
 	if r.err != nil {
@@ -301,7 +311,7 @@ func (r *editReader) settings() Settings {
 		}
 	}
 	if v[3] < 0 || v[3] >= int64(len(durabilities)) {
-		r.fail(fmt.Errorf("an edit says durability %d, which this kelp does not know: %w", v[3], errNewerEdit))
+		r.fail(errUnknownDurability(v[3]))
 		v[3] = 0
 	}
 	return Settings{
@@ -327,7 +337,7 @@ func (r *editReader) meta() Meta {
 	for i := range m.Hist {
 		width := r.take(1)[0]
 		if int(width) >= len(widths) {
-			r.fail(fmt.Errorf("an edit says bucket width %d", width))
+			r.fail(errBucketWidth(width))
 			return m
 		}
 		from += r.varint()

@@ -124,35 +124,3 @@ func FuzzSuperblock(f *testing.F) {
 		}
 	})
 }
-
-// TestDumpFile dumps every file of both directories.
-func TestDumpFile(t *testing.T) {
-	cfg := testDiskConfig(t)
-	s := testOpen(t, cfg)
-	testTable(t, s, "t")
-	if err := s.SetSettings("t", Settings{Version: 1}); err != nil {
-		t.Fatal(err)
-	}
-	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 10, 1), Key: "the-key"})
-	testAppend(t, s, Append{Table: "t", Batch: noisyBatch(10, rollRows, 1)})
-	testSync(t, s)
-	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 10, 1), Key: "another-key"})
-	testClose(t, s)
-	for dir, want := range map[string][]string{
-		cfg.MemoryDir: {"super", "leaf", "small-00000001.seg", "block", "full-00000002.seg", "block", logName(1), `key "the-key"`},
-		cfg.DataDir:   {"super", "leaf", "blocks-00000001.blk", "block"},
-	} {
-		for i := 0; i < len(want); i += 2 {
-			var out bytes.Buffer
-			if err := DumpFile(&out, dir+"/"+want[i]); err != nil {
-				t.Fatalf("%s: %v", want[i], err)
-			}
-			if !bytes.Contains(out.Bytes(), []byte(want[i+1])) {
-				t.Fatalf("%s: no %q in\n%.2000s", want[i], want[i+1], out.String())
-			}
-		}
-	}
-	if err := DumpFile(&bytes.Buffer{}, cfg.MemoryDir+"/lock"); err == nil {
-		t.Fatal("a lock was dumped")
-	}
-}

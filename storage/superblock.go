@@ -137,9 +137,7 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	if len(src) < superHead {
 		return nil, fmt.Errorf("%s is %d bytes long, less than the head of a superblock", path, len(src))
 	}
-	b := &superblock{}
-	copy(b.magic[:], src)
-	if b.magic != magic {
+	if [8]byte(src) != magic {
 		return nil, fmt.Errorf("%s is not a superblock of kelp: give another directory", path)
 	}
 	head := [superHead]byte(src)
@@ -147,13 +145,9 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 	if got, want := binary.LittleEndian.Uint32(src[12:]), checksum(head[:]); got != want {
 		return nil, &damagedSuperError{path, "of its head", got, want}
 	}
-	b.layout = binary.LittleEndian.Uint16(src[8:])
-	b.oldest = binary.LittleEndian.Uint16(src[10:])
-	copy(b.leaf[:], src[16:])
-	b.epoch = binary.LittleEndian.Uint64(src[32:])
-	b.bootHash = binary.LittleEndian.Uint64(src[40:])
-	if b.oldest > superReadable {
-		return nil, &LayoutError{Path: path, Layout: b.layout, Oldest: b.oldest}
+	layout, oldest := binary.LittleEndian.Uint16(src[8:]), binary.LittleEndian.Uint16(src[10:])
+	if oldest > superReadable {
+		return nil, &LayoutError{Path: path, Layout: layout, Oldest: oldest}
 	}
 	if len(src) < superNameAt+2 {
 		return nil, fmt.Errorf("%s is %d bytes long, cut short", path, len(src))
@@ -164,15 +158,26 @@ func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, erro
 			return nil, &damagedSuperError{path, "behind its head", got, want}
 		}
 	}
-	b.shard = ShardID(binary.LittleEndian.Uint64(src[64:]))
-	b.born = int64(binary.LittleEndian.Uint64(src[72:]))
-	b.log = binary.LittleEndian.Uint64(src[superLogAt:])
-	n := int(binary.LittleEndian.Uint16(src[superNameAt:]))
-	if n > superNameMax || superNameAt+2+n > len(src) {
+	if n := int(binary.LittleEndian.Uint16(src[superNameAt:])); n > superNameMax || superNameAt+2+n > len(src) {
 		return nil, fmt.Errorf("%s is damaged: a leaf name of %d bytes", path, n)
 	}
+	return parseSuperblock(src), nil
+}
+
+// parseSuperblock takes the fields out of a superblock that is long enough,
+// whatever they are.
+func parseSuperblock(src []byte) *superblock {
+	b := &superblock{
+		layout: binary.LittleEndian.Uint16(src[8:]), oldest: binary.LittleEndian.Uint16(src[10:]),
+		epoch: binary.LittleEndian.Uint64(src[32:]), bootHash: binary.LittleEndian.Uint64(src[40:]),
+		shard: ShardID(binary.LittleEndian.Uint64(src[64:])), born: int64(binary.LittleEndian.Uint64(src[72:])),
+		log: binary.LittleEndian.Uint64(src[superLogAt:]),
+	}
+	copy(b.magic[:], src)
+	copy(b.leaf[:], src[16:])
+	n := min(int(binary.LittleEndian.Uint16(src[superNameAt:])), superNameMax, len(src)-superNameAt-2)
 	b.name = string(src[superNameAt+2 : superNameAt+2+n])
-	return b, nil
+	return b
 }
 
 // refuseNewer returns a LayoutError if one of the directories was written by a

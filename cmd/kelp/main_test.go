@@ -266,6 +266,18 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDump says what lies in the files of a leaf, and refuses others.
+func TestDump(t *testing.T) {
+	arena := filepath.Join("..", "..", "storage", "testdata", "arena", "layout-2")
+	for file, part := range map[string]string{
+		"mem/super": "| epoch 1790000000", "mem/edits-0000000000000002": "| drop from table", "mem/small-00000001.seg": "# data of \"x\" (string, zstd)",
+		"data/super": "| layout 2", "data/edits-0000000000000002": "| gone: table", "data/blocks-00000001.blk": "# data of \"x\" (string, template)",
+	} {
+		kelp(t, "", "dump", filepath.Join(arena, file)).want(t, 0, part)
+	}
+	kelp(t, "", "dump", filepath.Join(arena, "truth.json")).want(t, 1, "no file of a store")
+}
+
 func TestListings(t *testing.T) {
 	s := clienttest.New(t)
 	const whole, part = `"completeness": {"ratio": 1, "exact": true, "leaves": {"total": 1, "answered": 1, "missing": []}}`,
