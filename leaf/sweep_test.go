@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -321,12 +323,16 @@ func (s *sweep) compare(t *testing.T, got map[string]tableAnswer, logDamaged boo
 
 // TestFlips flips bits of an arena, one at a time, before a leaf is started with
 // it: its answers are right, or say what is missing, or the leaf refuses to start.
-// KELP_SWEEP=all tries every bit; else it is one bit of every 97th byte, and
-// of every third byte of a superblock.
+// It is one random bit of each 97 bytes, and of each 3 of a superblock; KELP_SWEEP
+// says of how many bits it is one: 1 is every bit, 8 one of each byte.
 func TestFlips(t *testing.T) {
-	step := 97 * 8
-	if os.Getenv("KELP_SWEEP") == "all" {
-		step = 1
+	step, stepSuper := 97*8, 3*8
+	if text := os.Getenv("KELP_SWEEP"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("KELP_SWEEP=%q: give a number of bits", text)
+		}
+		step, stepSuper = n, n
 	}
 	for name, dirs := range map[string][]string{
 		"memory":          {arenatest.MemoryDir},
@@ -334,25 +340,27 @@ func TestFlips(t *testing.T) {
 		"memory and disk": {arenatest.MemoryDir, arenatest.DataDir},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, n := newSweep(t, dirs...), 0
+			seed := rand.Uint64()
+			rng := rand.New(rand.NewPCG(seed, 0))
+			s := newSweep(t, dirs...)
 			for _, file := range s.arena.Names() {
 				if !slices.Contains(dirs, filepath.Dir(file)) {
 					continue
 				}
-				bits := 8 * len(s.arena.Files[file])
 				step := step
 				if filepath.Base(file) == "super" {
-					step = min(step, 3*8)
+					step = stepSuper
 				}
+				bits, n := 8*len(s.arena.Files[file]), 0
+				clear(s.seen)
 				for at := 0; at < bits; at += step {
-					bit := min(bits-1, at+(at/step*5)%step)
-					if s.try(t, file, bit); t.Failed() {
-						return
+					if s.try(t, file, at+rng.IntN(min(step, bits-at))); t.Failed() {
+						t.Fatalf("with seed %d", seed)
 					}
 					n++
 				}
+				t.Logf("%s: %d flips of %d bits: %v", file, n, bits, s.seen)
 			}
-			t.Logf("%d flips: %v", n, s.seen)
 		})
 	}
 }
