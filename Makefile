@@ -26,10 +26,11 @@ RACE := $(if $(shell command -v gcc || command -v clang),-race,$(if $(KELP_TEST_
 
 LISTEN ?= 127.0.0.1:7411
 DATA ?= kelp-data
-FUZZ_EACH ?= 60
+FUZZ_EACH ?= 120
+FUZZ_STRANGERS ?= 600
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build build-failpoint run test torture fuzz bench bench-quick test-peers bench-kernels bench-load clean help \
+.PHONY: build build-failpoint run test torture fuzz sweep bench bench-quick test-peers bench-kernels bench-load clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -97,9 +98,15 @@ SEED ?= 0
 torture: build build-failpoint
 	go test -count=1 -timeout 2h -v ./e2e -run 'TestTorture$$' -args -kills $(KILLS) -seed $(SEED)
 
-## fuzz: every fuzz target for FUZZ_EACH seconds (60)
+## fuzz: what reads strangers' bytes for FUZZ_STRANGERS seconds each (600), every other target for FUZZ_EACH (120)
 fuzz:
-	@.ci/fuzz $(FUZZ_EACH) 0
+	@.ci/fuzz $(FUZZ_EACH) 0 $(FUZZ_STRANGERS)
+
+## sweep: flips one bit of every SWEEP of a small store (1: all of them), and 10,000 of one of 100 MB
+SWEEP ?= 1
+sweep:
+	KELP_SWEEP=$(SWEEP) go test -count=1 -timeout 6h -v -run '^TestFlips$$' ./leaf
+	KELP_SWEEP_MIB=100 KELP_SWEEP_FLIPS=10000 go test -count=1 -timeout 2h -v -run '^TestFlipsOfLargeArena$$' ./storage
 
 ## bench: kelp beside DuckDB and ClickHouse on 10 million rows, a page into bench/results; needs node (BENCH_FLAGS=)
 BENCH_FLAGS ?=

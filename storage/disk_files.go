@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// A diskFile holds blocks one after another. Blocks are appended by one run of
+// A diskFile holds blocks one after another, each from a multiple of 64 on, and
+// nothing else: the log names their places. Blocks are appended by one run of
 // the store only; then the file is read, and unlinked when all of its blocks are
 // gone. Blocks that merges will join, which go soon, have files of their own: see
 // disk_compact.go.

@@ -12,8 +12,51 @@ package storage
 //	           files of blocks                       another
 //
 // A block is live if the log of its directory says so, and in no other way.
-// superblock.go, log.go, edit_codec.go and disk_log.go describe the formats,
-// checkpoint.go how a log is replaced beside commits.
+// checkpoint.go says how a log is replaced beside commits.
+//
+// # The files
+//
+//	super        +-----------+------------------------+--------------------------+
+//	             | head (64) | rest and its CRC (288) | zeros up to 4,096        |
+//	             +-----------+------------------------+--------------------------+
+//	edits-N      +-----------+------------+----------+------+-----------+---+-----
+//	in memory    | head (64) | length (4) | CRC (4)  | edit | 0 to 7: 0 |...| 0 (8)
+//	             +-----------+------------+----------+------+-----------+---+-----
+//	edits-N      +-----------+------------+----------+------+---+
+//	on disk      | head (32) | length (4) | CRC (4)  | edit |...|
+//	             +-----------+------------+----------+------+---+
+//	small-N.seg  +-------+---------------------+-------+----------+--------------+
+//	full-N.seg   | block | free up to the grid | block | free ... | no pages yet |
+//	             +-------+---------------------+-------+----------+--------------+
+//	blocks-N.blk +-------+-------------------------+-------+
+//	             | block | zeros up to the next 64 | block |
+//	             +-------+-------------------------+-------+
+//
+// The fields of superblocks are drawn in superblock.go, of logs in log.go and
+// disk_log.go, of edits in edit_codec.go, of blocks in doc.go. `kelp dump FILE`
+// shows any of them byte for byte. Why they are so:
+//
+//   - The first 64 bytes of a superblock keep their shape for ever, so that every
+//     version can tell that a directory is not for it, before it locks it.
+//   - A superblock has two checksums: one of those 64 bytes, which any version can
+//     verify, one of the rest. The number of the log is under neither, as it
+//     changes alone by one 8-byte store; the log's head has it too.
+//   - Length and CRC of an edit are one aligned word in memory: storing it is the
+//     commit. On disk they are a torn write's witness, and need no alignment.
+//   - The CRC of an edit begins with epoch and number of its log, so that what an
+//     older log left in the same pages is not taken for edits.
+//   - The log ends with a word of 0 in memory, where the file is longer than the
+//     log; on disk with the file.
+//   - Edits are varints: one that adds a small block takes about 60 bytes. A kind
+//     has no length, as one that is not known must not be skipped.
+//   - Segments have no head and no list of blocks: the edits have it, and there
+//     must not be two that could differ. Blocks begin at multiples of 64, where
+//     vector loads want them; full ones at multiples of 64 KiB, so that holes can
+//     be punched between them whatever the size of a page.
+//   - The same bytes of a block lie in memory and on disk, so that neither is
+//     encoded twice, and each can be read from the other's copy.
+//
+// testdata/arena keeps directories of each layout, as its own writer wrote them.
 //
 // # One append
 //
@@ -54,7 +97,7 @@ package storage
 //	             those (to 65k): a row is rewritten at most twice
 //	maintain     checkpoints, retention, stale blocks, expired keys
 //	thinLoop     thins old blocks where a table asks for it (thin.go)
-//	scrub        checks every checksum, in slow passes
+//	scrub        checks every checksum, in passes that take 1% of one core
 //	flushLoop    brings edits to disk (disk.go) and keeps its files dense
 //	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones

@@ -50,8 +50,8 @@ func (e *editDumper) change(op byte) {
 	case opAdd:
 		e.say("add to table %d", r.uvarint())
 		e.say("  block %v", r.id())
-		kind := blockKind(r.atMost(15, "as kind of a block"))
-		e.say("  level %d, class %d", kind.level(), kind.class()>>2)
+		kind := blockKind(r.atMost(kindMax, "as kind of a block"))
+		e.say("  level %d, class %d, thinned %d", kind.level(), kind.class()>>2, kind.thinned()>>4)
 		e.place()
 		e.meta()
 	case opPlace:

@@ -18,7 +18,8 @@ import (
 // it into an eviction or a FullError.
 var errNoSpace = errors.New("no space left in memory")
 
-// A segment is one mapped file of blocks. Its file is as long as its address
+// A segment is one mapped file of blocks and nothing else: small ones at multiples
+// of 64, others at multiples of 64 KiB, where the log says. Its file is as long as its address
 // space, but holds pages only below taken, and there not in holes. Holes begin
 // and end on a grid of fullAlign bytes, whatever the size of a page.
 //
