@@ -138,5 +138,5 @@ func (d *disk) bytesOf(r *Ref) ([]byte, error) {
 		return r.extent.Load().bytes(), nil
 	}
 	p, _ := d.find(r.ID)
-	return d.readBlock(r.ID, p)
+	return d.readBlock(r, p, new(readBuffer))
 }

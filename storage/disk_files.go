@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -210,35 +209,4 @@ func (d *disk) removeEmpty() {
 		total += d.log.size
 	}
 	d.bytes.Store(total)
-}
-
-// readBlock reads a block from disk and verifies all of it.
-func (d *disk) readBlock(id BlockID, p diskPlace) (data []byte, err error) {
-	f, err := os.Open(filepath.Join(d.dir, diskFileName(p.file)))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read block %v: %w", id, err)
-	}
-	data = alignedBytes(int(p.length))
-	_, err = f.ReadAt(data, p.offset)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("cannot read block %v at byte %d of %s: %w", id, p.offset, f.Name(), err)
-	}
-	b, err := OpenBlock(data)
-	if err == nil && b.Header().ID != id {
-		err = fmt.Errorf("its header says block %v", b.Header().ID)
-	}
-	if err != nil {
-		return nil, &badCopyError{fmt.Errorf("block %v at byte %d of %s is damaged: %w", id, p.offset, f.Name(), err)}
-	}
-	for _, c := range b.Columns() {
-		if err := c.Check(); err != nil {
-			return nil, &badCopyError{fmt.Errorf("block %v at byte %d of %s: %w", id, p.offset, f.Name(), err)}
-		}
-	}
-	return data, nil
-}
-
-// alignedBytes returns memory whose first byte is aligned as a block must be.
-func alignedBytes(n int) []byte {
-	return bytesOf(make([]uint64, (n+7)/8))[:n]
 }

@@ -158,7 +158,7 @@ func TestDiskMoveChecks(t *testing.T) {
 			if !ok || !rewrite && after.place == before.place {
 				t.Fatalf("place %+v became %+v: the test shows nothing", before.place, after.place)
 			}
-			if _, err := s.disk.readBlock(r.ID, after); err != nil {
+			if _, err := s.disk.readBlock(r, after, new(readBuffer)); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(readIDs(t, s, "t")); n != 20_000 {

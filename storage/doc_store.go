@@ -100,7 +100,8 @@ package storage
 //	scrub        checks every checksum, in passes that take 1% of one core
 //	flushLoop    brings edits to disk (disk.go) and keeps its files dense
 //	             (disk_compact.go)
-//	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones
+//	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones; newest
+//	             first, with some workers that end with the pass (disk_reload.go)
 //
 // # Recovery
 //

@@ -148,6 +148,15 @@ const (
 	// memory had no room for, are read again.
 	reloadEvery = 10 * time.Second
 
+	// reloadWorkers is how many goroutines read blocks from disk: enough for two
+	// reads under way while two are verified. reloadGroupBytes and reloadGroupBlocks
+	// bound the small blocks that become readable by one edit, readBufferBytes what
+	// a worker keeps for the next block.
+	reloadWorkers     = 4
+	reloadGroupBytes  = 1 << 20
+	reloadGroupBlocks = 64
+	readBufferBytes   = 8 << 20
+
 	// diskLagMax is the age of the oldest unsynced row at which receipts wait,
 	// diskLagWait how long they wait before they fail.
 	diskLagMax  = time.Second
