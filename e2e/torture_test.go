@@ -348,7 +348,7 @@ func drawPoint(rnd *rand.Rand, points []string, afterLoss bool) string {
 	passings := 1
 	switch name {
 	case "block.torn", "block.written", "log.half", "log.body", "log.word", "commit.applied":
-		passings = 128
+		passings = 48
 	case "commit.release", "disk.torn", "disk.written", "disk.synced", "disklog.torn", "disklog.synced", "reload.copied", "reload.committed":
 		passings = 16
 	case "merge.placed", "merge.committed", "segment.made", "segment.grown":

@@ -123,6 +123,14 @@ package storage
 // from memory, with the places of the blocks that the disk has already. There is
 // no second way in which the two could be brought together.
 //
+// # Failpoints
+//
+// failpoint("commit.applied") and the like mark the instructions between which a
+// process may die with something half done. A binary built with the tag `failpoint`
+// kills itself there when told to (failpoint.go); in any other the calls compile to
+// nothing. Code that gains such an instruction gains a failpoint: the crash torture
+// in e2e finds its name in the source.
+//
 // # What is promised to whom
 //
 // Incarnations of tables are sequence numbers, so they are never used twice; a
