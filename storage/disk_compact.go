@@ -126,6 +126,7 @@ func (d *disk) moveBlocks(net *edit, b *diskBatch) error {
 				return err
 			}
 			d.moved.Add(int64(len(data)))
+			failpoint("disk.moved")
 		}
 		net.places = append(net.places, editPlace{incarnation: r.table.incarnation, id: id, place: at})
 	}

@@ -94,7 +94,7 @@ func (d *disk) flush() error {
 	if len(net.places) > 0 && d.sparsest() != nil {
 		signal(d.wake) // there is more to move, also where no rows come
 	}
-	if d.log.size > diskLogBytes/failpointShare && d.log.size > 2*d.log.base {
+	if d.log.size > diskLogBytes/failpointShare && (d.log.size-d.log.base)*failpointOften > d.log.base {
 		d.stale = true
 		return d.rewrite()
 	}

@@ -64,6 +64,7 @@ func (s *Store) waitReceipt(ctx context.Context, table string, seq uint64) error
 	if age, _, _ := s.disk.lag(); !sync && age <= diskLagMax {
 		return nil
 	}
+	failpoint("receipt.waits")
 	return s.disk.waitSynced(ctx, seq, sync)
 }
 
@@ -77,6 +78,7 @@ func (d *disk) waitSynced(ctx context.Context, seq uint64, must bool) error {
 		done, synced, failed := d.syncedTo >= seq, d.synced, d.failed
 		d.mu.Unlock()
 		if done {
+			failpoint("receipt.synced")
 			return nil
 		}
 		if age, _, _ := d.lag(); !must && age <= diskLagMax {

@@ -23,6 +23,9 @@ const failpointEnv = "KELP_FAILPOINT"
 // their failpoints are passed within a second.
 const failpointShare = 256
 
+// failpointOften is by what share of itself a log grows before it is replaced.
+const failpointOften = 8
+
 type armedFailpoint struct {
 	name string
 	left atomic.Int64

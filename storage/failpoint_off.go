@@ -7,7 +7,10 @@ import "os"
 // Without the tag `failpoint` nothing is left of the calls: the functions are
 // empty and inlined. TestFailpointsAreGone looks at the machine code.
 
-const failpointShare = 1
+const (
+	failpointShare = 1
+	failpointOften = 1
+)
 
 func failpoint(string) {}
 

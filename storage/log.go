@@ -290,7 +290,9 @@ func (l *memoryLog) append(body []byte, urgent bool) error {
 func (l *memoryLog) word(at int64) *uint64 { return (*uint64)(unsafe.Pointer(&l.data[at])) }
 
 // wantsCheckpoint tells whether the log has grown enough since its checkpoint.
-func (l *memoryLog) wantsCheckpoint(past int64) bool { return l.tail > past && l.tail > 2*l.base }
+func (l *memoryLog) wantsCheckpoint(past int64) bool {
+	return l.tail > past && (l.tail-l.base)*failpointOften > l.base
+}
 
 // doneReading ends the part of a checkpoint. A log that was replaced goes with the
 // last of them. The commit mutex is held.
