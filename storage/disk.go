@@ -229,7 +229,7 @@ func (d *disk) flushLoop() {
 func (d *disk) pause() (closing bool) {
 	length, hurry := d.store.cfg.flushEvery, d.hurry
 	if d.failure() != nil {
-		length, hurry = diskRetryEvery, nil
+		length, hurry = d.store.cfg.retryEvery, nil
 	}
 	timer := time.NewTimer(length)
 	defer timer.Stop()

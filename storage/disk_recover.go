@@ -119,7 +119,7 @@ func (d *disk) prepare() bool {
 		if before := d.fail(err); before == nil || before.Error() != err.Error() {
 			d.store.cfg.Log.Error("nothing is written to the data directory until it can be read", "dir", d.dir, "error", err)
 		}
-		timer := time.NewTimer(diskRetryEvery)
+		timer := time.NewTimer(d.store.cfg.retryEvery)
 		select {
 		case <-timer.C:
 		case <-d.store.closing:

@@ -44,6 +44,7 @@ type Config struct {
 	lagWait        time.Duration        // how long receipts wait for the disk
 	fullWait       time.Duration        // how long appends wait for memory that views hold
 	flushEvery     time.Duration        // the pause before a flush
+	retryEvery     time.Duration        // the pause after a flush that failed
 	fullRest       time.Duration        // how long after such a wait in vain others do not begin one
 	reloadEvery    time.Duration        // the pause before a block is read from disk again
 	diskFileBytes  int64                // when a file of blocks is full
@@ -79,6 +80,9 @@ func (c *Config) fill() error {
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery
+	}
+	if c.retryEvery == 0 {
+		c.retryEvery = diskRetryEvery
 	}
 	if c.reloadEvery == 0 {
 		c.reloadEvery = reloadEvery
