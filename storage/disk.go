@@ -47,8 +47,9 @@ type disk struct {
 	current [diskClasses]*diskFile // that blocks are appended to
 	unnamed bool                   // a file was made, and the directory not synced since
 	nextNo  uint32
-	loaded  bool  // what the directory holds is known
-	torn    error // why its log was not read to the end; nil: it was
+	toldAt  time.Time // when the log was last told of a flush that failed
+	loaded  bool      // what the directory holds is known
+	torn    error     // why its log was not read to the end; nil: it was
 	log     *diskLog
 	logNo   uint64
 	known   map[uint64]bool  // tables that the log names, and whether with rows
@@ -258,7 +259,10 @@ func (d *disk) flushOnce() {
 	d.synced = make(chan struct{})
 	d.mu.Unlock()
 	if err != nil {
-		d.store.cfg.Log.Error("rows cannot be written to disk", "dir", d.dir, "error", err)
+		if now := d.store.cfg.Now(); before == nil || now.Sub(d.toldAt) >= diskTellEvery {
+			d.toldAt = now
+			d.store.cfg.Log.Error("rows cannot be written to disk, and receipts wait for it", "dir", d.dir, "error", err)
+		}
 		signal(d.wake)
 	} else if before != nil {
 		d.store.cfg.Log.Info("rows go to disk again", "dir", d.dir)

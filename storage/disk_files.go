@@ -21,6 +21,7 @@ type diskFile struct {
 	count int   // blocks that the log names here
 	fresh int   // blocks written here that no synced log names yet
 	dirty bool  // written and not synced
+	named bool  // a log may name blocks of it, also one whose sync failed
 	bad   bool  // a write or a sync failed: its blocks must go elsewhere
 	stuck bool  // it holds a block that cannot be read, so it cannot be done without
 }
@@ -121,6 +122,9 @@ func (d *disk) syncFiles() error {
 		}
 		d.unnamed = false
 	}
+	for _, f := range d.files {
+		f.named = f.named || f.fresh > 0 // what comes next is a log
+	}
 	return nil
 }
 
@@ -189,12 +193,12 @@ func (d *disk) logged() {
 
 // removeEmpty unlinks the files that the synced log names no block of, but for
 // those still appended to, and counts the bytes of the others. While the log is
-// stale none goes: a record or a new log whose sync failed may yet turn out to be
-// there, with blocks that no synced log names.
+// stale none goes that it may name: a record or a new log whose sync failed may
+// yet turn out to be there, with blocks that no synced log names.
 func (d *disk) removeEmpty() {
 	total := int64(0)
 	for no, f := range d.files {
-		if f.count+f.fresh > 0 || d.isCurrent(f) || d.stale {
+		if f.count+f.fresh > 0 || d.isCurrent(f) || d.stale && f.named {
 			total += f.size
 			continue
 		}

@@ -443,7 +443,7 @@ func (d *disk) listFiles() (logs []uint64, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("cannot list the data directory: %w", err)
 			}
-			d.files[no] = &diskFile{no: no, size: info.Size()}
+			d.files[no] = &diskFile{no: no, size: info.Size(), named: true}
 			d.nextNo = max(d.nextNo, no+1)
 		}
 	}

@@ -49,6 +49,8 @@ func (d *disk) load() (*replay, error) {
 		for _, a := range t.blocks {
 			if a != nil && a.place.file != 0 {
 				d.put(a.id, diskPlace{a.place, int64(a.meta.Length), nil})
+				// A file that is missing may be put back.
+				d.nextNo = max(d.nextNo, a.place.file+1)
 			}
 		}
 	}

@@ -563,7 +563,7 @@ func TestDiskUnsureKeepsFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.fresh, d.stale = 1, true
+	f.fresh, f.named, d.stale = 1, true, true
 	d.abandon(f)
 	if _, err := os.Stat(filepath.Join(d.dir, diskFileName(f.no))); err != nil {
 		t.Fatalf("a file that a log may name is gone: %v", err)

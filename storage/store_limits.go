@@ -144,6 +144,9 @@ const (
 	// diskRetryEvery is the pause after a flush that failed.
 	diskRetryEvery = time.Second
 
+	// diskTellEvery is how often the log tells of a disk that goes on failing.
+	diskTellEvery = 30 * time.Second
+
 	// reloadEvery is the pause after which blocks that the disk would not give, or
 	// memory had no room for, are read again.
 	reloadEvery = 10 * time.Second
