@@ -1,6 +1,9 @@
 package storage
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // templateColumn gathers the parts of a column of templates.
 type templateColumn struct {
@@ -9,18 +12,22 @@ type templateColumn struct {
 	first []int // variable of each template
 	loose Vector
 
+	starts []uint32  // where the rows of each template begin in texts or order
+	texts  []located // by template
+	nth    []uint32
+
+	touched byte // the sum of what touch returned, so that it is not for nothing
+
 	// Of a merge:
 	readers   []*templateReader // of the parts
 	into      []uint16          // for each of their templates, which it is in the merged column
-	starts    []uint32          // where the rows of each template begin in order
 	order     []uint32          // in order of the rows: which of its template in the order of the parts; empty: the same
-	nth       []uint32
 	spareIDs  []uint16
 	packedIDs []uint8
 	looseBuf  TextBuf
 }
 
-// gathered is the values of one variable: numbers as long as all are, else texts.
+// gathered is the values of one variable: numbers if all are, else texts.
 type gathered struct {
 	form    affix
 	numeric bool
@@ -28,49 +35,132 @@ type gathered struct {
 	done    bool
 	ints    []int64
 	texts   Vector
-	samples []textSpan
 	parts   []variablePart // of a merge, in place of values
 }
 
 // textSpan is where a value lies in the bytes of the column.
 type textSpan struct{ from, to uint32 }
 
+// located is a text of a template.
+type located struct {
+	start    uint32 // in the bytes of the column
+	ends     uint32 // of its variables, in miner.ends
+	skeleton uint16
+}
+
 // gather deals the texts of all rows out to variables and the loose. It looks at
-// some values to find the forms of numbers, then reads each text once while it is in
-// the caches, and again only for variables that were not what they seemed.
+// some values to find the forms of numbers, and again at all where they have no such
+// form. Some rows at a time, so that their texts stay in the caches, it goes from
+// template to template: what is alike follows each other, and a variable is one loop.
 func (c *templateColumn) gather(m *miner, s *source, inverse []int32) {
 	c.reset(m.mined)
 	c.sort(m, s, inverse)
-	data := s.vec.Bytes
-	seen := make([]int, len(m.mined))
-	c.each(m, s, inverse, func(sk *skeleton, start uint32, ends []uint16) {
-		step := max(1, m.mined[sk.template].rows/affixSamples)
-		if seen[sk.template]++; seen[sk.template]%step != 0 {
-			return
-		}
-		vars := c.vars[c.first[sk.template]:]
-		for j := range sk.spans {
-			vars[j].samples = append(vars[j].samples, sk.spans[j].in(start, ends))
-		}
-	})
-	for i := range m.mined {
-		for j := range m.mined[i].size() {
-			v := &c.vars[c.first[i]+j]
-			v.form, v.numeric = affixOf(len(v.samples), func(i int) []byte { return data[v.samples[i].from:v.samples[i].to] })
-			if v.numeric {
-				v.ints = slices.Grow(v.ints, m.mined[i].rows)
-			}
+	c.locate(m, s, inverse)
+	for t := range m.mined {
+		texts, vars := c.textsOf(t)
+		for j := range vars {
+			vars[j].guess(m, s.vec.Bytes, texts, j)
 		}
 	}
 	for more := true; more; more = c.retry() {
-		c.each(m, s, inverse, func(sk *skeleton, start uint32, ends []uint16) {
-			vars := c.vars[c.first[sk.template]:]
-			for j := range sk.spans {
-				if v := &vars[j]; !v.done {
-					v.take(data, sk.spans[j].in(start, ends))
+		next := append(c.nth[:0], c.starts...)
+		c.nth = next
+		for from := 0; from < s.rows; from += gatherRows {
+			to := min(from+gatherRows, s.rows)
+			if inverse == nil {
+				c.touched += touch(s.vec, from, to)
+			}
+			var counts [templatesMax + 1]uint32
+			for _, id := range c.ids[from:to] {
+				counts[id]++
+			}
+			for t := range m.mined {
+				n := counts[t]
+				if n == 0 {
+					continue
+				}
+				texts := c.texts[next[t] : next[t]+n]
+				next[t] += n
+				_, vars := c.textsOf(t)
+				for j := range vars {
+					if v := &vars[j]; !v.done && !v.failed {
+						v.take(m, s.vec.Bytes, texts, j)
+					}
 				}
 			}
-		})
+		}
+	}
+}
+
+// gatherRows texts of 85 bytes are 43 KB.
+const gatherRows = 512
+
+// touch reads a byte of every cache line of texts, one after another, as memory likes
+// it best: by template they are read in leaps.
+func touch(v *Vector, from, to int) (sum byte) {
+	at := uint32(0)
+	if from > 0 {
+		at = v.Ends[from-1]
+	}
+	for ; at < v.Ends[to-1]; at += 64 {
+		sum += v.Bytes[at]
+	}
+	return sum
+}
+
+// textsOf returns the texts and the variables of a template.
+func (c *templateColumn) textsOf(t int) ([]located, []gathered) {
+	vars := c.vars[c.first[t]:]
+	if t+1 < len(c.first) {
+		vars = vars[:c.first[t+1]-c.first[t]]
+	}
+	return c.texts[c.starts[t]:c.starts[t+1]], vars
+}
+
+// retry prepares variables that were not of their form to be taken again.
+func (c *templateColumn) retry() (more bool) {
+	for i := range c.vars {
+		v := &c.vars[i]
+		if v.done = !v.failed; v.done {
+			continue
+		}
+		more, v.failed, v.ints = true, false, v.ints[:0]
+		v.numeric = v.form.loosen()
+	}
+	return more
+}
+
+// locate lists the texts of each template, in the order of the rows.
+func (c *templateColumn) locate(m *miner, s *source, inverse []int32) {
+	n := len(m.mined)
+	c.starts = append(c.starts[:0], make([]uint32, n+2)...)
+	for _, id := range c.ids[:s.rows] {
+		c.starts[id+1]++
+	}
+	for i := range n {
+		c.starts[i+1] += c.starts[i]
+	}
+	next := append(c.nth[:0], c.starts[:n+1]...)
+	c.nth = next
+	c.texts = grow(c.texts, int(c.starts[n]))
+	ends := uint32(0)
+	for row, id := range m.ofRow[:s.rows] {
+		if id == 0 {
+			continue
+		}
+		sk := &m.skeletons[id-1]
+		if sk.template >= 0 {
+			start, i := uint32(0), row
+			if inverse != nil {
+				i = int(inverse[row])
+			}
+			if i > 0 {
+				start = s.vec.Ends[i-1]
+			}
+			c.texts[next[sk.template]] = located{start, ends, id - 1}
+			next[sk.template]++
+		}
+		ends += uint32(sk.vars)
 	}
 }
 
@@ -88,60 +178,88 @@ func (c *templateColumn) sort(m *miner, s *source, inverse []int32) {
 	}
 }
 
-// each calls f for every row with a template, with its skeleton, where its text
-// starts, and where its variables end in that.
-func (c *templateColumn) each(m *miner, s *source, inverse []int32, f func(sk *skeleton, start uint32, ends []uint16)) {
-	at := 0
-	for row, id := range m.ofRow[:s.rows] {
-		if id == 0 {
-			continue
-		}
-		sk := &m.skeletons[id-1]
-		at += sk.vars
-		if sk.template < 0 {
-			continue
-		}
-		start, i := uint32(0), row
-		if inverse != nil {
-			i = int(inverse[row])
-		}
-		if i > 0 {
-			start = s.vec.Ends[i-1]
-		}
-		f(sk, start, m.ends[at-sk.vars:at])
+// in is where variable j of a text lies in the bytes of the column.
+func (m *miner) in(l located, j int) textSpan {
+	sp := &m.skeletons[l.skeleton].spans[j]
+	from, to := uint32(sp.from.by), uint32(sp.to.by)
+	if sp.from.after >= 0 {
+		from += uint32(m.ends[l.ends+uint32(sp.from.after)])
+	}
+	if sp.to.after >= 0 {
+		to += uint32(m.ends[l.ends+uint32(sp.to.after)])
+	}
+	return textSpan{l.start + from, l.start + to}
+}
+
+// guess finds the form of variable j by some of its values.
+func (v *gathered) guess(m *miner, data []byte, texts []located, j int) {
+	step := max(1, len(texts)/affixSamples)
+	v.form, v.numeric = affixOf(len(texts)/step, func(i int) []byte {
+		at := m.in(texts[i*step+step-1], j)
+		return data[at.from:at.to]
+	})
+	if v.numeric {
+		v.ints = slices.Grow(v.ints, len(texts))
 	}
 }
 
-// retry prepares variables that were not of their form to be taken again.
-func (c *templateColumn) retry() (more bool) {
-	for i := range c.vars {
-		v := &c.vars[i]
-		if v.done = !v.failed; v.done {
-			continue
-		}
-		more, v.failed, v.ints = true, false, v.ints[:0]
-		v.numeric = v.form.loosen()
+// take appends the values of variable j of texts, until one is not of the form.
+func (v *gathered) take(m *miner, data []byte, texts []located, j int) {
+	if v.numeric {
+		v.failed = !v.takeNumbers(m, data, texts, j)
+		return
 	}
-	return more
-}
-
-// in is where a variable lies in the bytes of the column, in the text from start on.
-func (s *span) in(start uint32, ends []uint16) textSpan {
-	return textSpan{start + uint32(s.from.in(ends)), start + uint32(s.to.in(ends))}
-}
-
-// take adds a value, unless one was not of the form.
-func (v *gathered) take(data []byte, at textSpan) {
-	switch {
-	case v.failed:
-	case !v.numeric:
+	for _, l := range texts {
+		at := m.in(l, j)
 		v.texts.Bytes = append(v.texts.Bytes, data[at.from:at.to]...)
 		v.texts.Ends = append(v.texts.Ends, uint32(len(v.texts.Bytes)))
-	default:
-		x, ok := v.form.parseIn(data, int(at.from), int(at.to))
-		v.ints = append(v.ints, int64(x))
-		v.failed = !ok
 	}
+}
+
+// takeNumbers appends the values of variable j of texts. It reports false if one has
+// not the form.
+func (v *gathered) takeNumbers(m *miner, data []byte, texts []located, j int) bool {
+	if f := &v.form; f.base == baseDecimal && f.digits <= 8 && len(f.prefix)+len(f.suffix) == 0 {
+		return v.takeDecimals(m, data, texts, j)
+	}
+	for _, l := range texts {
+		at := m.in(l, j)
+		x, ok := v.form.parseIn(data, int(at.from), int(at.to))
+		if !ok {
+			return false
+		}
+		v.ints = append(v.ints, int64(x))
+	}
+	return true
+}
+
+// takeDecimals is takeNumbers for digits alone, of which there are hardly ever more
+// than eight: those are read without a branch on how many they are.
+func (v *gathered) takeDecimals(m *miner, data []byte, texts []located, j int) bool {
+	digits, bad := v.form.digits, false
+	for _, l := range texts {
+		at := m.in(l, j)
+		n := at.to - at.from
+		if n-1 >= 8 || at.to < 8 {
+			x, ok := v.form.parseIn(data, int(at.from), int(at.to))
+			if !ok {
+				return false
+			}
+			v.ints = append(v.ints, int64(x))
+			continue
+		}
+		filler := uint64(1)<<(8*(8-n)) - 1
+		x := binary.LittleEndian.Uint64(data[at.to-8:])
+		first := byte(x >> (8 * (8 - n)))
+		value, ok := parseDecimal8(x&^filler | zeroes&filler)
+		v.ints = append(v.ints, int64(value))
+		if digits == 0 {
+			bad = bad || !ok || first == '0' && n > 1
+		} else {
+			bad = bad || !ok || int(n) != digits
+		}
+	}
+	return !bad
 }
 
 // release lets go of the texts that forms were found in, and of blocks.
@@ -164,7 +282,7 @@ func (c *templateColumn) reset(mined []mined) {
 	c.vars = slices.Grow(c.vars[:cap(c.vars)], max(0, n-cap(c.vars)))[:n]
 	for i := range c.vars {
 		v := &c.vars[i]
-		*v = gathered{ints: v.ints[:0], samples: v.samples[:0], parts: v.parts[:0], texts: Vector{Type: TypeString, Bytes: v.texts.Bytes[:0], Ends: v.texts.Ends[:0]}}
+		*v = gathered{ints: v.ints[:0], parts: v.parts[:0], texts: Vector{Type: TypeString, Bytes: v.texts.Bytes[:0], Ends: v.texts.Ends[:0]}}
 	}
 	c.loose = Vector{Type: TypeString, Bytes: c.loose.Bytes[:0], Ends: c.loose.Ends[:0]}
 }

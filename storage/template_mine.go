@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -184,36 +183,76 @@ func (m *miner) same(sk *skeleton, data []byte, start, end uint32, vars []span16
 	}
 	at, other := start, sk.start
 	for i, v := range vars {
-		n := start + uint32(v.from) - at
-		if !bytes.Equal(data[at:at+n], data[other:other+n]) {
+		if !samePiece(data, at, start+uint32(v.from), other) {
 			return false
 		}
 		at, other = start+uint32(v.to), sk.start+uint32(m.ends[sk.endsAt+i])
 	}
-	return end-at == sk.start+sk.size-other && bytes.Equal(data[at:end], data[other:sk.start+sk.size])
+	return end-at == sk.start+sk.size-other && samePiece(data, at, end, other)
 }
 
-// cut finds the variables of data[start:end] by the bitmaps of the column. ok is
-// false if the text is not to be cut.
+// samePiece tells whether data[from:to] is what data holds from other on. Most are of
+// a few words, for which a call costs more than the bytes.
+func samePiece(data []byte, from, to, other uint32) bool {
+	for ; to-from >= 8; from, other = from+8, other+8 {
+		if binary.LittleEndian.Uint64(data[from:]) != binary.LittleEndian.Uint64(data[other:]) {
+			return false
+		}
+	}
+	if n := to - from; int(max(from, other))+8 <= len(data) {
+		return (binary.LittleEndian.Uint64(data[from:])^binary.LittleEndian.Uint64(data[other:]))<<(64-8*n) == 0
+	}
+	return string(data[from:to]) == string(data[other:other+to-from])
+}
+
+// cut finds the variables of data[start:end] by the bitmaps of the column, 64 bytes
+// at a time. ok is false if the text is not to be cut.
 func (m *miner) cut(start, end uint32) (vars []span16, ok bool) {
 	if end-start > templateTextMax {
 		return nil, false
 	}
 	n, low := 0, start // low: the end of the word before
-	for at := nextOne(m.digits, start, end); at < end; at = nextOne(m.digits, low, end) {
-		from := wordStart(m.words, low, at)
-		to := nextZero(m.words, at, end)
-		low = to
-		if from < at && to-from <= wordBytesMax && nextOne(m.digits, at+1, to) == to {
-			continue
+	for base := start; base < end; {
+		digits, words := bitsFrom(m.digits, base), bitsFrom(m.words, base)
+		if left := end - base; left < 64 {
+			digits &= 1<<left - 1
+			words &= 1<<left - 1
 		}
-		if n == templateVarsMax {
-			return nil, false
+		next := base + 64
+		for digits != 0 {
+			first := uint32(bits.TrailingZeros64(digits))
+			at := base + first
+			from := base + uint32(bits.Len64(^words&(1<<first-1)))
+			if from == base && base > low {
+				from = wordStart(m.words, low, at)
+			}
+			past := first + uint32(bits.TrailingZeros64(^(words >> first)))
+			to, several := base+past, digits&(1<<past-1)&^(1<<first) != 0
+			if past >= 64 && to < end {
+				to = nextZero(m.words, to, end)
+				several = nextOne(m.digits, at+1, to) < to
+				next = to
+			}
+			digits &= ^uint64(0) << past
+			low = to
+			if from < at && to-from <= wordBytesMax && !several {
+				continue
+			}
+			if n == templateVarsMax {
+				return nil, false
+			}
+			m.varBuf[n] = span16{uint16(from - start), uint16(to - start)}
+			n++
 		}
-		m.varBuf[n] = span16{uint16(from - start), uint16(to - start)}
-		n++
+		base = next
 	}
 	return m.varBuf[:n], true
+}
+
+// bitsFrom is the 64 bits of a bitmap from one on. A word follows the last.
+func bitsFrom(words []uint64, from uint32) uint64 {
+	i, shift := from>>6, from&63
+	return words[i]>>shift | words[i+1]<<(64-shift)
 }
 
 // nextOne is the first set bit of [from, to), or to.
