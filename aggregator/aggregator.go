@@ -42,6 +42,7 @@ type Aggregator struct {
 
 	chunks  *semaphore.Weighted // bytes of decoded chunks in memory
 	bodies  chan struct{}       // a place for each ingest call
+	room    bodyRoom            // for the bytes of bodies
 	asks    chan struct{}       // a place for each query that runs
 	queries queries
 	setting map[lateSettings]bool // settings on their way; guarded by mu
@@ -68,7 +69,7 @@ func New(cfg Config) (*Aggregator, error) {
 	a := &Aggregator{
 		cfg: cfg, book: b, file: f, nodes: make(map[string]*node),
 		rand:   rand.New(rand.NewPCG(cfg.Seed, 0x6b656c70)),
-		chunks: semaphore.NewWeighted(chunkBytesTotal), bodies: make(chan struct{}, bodiesMax),
+		chunks: semaphore.NewWeighted(chunkBytesTotal), bodies: make(chan struct{}, bodiesMax), room: newBodyRoom(),
 		asks: make(chan struct{}, queriesMax), setting: make(map[lateSettings]bool),
 		ctx: ctx, cancel: cancel,
 	}

@@ -36,12 +36,17 @@ func (a *Aggregator) serveIngest(w http.ResponseWriter, r *http.Request) error {
 	if len(key) > keyBytesMax {
 		return badRequest(fmt.Sprintf("the Idempotency-Key is longer than %d bytes", keyBytesMax), "a UUID is enough")
 	}
-	body, err := ingest.Body(r.Body, r.Header.Get("Content-Encoding"))
+	encoding := r.Header.Get("Content-Encoding")
+	body, err := ingest.Body(newTimedBody(w, r), encoding)
 	if err != nil {
 		return badRequest(err.Error(), "plain, or one of those")
 	}
 	defer body.Close()
-	receipt, err := a.Ingest(r.Context(), table, key, body, ingest.Options{
+	length := r.ContentLength
+	if encoding != "" {
+		length = -1
+	}
+	receipt, err := a.ingest(table, key, a.newBodyReader(r.Context(), body, length), ingest.Options{
 		Format:    ingest.FormatOf(r.Header.Get("Content-Type")),
 		TimeField: values.Get("time"),
 		Now:       a.cfg.Now,

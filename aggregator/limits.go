@@ -1,6 +1,10 @@
 package aggregator
 
-import "time"
+import (
+	"time"
+
+	"github.com/kelpdb/kelp/ingest"
+)
 
 const (
 	// leaseTime is how long a leaf's promise may be relied on to leave the leaf
@@ -30,13 +34,36 @@ const (
 
 	// chunkBytesTotal bounds the decoded chunks of all calls that are on their
 	// way into leaves.
-	chunkBytesTotal = 512 << 20
+	chunkBytesTotal = 256 << 20
+
+	// bodyFree is what a body may bring without taking room: small calls, of which
+	// bodiesMax may be read at once, need not ask for it.
+	bodyFree = 64 << 10
+
+	// bodyAhead is what is read of a body beyond the end of a chunk: a buffer, which a
+	// long row makes larger.
+	bodyAhead = ingest.RowBytesMax + 1<<20
+
+	// bodyRoomEach is the room that a chunk takes whose length is not known, which is
+	// the most of a body that goes into one; for so many at once there is room, as for
+	// one of each processor.
+	bodyRoomEach  = ingest.ChunkBytesDefault
+	bodyRoomLeast = 4
+
+	// bodyWait is how long a body waits for room: as long as it takes to read a few
+	// others.
+	bodyWait = 10 * time.Second
+
+	// bodyIdle is how long nothing may come of a body, and how long its bytes must have
+	// been waited for in all before it is found too slow; bodyRateMin is how slow, in
+	// bytes a second.
+	bodyIdle    = 30 * time.Second
+	bodyRateMin = 16 << 10
 
 	// fewLeaves is for how many leaves a batch's is chosen without allocating.
 	fewLeaves = 8
 
-	// bodiesMax is how many ingest calls may be read at once; each holds up to one
-	// chunk that is not full yet, and a slow client holds it for long.
+	// bodiesMax is how many ingest calls may be read at once.
 	bodiesMax = 512
 
 	// burstTime is how much of a table's quota may come at once after a rest.

@@ -61,6 +61,13 @@ type intake struct {
 // Ingest decodes a body and stores its rows. The receipt is true even when an
 // error comes with it: it tells what had been stored by then.
 func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Reader, o ingest.Options) (Receipt, error) {
+	return a.ingest(table, key, a.newBodyReader(ctx, body, -1), o)
+}
+
+// ingest is Ingest of a body that takes room, whose context it takes.
+func (a *Aggregator) ingest(table, key string, body *bodyReader, o ingest.Options) (Receipt, error) {
+	ctx := body.ctx
+	defer body.chunkDone()
 	in := &intake{receipt: Receipt{Batch: key, Errors: []RowError{}, Warnings: []string{}}}
 	if key == "" {
 		in.receipt.Batch = rand.Text()
@@ -80,6 +87,7 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 		return in.receipt, &bodyError{err}
 	}
 	defer a.decoders.Put(dec)
+	body.shed = dec.Shed
 	chunk, err := dec.Next(ctx)
 	switch {
 	case err != nil:
@@ -90,7 +98,7 @@ func (a *Aggregator) Ingest(ctx context.Context, table, key string, body io.Read
 		}
 		dec.Recycle(chunk)
 	default:
-		a.storeAll(ctx, in, table, key, dec, chunk)
+		a.storeAll(ctx, in, table, key, dec, chunk, body)
 	}
 	return in.finish()
 }
@@ -110,7 +118,7 @@ func (a *Aggregator) storeLast(ctx context.Context, in *intake, table, key strin
 }
 
 // storeAll stores a chunk and all that follow, while the next is decoded.
-func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string, dec *ingest.Decoder, chunk *ingest.Chunk) {
+func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string, dec *ingest.Decoder, chunk *ingest.Chunk, body *bodyReader) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	places := make(chan struct{}, chunksInFlight)
@@ -128,10 +136,11 @@ func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string
 			in.fail(err)
 			return
 		}
+		body.chunkDone()
 		stored := chunk
 		stores.Go(func() {
 			defer a.release(places, size)
-			defer dec.Recycle(stored)
+			defer a.recycle(dec, stored)
 			if err := a.storeChunk(ctx, in, table, key, stored, paid); err != nil {
 				in.fail(err)
 				cancel()
@@ -148,6 +157,13 @@ func (a *Aggregator) storeAll(ctx context.Context, in *intake, table, key string
 			in.ended(err)
 			return
 		}
+	}
+}
+
+// recycle keeps a chunk's arrays for the next, unless others wait for memory.
+func (a *Aggregator) recycle(dec *ingest.Decoder, c *ingest.Chunk) {
+	if a.room.waiting.Load() == 0 {
+		dec.Recycle(c)
 	}
 }
 

@@ -208,6 +208,13 @@ func (d *Decoder) Recycle(c *Chunk) {
 	}
 }
 
+// Shed lets go of the arrays that Recycle kept.
+func (d *Decoder) Shed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = nil
+}
+
 // worthKeeping tells whether the slots of a batch are mostly those its rows
 // used: each costs the rows to come a look.
 func worthKeeping(b *storage.Batch) bool {
