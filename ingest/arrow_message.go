@@ -132,13 +132,13 @@ func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byt
 	return dst, nil
 }
 
-// grow makes room for n more bytes, and by doubling for more than that, but not
-// for more than most.
+// grow makes room for n more bytes, and for four times what came so far, so that
+// a large message is not copied often; but not for more than most.
 func grow(b []byte, n, most int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	grown := make([]byte, len(b), min(2*cap(b)+n, len(b)+most))
+	grown := make([]byte, len(b), min(4*cap(b)+n, len(b)+most))
 	copy(grown, b)
 	return grown
 }
