@@ -58,8 +58,8 @@ func sameByRow(t *testing.T, body []byte, o Options) {
 }
 
 // randomArrow writes a stream of records of all kinds of columns, mostly those
-// that are taken by column, with nulls, odd values and dictionaries that change.
-func randomArrow(t *testing.T, rng *rand.Rand) []byte {
+// that are taken by column, rows each, with nulls, odd values and dictionaries that change.
+func randomArrow(t testing.TB, rng *rand.Rand, rows int) []byte {
 	t.Helper()
 	p, f := arrow.PrimitiveTypes, arrow.FixedWidthTypes
 	dict := func(index arrow.DataType) arrow.DataType {
@@ -97,7 +97,7 @@ func randomArrow(t *testing.T, rng *rand.Rand) []byte {
 	nullEvery := []int{0, 2, 30}[rng.IntN(3)]
 	for range 1 + rng.IntN(4) {
 		for i := range fields {
-			for range 200 {
+			for range rows {
 				appendRandom(t, rng, b.Field(i), nullEvery, odd && rng.IntN(100) == 0)
 			}
 		}
@@ -114,7 +114,7 @@ func randomArrow(t *testing.T, rng *rand.Rand) []byte {
 	return out.Bytes()
 }
 
-func appendRandom(t *testing.T, rng *rand.Rand, b array.Builder, nullEvery int, odd bool) {
+func appendRandom(t testing.TB, rng *rand.Rand, b array.Builder, nullEvery int, odd bool) {
 	t.Helper()
 	if nullEvery > 0 && rng.IntN(nullEvery) == 0 {
 		b.AppendNull()
@@ -196,7 +196,7 @@ func TestArrowByColumn(t *testing.T) {
 		}
 	}()
 	for range 120 {
-		body := randomArrow(t, rng)
+		body := randomArrow(t, rng, 200)
 		o := testOptions(ArrowStream)
 		sameByRow(t, body, o)
 		o.ChunkRows = 1 + rng.IntN(300)
@@ -327,4 +327,34 @@ func TestArrowByColumnEdges(t *testing.T) {
 		})...)
 	}
 	sameByRow(t, wide, o)
+}
+
+// TestArrowDamagedColumns flips bits of streams that are taken by column: what
+// comes of them is what comes of them row by row.
+func TestArrowDamagedColumns(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 4))
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	o := testOptions(ArrowStream)
+	read := 0
+	for range 60 {
+		body := randomArrow(t, rng, 20)
+		for range 10 {
+			bad := bytes.Clone(body)
+			for range 1 + rng.IntN(3) {
+				bad[rng.IntN(len(bad))] ^= byte(1 << rng.IntN(8))
+			}
+			sameByRow(t, bad, o)
+			if chunks, _ := chunksOf(bytes.NewReader(bad), o); len(chunks) > 0 {
+				read++
+			}
+		}
+	}
+	if read < 60 {
+		t.Errorf("only %d of 600 damaged streams gave rows: the test shows little", read)
+	}
 }
