@@ -332,6 +332,48 @@ func TestContinues(t *testing.T) {
 	f("a table was dropped unheard, before a restart", now, true, "t")
 }
 
+// TestLastWord: what was committed before the store was sealed is heard by who
+// stops listening then, and nothing is committed after.
+func TestLastWord(t *testing.T) {
+	for range 20 { // the end and the news come in any order
+		l, _ := newLeaf(t)
+		ctx, stop := context.WithCancel(context.Background())
+		ended, begun, goOn := make(chan error, 1), make(chan struct{}), make(chan struct{})
+		heard, first := uint64(0), true
+		go func() {
+			ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(u *wire.Update) error {
+				heard = u.Seq
+				if first {
+					first = false
+					close(begun)
+					<-goOn
+				}
+				return nil
+			})
+		}()
+		<-begun
+		b := storage.NewBatch()
+		b.SetInt(b.Slot([]byte("a")), 1)
+		b.EndRow(time.Now().UnixNano())
+		row := storage.Append{Table: "t", Batch: b, Arrival: time.Now().UnixNano()}
+		if _, err := l.cfg.Store.Append(context.Background(), row); err != nil {
+			t.Fatal(err)
+		}
+		l.cfg.Store.Seal()
+		stop()
+		close(goOn)
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if heard != l.cfg.Store.Seq() || heard == 0 {
+			t.Fatalf("heard up to edit %d of %d", heard, l.cfg.Store.Seq())
+		}
+		if _, err := l.cfg.Store.Append(context.Background(), row); !errors.Is(err, storage.ErrClosed) {
+			t.Fatalf("a sealed store commits: %v", err)
+		}
+	}
+}
+
 func count(t *testing.T, l *Leaf) int64 {
 	t.Helper()
 	q := &query.Query{SQL: "SELECT count() FROM t", Now: time.Now().UnixNano()}

@@ -44,6 +44,10 @@ func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wi
 		case <-heartbeat.C:
 			feed.due = true
 		case <-ctx.Done():
+			// The last word, for who starts next: a store that was sealed has no more.
+			if u := feed.next(); u != nil && len(u.Tables) > 0 && sink(u) == nil {
+				l.subs.confirm(sub, u.Seq, l.cfg.Now())
+			}
 			return ctx.Err()
 		}
 	}

@@ -206,6 +206,10 @@ func (d *disk) find(id BlockID) (diskPlace, bool) {
 // flushLoop brings edits to disk until the store closes, and then once more.
 func (d *disk) flushLoop() {
 	defer d.store.running.Done()
+	if !d.loaded {
+		d.rest(startRest, d.hurry)
+		signal(d.hurry) // this was the pause before the first flush
+	}
 	if !d.prepare() {
 		return
 	}
@@ -228,10 +232,14 @@ func (d *disk) flushLoop() {
 // pause lets edits gather before a flush, unless somebody waits for it. After a
 // flush that failed nobody cuts it short. It tells whether the store closes.
 func (d *disk) pause() (closing bool) {
-	length, hurry := d.store.cfg.flushEvery, d.hurry
 	if d.failure() != nil {
-		length, hurry = d.store.cfg.retryEvery, nil
+		return d.rest(d.store.cfg.retryEvery, nil)
 	}
+	return d.rest(d.store.cfg.flushEvery, d.hurry)
+}
+
+// rest waits so long, or until somebody is in a hurry or the store closes.
+func (d *disk) rest(length time.Duration, hurry <-chan struct{}) (closing bool) {
 	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {

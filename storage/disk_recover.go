@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // load reads the log of the data directory and learns where its blocks lie. A
@@ -121,11 +120,7 @@ func (d *disk) prepare() bool {
 		if before := d.fail(err); before == nil || before.Error() != err.Error() {
 			d.store.cfg.Log.Error("nothing is written to the data directory until it can be read", "dir", d.dir, "error", err)
 		}
-		timer := time.NewTimer(d.store.cfg.retryEvery)
-		select {
-		case <-timer.C:
-		case <-d.store.closing:
-			timer.Stop()
+		if d.rest(d.store.cfg.retryEvery, nil) {
 			return false
 		}
 	}

@@ -144,9 +144,9 @@ func (s *Store) mergeOnce(t *Table, level int, rule mergeRule) bool {
 		case err == nil:
 			s.merges.finished()
 			return true
-		case errors.Is(err, errNoSpace), errors.Is(err, errMergeMoot):
+		case errors.Is(err, errNoSpace), errors.Is(err, errMergeMoot), errors.Is(err, ErrClosed):
 			// Without room, later; the blocks changed meanwhile: look again when
-			// there is news.
+			// there is news. A store that closes will not want it.
 		default:
 			s.cfg.Log.Error("blocks cannot be merged", "table", t.name, "level", mergeNames[level], "blocks", len(refs), "error", err)
 			s.setAsideFromMerges(refs)

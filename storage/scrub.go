@@ -19,7 +19,7 @@ type scrubs struct {
 // before.
 func (s *Store) scrub() {
 	defer s.running.Done()
-	wait := time.NewTimer(scrubPause)
+	wait := time.NewTimer(scrubFirst)
 	defer wait.Stop()
 	rest := func(d time.Duration) bool {
 		wait.Reset(d)
@@ -30,7 +30,8 @@ func (s *Store) scrub() {
 			return true
 		}
 	}
-	for s.scrubPass(rest) && rest(scrubEvery) {
+	// A start has better things to do first.
+	for ok := rest(scrubFirst); ok; ok = s.scrubPass(rest) && rest(scrubEvery) {
 	}
 }
 

@@ -317,6 +317,17 @@ func checkTableName(name string) error {
 	return nil
 }
 
+// Seal ends commits before Close: every later one fails with ErrClosed, those of
+// merges and retention too, so that Seq is the last edit of this process and
+// whoever follows the store can hear all of it. Reading goes on.
+func (s *Store) Seal() {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.broken == nil {
+		s.broken = ErrClosed
+	}
+}
+
 // Close waits for what is under way, flushes the disk and lets go of the
 // directories. The memory files stay for the next Open. Appends that wait for
 // memory or for a disk that lags return ErrClosed.

@@ -212,6 +212,12 @@ const (
 	// would be many.
 	thinSmallAfter = 2 * staleAfter
 
+	// startRest is how long after a start the disk's log is read, unless recovery
+	// needs it, scrubFirst how long after it the first pass of the scrub begins: the
+	// first answers come before both.
+	startRest  = 150 * time.Millisecond
+	scrubFirst = time.Second
+
 	// scrubEvery is the pause between two passes of the scrub. During a pass it takes
 	// scrubShare of one core, so 10 GB in memory take some two minutes, in stretches
 	// between rests of scrubPause or more: a timer for each small block would cost

@@ -40,7 +40,8 @@ type Leaf interface {
 	// Subscribe sends the present promise of every table, or what has changed
 	// since what the subscriber knows, then every change, until ctx ends or sink
 	// fails. While it runs, Append acknowledges no row before sink has returned
-	// nil for the Update that holds it. sink is called from one goroutine.
+	// nil for the Update that holds it. sink is called from one goroutine, once
+	// more after the end of ctx if something has changed.
 	Subscribe(ctx context.Context, who Subscriber, sink func(*Update) error) error
 }
 

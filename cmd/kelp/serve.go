@@ -139,9 +139,13 @@ func (n *serveNode) untilReady(ctx context.Context) error {
 }
 
 // close stops the parts in the reverse order of their start. The memory stays
-// mapped in its files for the next process.
+// in its files for the next process. The stores are sealed first, so that the
+// aggregator hears their last edit and the next start has nothing to be told.
 func (n *serveNode) close() error {
 	var errs []error
+	for _, s := range n.stores {
+		s.Seal()
+	}
 	if n.agg != nil {
 		errs = append(errs, n.agg.Close())
 	}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// startWork is what a start did until it was ready.
+type startWork struct {
+	allocs, bytes uint64 // in the heap
+	read          int64  // bytes of segments whose pages were mapped
+	journal       int64  // bytes written to the journal of promises
+}
+
+// TestStartWork: what kelp does before it is ready does not grow with the data, but
+// for the line of the log that each block has. No block is looked at.
+func TestStartWork(t *testing.T) {
+	const blocks = 150
+	few, many := startOver(t, blocks), startOver(t, 4*blocks)
+	t.Logf("%d blocks: %+v; %d blocks: %+v", blocks, few, 4*blocks, many)
+	allocs, bytes := perBlock(few.allocs, many.allocs, 3*blocks), perBlock(few.bytes, many.bytes, 3*blocks)
+	if allocs > startAllocsMax || bytes > startBytesMax {
+		t.Errorf("a block more costs %.1f allocations and %.0f bytes at the start; at most %d and %d", allocs, bytes, startAllocsMax, startBytesMax)
+	}
+	for _, w := range []startWork{few, many} {
+		if w.read != 0 || w.journal != 0 {
+			t.Errorf("a start read %d bytes of blocks and wrote %d of promises; it should do neither", w.read, w.journal)
+		}
+	}
+}
+
+// What a block may cost at the start: its entry of the log (one allocation for what
+// it says, one for its histogram of up to 64 buckets), its ref and its extent.
+const (
+	startAllocsMax = 9
+	startBytesMax  = 2_500
+)
+
+func perBlock(few, many uint64, blocks int) float64 {
+	return (float64(many) - float64(few)) / float64(blocks)
+}
+
+// startOver makes a table of so many blocks that are not merged, starts a server
+// over it, so that its aggregator knows them, and measures the start after.
+func startOver(t *testing.T, blocks int) startWork {
+	t.Helper()
+	cmd := &serveCmd{Leaves: 1}
+	cmd.MemoryDir, cmd.Data, cmd.Memory = shmDir(t), t.TempDir(), leafMemoryMin
+	fillBlocks(t, filepath.Join(cmd.MemoryDir, "leaf-1"), filepath.Join(cmd.Data, "leaf-1"), blocks)
+	log := slog.New(slog.DiscardHandler)
+	start := func(see func()) {
+		t.Helper()
+		node, err := cmd.start("127.0.0.1:0", log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = node.untilReady(context.Background())
+		see()
+		if err := node.close(); err != nil {
+			t.Error(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(func() {})
+	journal := func() int64 {
+		st, err := os.Stat(filepath.Join(cmd.Data, "aggregator", "promises.journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Size()
+	}
+	var before, after runtime.MemStats
+	var work startWork
+	written := journal()
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	start(func() {
+		runtime.ReadMemStats(&after)
+		work = startWork{
+			allocs: after.Mallocs - before.Mallocs, bytes: after.TotalAlloc - before.TotalAlloc,
+			read: mappedPages(t, cmd.MemoryDir), journal: journal() - written,
+		}
+	})
+	return work
+}
+
+// fillBlocks makes the table, of blocks of a hundred rows.
+func fillBlocks(t *testing.T, memory, data string, blocks int) {
+	t.Helper()
+	store, err := storage.Open(storage.Config{MemoryDir: memory, DataDir: data, LeafName: "leaf-1", Unmerged: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixNano()
+	for i := range blocks {
+		b := storage.NewBatch()
+		for row := range 100 {
+			b.SetInt(b.Slot([]byte("a")), int64(row))
+			b.SetString(b.Slot([]byte("b")), []byte("some text"))
+			b.EndRow(now + int64(i*100+row)*int64(time.Second)/2)
+		}
+		if _, err := store.Append(context.Background(), storage.Append{Table: "events", Batch: b, Arrival: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mappedPages is the bytes of the segments below a directory that this process has
+// looked at.
+func mappedPages(t *testing.T, dir string) (sum int64) {
+	t.Helper()
+	f, err := os.Open("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	segment, seen := false, false
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := lines.Text()
+		if fields := strings.Fields(line); len(fields) > 0 && strings.Contains(fields[0], "-") {
+			segment = strings.Contains(line, dir) && strings.HasSuffix(line, ".seg")
+			seen = seen || segment
+		}
+		if rest, ok := strings.CutPrefix(line, "Rss:"); ok && segment {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
+			if err != nil {
+				t.Fatal(fmt.Errorf("smaps says %q: %w", line, err))
+			}
+			sum += kb << 10
+		}
+	}
+	if !seen {
+		t.Fatalf("no segment below %s is mapped: the test shows nothing", dir)
+	}
+	return sum
+}
