@@ -84,4 +84,16 @@ func TestHorizon(t *testing.T) {
 	if got != after || got == 0 || before == 0 || got+before != held || held == int64(len(times)) {
 		t.Errorf("horizon %v: %d of %d rows after it are there, %d before it, %d in all", horizon.Sub(begin), got, after, before, held)
 	}
+	// A table born again has lost nothing yet, in all three answers.
+	if status, said := call(t, "DELETE", url+"/v1/tables/events", ""); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
+	}
+	if status, said := call(t, "POST", url+"/v1/ingest/events", fmt.Sprintf(`{"time":%d,"id":1}`, begin.UnixNano())); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
+	}
+	for _, ask := range [][3]string{{"GET", "/v1/tables", ""}, {"GET", "/v1/tables/events", ""}, {"POST", "/v1/query", "SELECT count() FROM events"}} {
+		if h, _ := horizonAt(ask[0], ask[1], ask[2]); !h.IsZero() {
+			t.Errorf("%s of a table born again: horizon %v", ask[1], h)
+		}
+	}
 }
