@@ -280,7 +280,7 @@ func (t *tortureTable) forget() {
 	defer t.mu.Unlock()
 	t.forgotten++
 	for no, b := range t.batches {
-		if b.fate == fateGone {
+		if b.fate == fateGone && !t.rolling {
 			delete(t.batches, no)
 		}
 	}
