@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -44,6 +45,7 @@ type Aggregator struct {
 	bodies  chan struct{}       // a place for each ingest call
 	room    bodyRoom            // for the bytes of bodies
 	asks    chan struct{}       // a place for each query that runs
+	waiting atomic.Int64        // queries that have none yet
 	queries queries
 	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics

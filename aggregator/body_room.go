@@ -61,11 +61,11 @@ type bodyReader struct {
 	shed func() // lets go of memory that is kept for chunks to come
 }
 
-// newBodyReader returns a reader of a body of so many bytes in all, -1 if that is
-// not known. Close gives its room back.
+// newBodyReader returns a reader of a body of so many bytes in all, 0 or less if that
+// is not known. chunkDone gives its room back.
 func (a *Aggregator) newBodyReader(ctx context.Context, body io.Reader, length int64) *bodyReader {
 	need := int64(bodyRoomEach)
-	if length >= 0 {
+	if length > 0 {
 		need = min(need, length)
 	}
 	return &bodyReader{a: a, ctx: ctx, body: body, need: need, shed: func() {}}

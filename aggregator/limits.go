@@ -92,6 +92,10 @@ const (
 	// their timeout. Each may take exec's budget of memory on every leaf.
 	queriesMax = 16
 
+	// queriesWaitingMax is how many queries wait for their turn, each with a text of
+	// up to queryBytesMax.
+	queriesWaitingMax = 256
+
 	// listenAgain is the first wait before a broken stream of promises is asked
 	// for anew.
 	listenAgain = 50 * time.Millisecond

@@ -128,12 +128,11 @@ func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
-	select {
-	case a.asks <- struct{}{}:
-		defer func() { <-a.asks }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	done, err := a.turn(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	run := a.queries.begin(ask.SQL, a.cfg.Now(), cancel)
 	defer a.queries.end(run)
 	q, p, err := a.runBound(ctx, ask)

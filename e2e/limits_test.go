@@ -161,9 +161,9 @@ func TestQuotaIngest(t *testing.T) {
 	s := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--memory-dir", filepath.Join(shmDir(t), "m"), "--memory", "256MiB")
 	now := time.Now()
 	s.ingest("t", plainRows(0, 1, now))
-	const rows = 900_000
+	const rows = 300_000
 	body := plainRows(1, rows, now)
-	quota := len(body) / 6
+	quota := len(body) / 8
 	s.set("t", fmt.Sprintf(`{"quota_bytes_s": %d}`, quota))
 	path := filepath.Join(t.TempDir(), "rows.ndjson")
 	if err := os.WriteFile(path, body, 0o600); err != nil {
@@ -185,7 +185,7 @@ func TestQuotaIngest(t *testing.T) {
 	if n := s.query("SELECT count(distinct id) FROM t").number(t); n != rows+1 || s.query("SELECT count() FROM t").number(t) != n {
 		t.Errorf("%d rows, not %d", n, rows+1)
 	}
-	if took < 2*time.Second {
+	if took < time.Second { // the least that Retry-After says
 		t.Errorf("it took %v", took)
 	}
 }
