@@ -30,7 +30,7 @@ FUZZ_EACH ?= 120
 FUZZ_STRANGERS ?= 600
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build build-failpoint run test torture fuzz sweep bench bench-quick test-peers bench-kernels bench-load clean help \
+.PHONY: build build-failpoint run test torture fuzz sweep bench bench-quick test-peers bench-kernels bench-load bench-restart clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -137,6 +137,11 @@ bench-kernels:
 ## bench-load: 10 million reference events into a server of its own, and three questions
 bench-load: build
 	@.ci/bench-load bin/kelp
+
+## bench-restart: from exec to the last byte of two answers, half the table unmerged; 6 GB of disk and 2 of memory (RESTART_FLAGS=)
+bench-restart: build
+	@mkdir -p bin && go build -o bin/kelprestart ./bench/restart/kelprestart
+	@bin/kelprestart -kelp bin/kelp -rows 10000000,40000000 $(RESTART_FLAGS)
 
 ## clean: remove what was built (not data)
 clean:

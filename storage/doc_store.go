@@ -106,7 +106,8 @@ package storage
 // # Recovery
 //
 //	same boot, real tmpfs      superblock and log, nothing else: the time does
-//	                           not grow with the data; checksums at first touch
+//	                           not grow with the data; checksums at first touch;
+//	                           histogram and schema when asked, or 2 s later
 //	other boot or file system  the same, then every checksum, then a new epoch;
 //	                           but after a boot the data directory, if there is one
 //	memory gone                the log of the data directory; all blocks are
