@@ -30,7 +30,7 @@ FUZZ_EACH ?= 120
 FUZZ_STRANGERS ?= 600
 PKGS = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: build build-failpoint run test torture fuzz sweep bench bench-quick test-peers bench-kernels bench-load bench-restart clean help \
+.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers bench-kernels bench-load bench-restart clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -97,6 +97,10 @@ KILLS ?= 1000
 SEED ?= 0
 torture: build build-failpoint
 	go test -count=1 -timeout 2h -v ./e2e -run 'TestTorture$$' -args -kills $(KILLS) -seed $(SEED)
+
+## soak: a million small and 3,000 full blocks turned over at retention's edge: nothing may grow, nothing get slower
+soak:
+	KELP_SOAK=1 nice go test ./storage -count=1 -run TestLifeInFastMotion -timeout 2h -v
 
 ## fuzz: what reads strangers' bytes for FUZZ_STRANGERS seconds each (600), every other target for FUZZ_EACH (120)
 fuzz:

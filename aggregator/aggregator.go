@@ -93,7 +93,7 @@ func (a *Aggregator) Close() error {
 }
 
 // syncBook brings the book to the disk twice a second, as often as leaves do
-// their rows.
+// their rows, and replaces a journal that has grown.
 func (a *Aggregator) syncBook() {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -102,6 +102,9 @@ func (a *Aggregator) syncBook() {
 		case <-tick.C:
 			if err := a.file.sync(); err != nil {
 				a.cfg.Log.Error("promises are not on disk", "error", err)
+			}
+			if err := a.file.compact(a.book); err != nil {
+				a.cfg.Log.Warn("the journal of promises goes on growing", "error", err)
 			}
 		case <-a.ctx.Done():
 			return

@@ -22,6 +22,7 @@ type book struct {
 	// banned is the ids of leaves that were suspended and then forgotten: what
 	// they have may be stored elsewhere too, so they are not read if they return.
 	banned map[string]bool
+	pool   query.SchemaPool // of all pages
 }
 
 // leafPage is the promise of one leaf.
@@ -121,6 +122,9 @@ func (b *book) applyLocked(u *wire.Update, written [][]byte) error {
 		}
 		if err := page.applyTable(&u.Tables[i], as); err != nil {
 			return err
+		}
+		if t := page.Tables[u.Tables[i].Table]; t != nil && u.Tables[i].Schema != nil {
+			t.Schema = b.pool.Share(t.Schema)
 		}
 	}
 	return nil
@@ -289,7 +293,6 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	schema = make(query.Schema)
-	from, to = math.MaxInt64, math.MinInt64
 	for _, page := range b.leaves {
 		known = known || len(page.Lost[table]) > 0
 		t := page.Tables[table]
@@ -300,14 +303,33 @@ func (b *book) schema(table string) (schema query.Schema, from, to int64, known 
 		for name, types := range t.Schema {
 			schema[name] |= types
 		}
+	}
+	from, to = b.spanLocked(table)
+	return schema, from, to, known
+}
+
+// span is the range of the times that a table's rows have.
+func (b *book) span(table string) (from, to int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spanLocked(table)
+}
+
+func (b *book) spanLocked(table string) (from, to int64) {
+	from, to = math.MaxInt64, math.MinInt64
+	for _, page := range b.leaves {
+		t := page.Tables[table]
+		if t == nil {
+			continue
+		}
 		if first, end := t.promise.bounds(); first <= end {
 			from, to = min(from, first), max(to, min(end, t.Newest+1))
 		}
 	}
 	if from > to {
-		return schema, 0, 0, known
+		return 0, 0
 	}
-	return schema, from, to, known
+	return from, to
 }
 
 // word is where a leaf's edit log stood when it was last heard; the zero word is

@@ -260,6 +260,7 @@ func (b *book) replaySnapshot(r *bookReader) error {
 		b.banned[id] = true
 	}
 	for _, p := range pages {
+		b.shareLocked(p)
 		b.leaves[p.Leaf] = p
 	}
 	return nil

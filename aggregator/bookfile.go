@@ -76,7 +76,7 @@ func openBook(dir string) (*book, *bookFile, error) {
 	f := &bookFile{path: filepath.Join(dir, "promises.journal")}
 	whole, err := f.read(b)
 	if err == nil && whole {
-		f.file, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0o600)
+		f.file, err = os.OpenFile(f.path, os.O_RDWR|os.O_APPEND, 0o600)
 		f.dirty = true // by a process that was killed, maybe
 	} else if err == nil {
 		err = f.rewrite(b)
@@ -151,8 +151,16 @@ func (b *book) replay(rec *bookRecord) {
 		}
 		for i := range rec.Snapshot {
 			page := rec.Snapshot[i].page()
+			b.shareLocked(page)
 			b.leaves[page.Leaf] = page
 		}
+	}
+}
+
+// shareLocked gives equal schemas of a page that was read the same memory.
+func (b *book) shareLocked(page *leafPage) {
+	for _, t := range page.Tables {
+		t.Schema = b.pool.Share(t.Schema)
 	}
 }
 
@@ -220,9 +228,6 @@ func (f *bookFile) write(b *book, rec *bookRecord) error {
 		f.failed = fmt.Errorf("cannot write the promises of the leaves to %q: %w", f.path, err)
 		return f.failed
 	}
-	if f.size > max(bookRewriteBytes, 4*f.snapshot) {
-		return f.rewriteLocked(b)
-	}
 	return nil
 }
 
@@ -235,41 +240,6 @@ func (f *bookFile) mend(b *book) error {
 		return nil
 	}
 	return f.rewriteLocked(b)
-}
-
-func (f *bookFile) rewrite(b *book) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.rewriteLocked(b)
-}
-
-// rewriteLocked replaces the journal by a snapshot of the book.
-func (f *bookFile) rewriteLocked(b *book) error {
-	bytes := appendBookRecord(nil, func(dst []byte) []byte {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return appendBookLocked(dst, b)
-	})
-	next, err := os.OpenFile(f.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("cannot write the promises of the leaves: %w", err)
-	}
-	_, err = next.Write(bytes)
-	if err == nil {
-		err = next.Sync()
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), f.path)
-	}
-	if err != nil {
-		next.Close()
-		return fmt.Errorf("cannot write the promises of the leaves: %w", err)
-	}
-	if f.file != nil {
-		f.file.Close()
-	}
-	f.file, f.size, f.snapshot, f.dirty, f.failed = next, int64(len(bytes)), int64(len(bytes)), false, nil
-	return nil
 }
 
 // sync brings what was written to the disk. Records may be written meanwhile.

@@ -130,7 +130,15 @@ const (
 
 	// bookRewriteBytes is the least size at which the book's journal is
 	// replaced by a fresh snapshot: a start reads some 500 MB of it a second.
+	// bookRewriteTimes is how many times as long as its own snapshot it must be.
 	bookRewriteBytes = 1 << 20
+	bookRewriteTimes = 4
+
+	// bookLastBytes is how many bytes of the old journal may be left to be copied
+	// while leaves wait for their promises, bookRounds how often a rewriting tries
+	// to come that near.
+	bookLastBytes = 64 << 10
+	bookRounds    = 16
 
 	// errorsMax is how many rejected rows a receipt names.
 	errorsMax = 20

@@ -3,7 +3,7 @@ package aggregator
 import (
 	"context"
 	"errors"
-	"slices"
+	"math"
 	"sort"
 	"sync"
 	"time"
@@ -187,22 +187,40 @@ func (b *book) rowsOf(leaf, table string, now int64) (held, lost uint64) {
 	if page == nil {
 		return 0, 0
 	}
-	sum := func(name string, list []storage.TimeCount) (rows uint64) {
-		if table != "" && name != table {
-			return 0
-		}
-		for _, c := range page.unexpired(name, list, now) {
-			rows += c.Rows
-		}
-		return rows
+	if table != "" {
+		page.countRows(table, now, &held, &lost)
+		return held, lost
 	}
-	for name, t := range page.Tables {
-		held += sum(name, histogram(t.promise.buckets()))
+	for name := range page.Tables {
+		page.countRows(name, now, &held, &lost)
 	}
-	for name, list := range page.Lost {
-		lost += sum(name, slices.Clone(list))
+	for name := range page.Lost {
+		if page.Tables[name] == nil {
+			page.countRows(name, now, &held, &lost)
+		}
 	}
 	return held, lost
+}
+
+// countRows adds the rows of a table that retention would not have taken by now to
+// those held and those lost.
+func (p *leafPage) countRows(table string, now int64, held, lost *uint64) {
+	cut := int64(math.MinInt64)
+	if t := p.Tables[table]; t != nil {
+		if t.Settings.RetentionAge > 0 {
+			cut = now - int64(t.Settings.RetentionAge)
+		}
+		for k, rows := range t.promise.buckets() {
+			if k.Width == 0 || bucketEnd(storage.TimeCount{From: k.From, Width: k.Width}) > cut {
+				*held += rows
+			}
+		}
+	}
+	for _, c := range p.Lost[table] {
+		if c.Width == 0 || bucketEnd(c) > cut {
+			*lost += c.Rows
+		}
+	}
 }
 
 // showTables answers SHOW TABLES.
@@ -211,7 +229,7 @@ func (a *Aggregator) showTables(_ context.Context, ask Ask) (*Answer, error) {
 		"newest", storage.TypeTime)
 	for _, t := range a.book.tableList(a.cfg.Now()) {
 		newest := storage.Value{}
-		if _, _, to, _ := a.book.schema(t.Table); t.Rows > 0 {
+		if _, to := a.book.span(t.Table); t.Rows > 0 {
 			newest = storage.Time(to - 1)
 		}
 		addRow(res, storage.String(t.Table), storage.Int(int64(t.Rows)), storage.Int(int64(t.Bytes)), newest)

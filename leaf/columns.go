@@ -25,6 +25,13 @@ func (c *columnCounts) set(table string, n int) {
 	c.counts[table] = n
 }
 
+// forget lets go of the count of a table that was dropped.
+func (c *columnCounts) forget(table string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.counts, table)
+}
+
 // add counts n columns more, unless the table was not looked at yet or the limit
 // would be passed.
 func (c *columnCounts) add(table string, n int) bool {

@@ -66,6 +66,7 @@ type feed struct {
 	full    bool
 	due     bool                    // send even if nothing changed
 	schemas map[string]query.Schema // as sent last, by table
+	pool    query.SchemaPool        // of those
 }
 
 // next returns what changed since the last call, nil if there is nothing to say.
@@ -97,11 +98,13 @@ func (f *feed) next() *wire.Update {
 				f.leaf.columns.set(change.Table, len(schema))
 			}
 			if change.Columns && !maps.Equal(schema, f.schemas[change.Table]) {
+				schema = f.pool.Share(schema)
 				t.Schema = schema
 				f.schemas[change.Table] = schema
 			}
 		} else {
 			delete(f.schemas, change.Table)
+			f.leaf.columns.forget(change.Table)
 		}
 		u.Tables = append(u.Tables, t)
 	}

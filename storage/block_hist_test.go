@@ -24,11 +24,14 @@ func TestHistogram(t *testing.T) {
 	f(time.Second, math.MinInt64)
 	f(time.Second, math.MaxInt64, math.MinInt64)
 	// 64 buckets of a second, and rows of 1970 beside rows of today.
-	var full []int64
+	var full, few []int64
 	for i := range int64(64) {
-		full = append(full, i*second*1000)
+		few = append(few, i*second*1000)
+		full = append(full, slices.Repeat(few[i:], histBucketRows)...)
 	}
 	f(time.Second, full...)
+	f(time.Second, few[:histBucketsMin]...)
+	f(24*time.Hour, few...) // 64 rows have 8 buckets at most
 	f(time.Second, 5, 1_790_000_000*second, 1_790_000_001*second)
 	full = append(full, 64_000*second)
 	f(time.Hour, full...)

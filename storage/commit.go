@@ -3,6 +3,8 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // commitLocked makes an edit live: it is written to the log and then visible.
@@ -154,7 +156,7 @@ func (e *edit) of(incarnation uint64) *tableEdit {
 func (t *Table) touch(seq uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seq = seq
+	t.changedLocked(seq)
 }
 
 func (s *Store) putTable(t *Table) {
@@ -164,8 +166,12 @@ func (s *Store) putTable(t *Table) {
 		panic("BUG: a table is made twice")
 	}
 	s.tables[t.name], s.byNumber[t.incarnation] = t, t
-	t.seq = t.incarnation
+	at, _ := slices.BinarySearchFunc(s.sorted, t.name, byName)
+	s.sorted = slices.Insert(slices.Clone(s.sorted), at, t)
+	t.changedLocked(t.incarnation) // nobody else knows it yet
 }
+
+func byName(t *Table, name string) int { return strings.Compare(t.name, name) }
 
 func (s *Store) numbered(incarnation uint64) *Table {
 	s.tablesMu.RLock()
@@ -182,6 +188,8 @@ func (s *Store) removeTable(t *Table, seq uint64) {
 	defer s.tablesMu.Unlock()
 	delete(s.tables, t.name)
 	delete(s.byNumber, t.incarnation)
+	at, _ := slices.BinarySearchFunc(s.sorted, t.name, byName)
+	s.sorted = slices.Delete(slices.Clone(s.sorted), at, at+1)
 	s.dropped = append(s.dropped, TableChange{Table: t.name, Incarnation: t.incarnation, Dropped: true, Seq: seq})
 	if len(s.dropped) > droppedTablesMax {
 		s.unknown = s.dropped[0].Seq
@@ -206,6 +214,7 @@ func (s *Store) liveLocked(t *Table, refs []*Ref) bool {
 func (s *Store) releaseAll(extents []*extent) {
 	for _, e := range extents {
 		failpoint("commit.release")
+		s.opened.drop(e)
 		s.alloc.release(e)
 		s.pending.Add(-e.seg.rounded(e.length))
 	}

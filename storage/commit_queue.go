@@ -28,7 +28,8 @@ type tableQueue struct {
 	rows    int
 	bytes   int
 	space   chan struct{} // closed when requests are taken; nil while nobody waits
-	scratch *Batch        // the committer's: rows of several requests together
+	scratch *Batch        // the committer's: rows of several requests together; see scratches
+	kept    int           // bytes of the scratch, while it is among the scratches
 }
 
 type appendRequest struct {
@@ -209,6 +210,7 @@ func (q *queues) forget(idle func(table string) bool) {
 // the last request has returned.
 func (s *Store) commitSmall() {
 	defer s.running.Done()
+	var kept scratches
 	for {
 		// Whoever is about to ask goes first: then one block and one edit do for
 		// all. Where nobody is, this costs nothing.
@@ -224,6 +226,9 @@ func (s *Store) commitSmall() {
 		}
 		s.commitGroup(g, g.requests)
 		g.cancel()
+		if len(g.requests) > 1 {
+			kept.keep(g.table)
+		}
 		for _, req := range g.requests {
 			req.done <- struct{}{}
 		}
@@ -303,4 +308,33 @@ func (t *tableQueue) parts(group []*appendRequest) (parts []batchPart) {
 		parts = append(parts, cutColumns(near)...)
 	}
 	return parts
+}
+
+// scratches is the queues that have a batch for the rows of several requests, the
+// longest unused first. Each keeps the columns of its table ready, and together
+// they are bounded. They belong to the committer.
+type scratches struct {
+	tables []*tableQueue
+	bytes  int
+}
+
+// keep notes that a queue may have used its scratch, and lets go of the others'
+// until all take scratchBytesMax at most.
+func (k *scratches) keep(t *tableQueue) {
+	if t.scratch == nil {
+		return
+	}
+	if n := len(k.tables); n == 0 || k.tables[n-1] != t {
+		k.tables = slices.DeleteFunc(k.tables, func(o *tableQueue) bool { return o == t })
+		k.tables = append(k.tables, t)
+	}
+	k.bytes -= t.kept
+	t.kept = t.scratch.Capacity()
+	k.bytes += t.kept
+	for k.bytes > scratchBytesMax && len(k.tables) > 1 {
+		first := k.tables[0]
+		k.bytes -= first.kept
+		first.scratch, first.kept = nil, 0
+		k.tables = slices.Delete(k.tables, 0, 1)
+	}
 }

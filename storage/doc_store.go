@@ -94,7 +94,9 @@ package storage
 //
 //	commitSmall  gathers small appends
 //	mergeLoop    one for fresh blocks (to about 4k rows or 512 blocks), one for
-//	             those (to 65k): a row is rewritten at most twice
+//	             those (to 65k): a row is rewritten at most twice. A third one for
+//	             tables where so much never comes together: it merges by age
+//	             (merge_quiet.go), a row at most eight times more
 //	maintain     checkpoints, retention, stale blocks, expired keys
 //	thinLoop     thins old blocks where a table asks for it (thin.go)
 //	scrub        checks every checksum, in passes that take 1% of one core
@@ -102,6 +104,24 @@ package storage
 //	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones; newest
 //	             first, with some workers that end with the pass (disk_reload.go)
+//
+// # Memory beside the blocks
+//
+// What TestHeapBesideBlocks holds, in bytes of heap; the collector wants as much
+// room again:
+//
+//	table      2,200, whatever its columns; its name, a histogram bucket of 100 bytes
+//	           for 32 rows of small blocks or a 64th of a full one
+//	block        400 with its Meta, place in memory and place on disk
+//	key          120 for an hour, 1,000,000 of a table at most; keysShare in all
+//	open block   512 and 384 a column, 32 MiB in all (view_opened.go)
+//	schema       nothing for tables of few blocks; else 40 KB for 100 columns, as long
+//	           as somebody asks
+//	gathering   64 MiB at most (scratches)
+//	merges       three at a time, each of at most 32 MiB of blocks, or 8 MiB of
+//	           small ones, whose opened columns take eight times as much
+//
+// Pages that blocks leave go back to the system by themselves (segment_idle.go).
 //
 // # Recovery
 //

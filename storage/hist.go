@@ -35,22 +35,24 @@ func bucketStart(t, width int64) int64 {
 	return t - past
 }
 
-// histogram counts times, in ascending order, in at most histBucketsMax buckets
-// that are not empty, of the finest width that allows it.
+// histogram counts times, in ascending order, in buckets that are not empty, of the
+// finest width that allows it: at most one for histBucketRows rows, but at least
+// histBucketsMin and at most histBucketsMax.
 func histogram(sorted []int64) []TimeCount {
-	var buckets [histBucketsMax]TimeCount
+	var most [histBucketsMax]TimeCount
+	buckets := most[:min(histBucketsMax, max(histBucketsMin, len(sorted)/histBucketRows))]
 	for _, width := range TimeWidths() {
-		if n, ok := countByTime(&buckets, sorted, width); ok {
+		if n, ok := countByTime(buckets, sorted, width); ok {
 			return slices.Clone(buckets[:n])
 		}
 	}
 	panic("BUG: int64 nanoseconds do not fit the widest buckets")
 }
 
-func countByTime(buckets *[histBucketsMax]TimeCount, sorted []int64, width int64) (int, bool) {
+func countByTime(buckets []TimeCount, sorted []int64, width int64) (int, bool) {
 	n := 0
 	for len(sorted) > 0 {
-		if n == histBucketsMax {
+		if n == len(buckets) {
 			return 0, false
 		}
 		from := bucketStart(sorted[0], width)

@@ -17,7 +17,13 @@ const (
 	BlockItemsMax = 1 << 24
 
 	// histBucketsMax bounds what a block adds to an edit: 64 buckets are 1 KiB.
+	// A bucket takes 100 bytes of heap in the leaf and 50 in the aggregator, so a
+	// small block has one for histBucketRows rows, which take some 2 KB themselves,
+	// but a few in any case: how much of an answer is missing shows by them, and
+	// all times there are fit seven of the widest.
 	histBucketsMax = 64
+	histBucketsMin = 8
+	histBucketRows = 32
 
 	// inlineBytesMax is the longest column kept in the head of its block. Such
 	// a column has no checksum and no alignment to pay for.

@@ -92,24 +92,6 @@ func TestMergeMiddle(t *testing.T) {
 	}
 }
 
-// TestMergeStale merges the few blocks of a table where nothing happens any more.
-func TestMergeStale(t *testing.T) {
-	cfg := testConfig(t, testShm(t))
-	now := time.Now()
-	cfg.Now = func() time.Time { return now }
-	s := testOpen(t, cfg)
-	for i := range int64(staleBlocks) {
-		at := now.Add(-2 * staleAfter).UnixNano()
-		testAppend(t, s, Append{Table: "t", Batch: testBatch(i, 1, at), Arrival: at})
-	}
-	s.mergeStale()
-	tab, _ := s.Table("t")
-	waitFor(t, "the stale blocks are one", func() bool { return tab.Blocks() == 1 })
-	if n := len(readIDs(t, s, "t")); n != staleBlocks {
-		t.Fatalf("%d rows, not %d", n, staleBlocks)
-	}
-}
-
 // TestMergeDropped drops the table, or a block, while it is being merged: the
 // merge comes to nothing and no row comes back.
 func TestMergeDropped(t *testing.T) {

@@ -249,11 +249,11 @@ func (s *Store) start() {
 	run(s.maintain)
 	run(s.thinLoop)
 	run(s.scrub)
-	for level := range mergeLevels {
+	for loop := range mergeLoops {
 		if s.cfg.Unmerged {
 			break
 		}
-		run(func() { s.mergeLoop(level) })
+		run(func() { s.mergeLoop(loop) })
 	}
 	if s.disk != nil {
 		run(s.disk.flushLoop)

@@ -27,6 +27,7 @@ func (s *Store) maintain() {
 			settled = true
 			s.retain()
 			s.trim()
+			s.giveBack()
 			s.mergeStale()
 			s.expireKeys()
 		}
@@ -112,22 +113,6 @@ func (s *Store) retainTable(t *Table, settings Settings, now int64) error {
 		return nil
 	}
 	return s.dropLocked(refs[:n])
-}
-
-// mergeStale wakes the merges if a quiet table has blocks waiting: the rule looks
-// at their age.
-func (s *Store) mergeStale() {
-	busy := make(map[string]bool)
-	for _, t := range s.Tables() {
-		t.mu.Lock()
-		fresh := t.fresh.blocks
-		t.mu.Unlock()
-		busy[t.name] = fresh > 0
-		if fresh >= staleBlocks {
-			signal(s.merges.wake[mergeFresh])
-		}
-	}
-	s.queues.forget(func(table string) bool { return !busy[table] })
 }
 
 func (s *Store) expireKeys() {

@@ -50,9 +50,12 @@ type extent struct {
 	off    int64
 	length int64 // of the block; the place is that rounded up to the segment's grid
 
-	// The block that lies there, opened at the first call of Ref.Open. It is kept
-	// with its place, so that it goes when the block is read again into another.
+	// The block that lies there, as Ref.Open has opened it and as long as it is kept
+	// open. It is kept with its place, so that it goes when the block is read again
+	// into another. asked tells that it was asked for since it was opened or spared.
 	block atomic.Pointer[Block]
+	asked atomic.Bool
+	kept  bool // it is among the opened blocks, and guarded by their mutex
 }
 
 // bytes returns the block's memory. Reads of it run under Guard: the file may

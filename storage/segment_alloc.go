@@ -245,15 +245,19 @@ func (a *allocator) shrink() int64 {
 	defer a.mu.Unlock()
 	before := a.taken
 	for _, s := range slices.Clone(a.order) {
-		if s.used == 0 {
-			// A segment that cannot be unmapped stays as it is: its space is
-			// still good for blocks.
-			_ = a.removeLocked(s)
-			continue
-		}
-		a.punchLocked(s)
+		a.shrinkLocked(s)
 	}
 	return before - a.taken
+}
+
+func (a *allocator) shrinkLocked(s *segment) {
+	if s.used == 0 {
+		// A segment that cannot be unmapped stays as it is: its space is
+		// still good for blocks.
+		_ = a.removeLocked(s)
+		return
+	}
+	a.punchLocked(s)
 }
 
 // punchLocked turns what is free of a segment into holes, and forgets those at

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,9 +146,16 @@ type Store struct {
 	tablesMu sync.RWMutex
 	tables   map[string]*Table
 	byNumber map[uint64]*Table // by incarnation
+	sorted   []*Table          // by name; replaced, never changed, so that it can be handed out
 	dropped  []TableChange     // the last dropped tables
 	unknown  uint64            // of tables dropped up to this edit, some are not in it
 
+	recent recentTables
+	opened openedBlocks
+
+	looks    sync.Mutex // of maintain: guards the two below
+	swept    [2]uint64  // the edits at the last two
+	idle     int64      // bytes without blocks that maintain found when it last looked
 	inflight inflight
 	queues   queues
 
@@ -210,20 +216,12 @@ func (s *Store) Table(name string) (*Table, bool) {
 	return t, ok
 }
 
-// Tables returns all tables by name.
+// Tables returns all tables by name. The slice belongs to the store and must not be
+// changed.
 func (s *Store) Tables() []*Table {
 	s.tablesMu.RLock()
 	defer s.tablesMu.RUnlock()
-	return s.tablesLocked()
-}
-
-func (s *Store) tablesLocked() []*Table {
-	tables := make([]*Table, 0, len(s.tables))
-	for _, t := range s.tables {
-		tables = append(tables, t)
-	}
-	sort.Slice(tables, func(i, j int) bool { return tables[i].name < tables[j].name })
-	return tables
+	return s.sorted
 }
 
 // Holds tells whether any chunk of a batch key is remembered for a table.

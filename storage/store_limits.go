@@ -74,6 +74,26 @@ const (
 	// hold. Blocks of more than half of it are final, so that two always fit.
 	mergeBytesMax = 32 << 20
 
+	// mergeTinyBytesMax is how many bytes of small blocks a merge reads, if it is of
+	// more than two: what it takes to open very many columns of very few bytes is
+	// some eight times these.
+	mergeTinyBytesMax = 8 << 20
+
+	// openedBytesMax bounds what is kept of blocks that were opened, as counted by
+	// openedBlockBytes for each and openedColumnBytes for each of its columns. It
+	// is enough for 3,000 full blocks of 26 columns, which are 10 GB.
+	openedBytesMax    = 32 << 20
+	openedBlockBytes  = 512
+	openedColumnBytes = 384
+
+	// schemaBlocksMin is how many blocks a table must have for the sums of its
+	// schema to be kept from call to call, schemaIdle how long without a call.
+	schemaBlocksMin = 5
+	schemaIdle      = time.Minute
+
+	// scratchBytesMax bounds the batches in which the committer gathers requests.
+	scratchBytesMax = 64 << 20
+
 	// smallBlocksMax and midBlocksMax are the numbers of blocks of a table, of
 	// either level of merging, at which receipts wait for merges: four times what
 	// one merge takes. mergeWait is how long.
@@ -81,10 +101,30 @@ const (
 	midBlocksMax   = 4 * midMergeBlocks
 	mergeWait      = time.Second
 
-	// A table with staleBlocks fresh blocks whose newest is older than staleAfter
-	// is merged although the counts above are not reached.
-	staleBlocks = 32
+	// freshBlocksMax is how many fresh blocks a store should have: shared out over
+	// its tables it is how many of one are merged, between freshEnoughMin and
+	// smallMergeBlocks. A block takes some 600 bytes of heap, and one of a single
+	// row and 100 columns 5 KB of memory, so 10,000 tables must not have hundreds
+	// each.
+	freshBlocksMax = 32_768
+	freshEnoughMin = 8
+
+	// Small blocks of a quiet table, whose oldest is older than staleAfter, are
+	// merged although the counts above are not reached: so many that all together
+	// have at least quietGrowth times the rows of the largest. So a row is
+	// rewritten at most log(smallMergeRows)/log(quietGrowth) = 8 times on its way
+	// to a block that mergeMid takes, and fewer than log(smallMergeRows) /
+	// log(quietGrowth/(quietGrowth-1)) = 21 of a table are left, mostly under 8.
 	staleAfter  = time.Minute
+	quietGrowth = 3
+
+	// A table at rest, without a row for restAfter, has its small blocks merged into
+	// one, if that has no more than smallMergeRows rows.
+	restAfter = 10 * time.Minute
+
+	// quietRichMin is how many rows make it worth while to encode a merged block
+	// richly: below, what aligns and pads its columns is more than it saves.
+	quietRichMin = 1_024
 
 	// queueRowsMax and queueBytesMax bound the small requests of a table that
 	// wait for the committer; more requests wait outside of the queue.
@@ -106,7 +146,7 @@ const (
 
 	// keyBytes and blockEditBytes are about what a key without its texts, and a
 	// block, take in heap and log.
-	keyBytes       = 256
+	keyBytes       = 160
 	blockEditBytes = 1 << 10
 
 	// KeyBytesMax is the longest batch key: it lies in the heap for an hour.
@@ -126,7 +166,8 @@ const (
 	ReceiptWarningsMax = 20
 
 	// histTombstonesMax is how many vanished buckets a table remembers for
-	// Changes; a reader further behind gets the whole histogram.
+	// Changes, and no longer than two looks of maintain: a bucket takes some 100
+	// bytes. A reader further behind gets the whole histogram.
 	histTombstonesMax = 4_096
 
 	// droppedTablesMax is how many dropped tables Changes remembers.
@@ -234,6 +275,13 @@ const (
 	// unless memory is freed: the committer waits for all tables, so waits in a
 	// row would hold up every receipt.
 	fullRest = 5 * time.Second
+
+	// Memory that no block has used for maintainEvery goes back to the system when
+	// it is more than idleBytesMax and an idleShare of what blocks use. Below, new
+	// blocks will want it soon, and pages that go and come cost as much as writing
+	// them.
+	idleBytesMax = 32 << 20
+	idleShare    = 4
 
 	// evictPatience is how long an append waits for such memory before it evicts
 	// blocks that no view holds, as long as no more than a pendingShare of the

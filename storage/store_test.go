@@ -376,8 +376,8 @@ func checkSums(t testing.TB, tab *Table) {
 	if rows != tab.rows || bytes != tab.bytes {
 		t.Fatalf("table %s: %d rows %d bytes, its blocks have %d and %d", tab.name, tab.rows, tab.bytes, rows, bytes)
 	}
-	for name, el := range tab.histLocked().buckets {
-		if got := el.Value.(*histBucket).rows; got != hist[name] {
+	for name, b := range tab.histLocked().buckets {
+		if got := b.rows; got != hist[name] {
 			t.Fatalf("table %s: bucket %v counts %d rows, its blocks %d", tab.name, name, got, hist[name])
 		}
 		delete(hist, name)

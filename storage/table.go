@@ -2,7 +2,6 @@ package storage
 
 import (
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -30,6 +29,9 @@ type Table struct {
 	horizon int64
 	fresh   levelCount
 	mid     levelCount
+	small   levelCount // those of mid with less than smallMergeRows rows
+	arrival int64      // the newest of a row that ever was in a live block
+	settled settled
 	hist    timeHistogram
 	from    int64 // smallest and largest time; valid if bounded
 	newest  int64
@@ -37,10 +39,27 @@ type Table struct {
 	dropped bool
 
 	uncounted bool // hist does not have the blocks that were there at the start yet
+
+	// Guarded by the store's recent tables.
+	changedAt    uint64
+	newer, older *Table
 }
 
 // levelCount is the blocks and rows of a level of merging.
-type levelCount struct{ blocks, rows int }
+type levelCount struct {
+	blocks, rows int
+	oldest       int64 // the oldest of their arrivals
+}
+
+// count adds a block, or takes it out with sign -1. oldest is too old then, until
+// dropLocked has looked at all.
+func (c *levelCount) count(r *Ref, sign int) {
+	if sign > 0 && (c.blocks == 0 || r.Meta.Arrival < c.oldest) {
+		c.oldest = r.Meta.Arrival
+	}
+	c.blocks += sign
+	c.rows += sign * r.Meta.Rows
+}
 
 func newTable(s *Store, name string, incarnation uint64) *Table {
 	t := &Table{store: s, name: name, incarnation: incarnation, byID: map[BlockID]*Ref{}}
@@ -150,7 +169,7 @@ func (t *Table) apply(e *tableEdit) (free []*extent) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seq = e.seq
+	t.changedLocked(e.seq)
 	t.shapes.take(e)
 	if len(e.drops) > 0 {
 		t.dropLocked(e.seq, e.drops)
@@ -191,7 +210,8 @@ func (t *Table) install(seq uint64, refs []*Ref, keys []editKey, mark editMark) 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seq, t.shapes.seq = seq, seq
+	t.changedLocked(seq)
+	t.shapes.seq = seq
 	t.refs, t.byID = make([]*Ref, 0, len(refs)), make(map[BlockID]*Ref, len(refs))
 	for _, r := range refs {
 		t.showLocked(r)
@@ -244,11 +264,15 @@ func (t *Table) count(r *Ref, sign int) {
 	t.bytes += int64(sign * r.Meta.Length)
 	switch r.kind.level() {
 	case levelFresh:
-		t.fresh.blocks += sign
-		t.fresh.rows += sign * r.Meta.Rows
+		t.fresh.count(r, sign)
 	case levelMid:
-		t.mid.blocks += sign
-		t.mid.rows += sign * r.Meta.Rows
+		t.mid.count(r, sign)
+		if r.Meta.Rows < smallMergeRows {
+			t.small.count(r, sign)
+		}
+	}
+	if sign > 0 {
+		t.arrival = max(t.arrival, r.Meta.Arrival)
 	}
 }
 
@@ -274,9 +298,17 @@ func (t *Table) dropLocked(seq uint64, ids []BlockID) {
 		t.store.refGone(r)
 	}
 	refs := make([]*Ref, 0, len(t.refs)-len(gone)+16)
+	t.fresh.oldest, t.small.oldest = math.MaxInt64, math.MaxInt64
 	for _, r := range t.refs {
-		if !gone[r.ID] {
-			refs = append(refs, r)
+		if gone[r.ID] {
+			continue
+		}
+		refs = append(refs, r)
+		switch level := r.kind.level(); {
+		case level == levelFresh:
+			t.fresh.oldest = min(t.fresh.oldest, r.Meta.Arrival)
+		case level == levelMid && r.Meta.Rows < smallMergeRows:
+			t.small.oldest = min(t.small.oldest, r.Meta.Arrival)
 		}
 	}
 	t.refs, t.bounded = refs, false
@@ -294,27 +326,7 @@ func (t *Table) end(seq uint64) (free []*extent) {
 	}
 	t.dropLocked(seq, ids)
 	t.seq, t.dropped = seq, true
+	t.store.recent.remove(t)
 	t.keys.clear()
 	return t.pins.collect()
-}
-
-// candidates returns up to most blocks of a level and a merge set that are live and
-// have at most rows rows and mergeBytesMax bytes together, oldest edit first, for
-// a merge. full tells that the next one did not go with them.
-func (t *Table) candidates(level, class blockKind, most, rows int) (refs []*Ref, full bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	sum, bytes := 0, 0
-	for _, r := range t.refs {
-		if r.kind != level|class || r.State() != Live {
-			continue
-		}
-		if len(refs) == most || sum+r.Meta.Rows > rows || bytes+r.Meta.Length > mergeBytesMax {
-			return slices.Clip(refs), true
-		}
-		sum += r.Meta.Rows
-		bytes += r.Meta.Length
-		refs = append(refs, r)
-	}
-	return slices.Clip(refs), false
 }

@@ -3,41 +3,57 @@ package storage
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
+
+	"github.com/zeebo/xxh3"
 )
 
 // keyTable remembers the receipts of a table's batches by key and chunk, the
 // oldest of which go after keysLive, past keysMax, or when the keys of all tables
 // take too much.
+//
+// There may be a million of them, so they lie in pages without pointers, in the order
+// they were put, with the text of their keys one after another: some 120 bytes each,
+// and nothing for the collector to follow. Positions count from the first chunk ever
+// put. The index names the last chunk of each hash of a key; from there each says how
+// far back the one before is, to those that are forgotten.
 type keyTable struct {
 	all *atomic.Int64 // bytes of the keys of all tables
 	max int64         // of all
 
-	mu     sync.Mutex
-	text   int // bytes of errors and warnings
-	byKey  map[string]*keyEntry
-	oldest []keyRef // in the order they were put; from head on
-	head   int
-	cut    uint64 // how many stood before oldest[0]: positions only grow
+	mu       sync.Mutex
+	text     int // bytes of errors and warnings
+	index    map[uint64]uint64
+	pages    []keyPage
+	first    uint64             // position of the first record of the first page
+	head     uint64             // of the oldest chunk kept
+	end      uint64             // behind the newest
+	receipts map[uint64]Receipt // of chunks with errors or warnings, by position
+}
+
+// keyPageRecords is how many chunks are given back together.
+const keyPageRecords = 1_024
+
+type keyPage struct {
+	records []keyRecord
+	text    []byte // of the keys
+}
+
+type keyRecord struct {
+	hash, digest, seq  uint64
+	at                 int64
+	chunk              uint32
+	back               uint32 // to the chunk before of the same hash; 0: none
+	textAt             uint32
+	textLen            uint32
+	accepted, rejected uint32
 }
 
 // keySpan is the positions [from, to) of chunks in the order they were put.
 type keySpan struct{ from, to uint64 }
 
-type keyEntry struct {
-	key    string
-	first  chunkReceipt // most batches have one chunk
-	more   []chunkReceipt
-	chunks int // live ones
-}
-
-type keyRef struct {
-	entry *keyEntry
-	chunk uint32
-	at    int64
-}
-
 func (k *keyTable) init(all *atomic.Int64, budget int64) {
-	k.byKey, k.all, k.max = map[string]*keyEntry{}, all, keysBytesMax
+	k.index, k.receipts, k.all, k.max = map[uint64]uint64{}, map[uint64]Receipt{}, all, keysBytesMax
 	if budget > 0 {
 		k.max = min(k.max, budget/keysShare)
 	}
@@ -54,35 +70,63 @@ func (r *Receipt) textBytes() (n int) {
 	return n
 }
 
+// recordLocked returns a chunk that is kept, and its key, which is good for ever: the
+// bytes of a page never change.
+func (k *keyTable) recordLocked(pos uint64) (r *keyRecord, key string) {
+	page := &k.pages[(pos-k.first)/keyPageRecords]
+	r = &page.records[(pos-k.first)%keyPageRecords]
+	return r, unsafe.String(unsafe.SliceData(page.text[r.textAt:]), r.textLen)
+}
+
+// eachLocked gives the positions of the chunks of a key to yield, newest first.
+func (k *keyTable) eachLocked(key string, yield func(pos uint64, r *keyRecord) bool) {
+	hash := xxh3.HashString(key)
+	for pos, ok := k.index[hash]; ok && pos >= k.head; {
+		r, text := k.recordLocked(pos)
+		if text == key && !yield(pos, r) || r.back == 0 {
+			return
+		}
+		pos -= uint64(r.back)
+	}
+}
+
+func (k *keyTable) findLocked(key string, chunk uint32) (at uint64, found bool) {
+	k.eachLocked(key, func(pos uint64, r *keyRecord) bool {
+		at, found = pos, r.chunk == chunk
+		return !found
+	})
+	return at, found
+}
+
+// chunkLocked is a chunk as it was put.
+func (k *keyTable) chunkLocked(pos uint64) (string, chunkReceipt) {
+	r, key := k.recordLocked(pos)
+	c := chunkReceipt{chunk: r.chunk, digest: r.digest, seq: r.seq, at: r.at, receipt: k.receipts[pos]}
+	c.receipt.Accepted, c.receipt.Rejected = r.accepted, r.rejected
+	return key, c
+}
+
 // get returns what is kept of a chunk.
 func (k *keyTable) get(key string, chunk uint32) (chunkReceipt, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e := k.byKey[key]; e != nil {
-		if c := e.find(chunk); c != nil {
-			return *c, true
-		}
+	pos, ok := k.findLocked(key, chunk)
+	if !ok {
+		return chunkReceipt{}, false
 	}
-	return chunkReceipt{}, false
-}
-
-func (e *keyEntry) find(chunk uint32) *chunkReceipt {
-	if e.chunks > 0 && e.first.chunk == chunk && e.first.seq != 0 {
-		return &e.first
-	}
-	for i := range e.more {
-		if e.more[i].chunk == chunk {
-			return &e.more[i]
-		}
-	}
-	return nil
+	_, c := k.chunkLocked(pos)
+	return c, true
 }
 
 // holds tells whether any chunk of the key is kept.
-func (k *keyTable) holds(key string) bool {
+func (k *keyTable) holds(key string) (held bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.byKey[key] != nil
+	k.eachLocked(key, func(uint64, *keyRecord) bool {
+		held = true
+		return false
+	})
+	return held
 }
 
 // put remembers a chunk. A chunk put again, as a replayed log may do, changes
@@ -90,70 +134,72 @@ func (k *keyTable) holds(key string) bool {
 func (k *keyTable) put(key string, c *chunkReceipt) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	kept := *c
-	if k.text+kept.receipt.textBytes() > keysTextMax {
-		kept.receipt.Errors, kept.receipt.Warnings = nil, nil
-	}
-	e := k.byKey[key]
-	switch {
-	case e == nil:
-		e = &keyEntry{key: key, first: kept}
-		k.byKey[key] = e
-	case e.find(c.chunk) != nil:
+	if _, ok := k.findLocked(key, c.chunk); ok {
 		return
-	default:
-		e.more = append(e.more, kept)
 	}
-	e.chunks++
-	k.oldest = append(k.oldest, keyRef{entry: e, chunk: c.chunk, at: c.at})
-	k.countLocked(e, &kept, 1)
-	for len(k.oldest)-k.head > 1 && (len(k.oldest)-k.head > keysMax || k.all.Load() > k.max) {
+	n := (k.end - k.first) / keyPageRecords
+	if n == uint64(len(k.pages)) {
+		k.pages = append(k.pages, keyPage{})
+	}
+	page := &k.pages[n]
+	r := keyRecord{
+		hash: xxh3.HashString(key), digest: c.digest, seq: c.seq, at: c.at, chunk: c.chunk,
+		textAt: uint32(len(page.text)), textLen: uint32(len(key)), accepted: c.receipt.Accepted, rejected: c.receipt.Rejected,
+	}
+	if last, ok := k.index[r.hash]; ok {
+		r.back = uint32(k.end - last)
+	}
+	page.text = append(page.text, key...)
+	page.records = append(page.records, r)
+	k.index[r.hash] = k.end
+	text := c.receipt.textBytes()
+	if k.text+text > keysTextMax {
+		text = 0
+	}
+	if text > 0 {
+		k.receipts[k.end] = c.receipt
+	}
+	k.end++
+	k.countLocked(len(key), text, 1)
+	for k.end-k.head > 1 && (k.end-k.head > keysMax || k.all.Load() > k.max) {
 		k.forgetOldestLocked()
 	}
 }
 
 // countLocked adds a chunk to the sums, or takes it out with sign -1.
-func (k *keyTable) countLocked(e *keyEntry, c *chunkReceipt, sign int) {
-	text := c.receipt.textBytes()
+func (k *keyTable) countLocked(key, text, sign int) {
 	k.text += sign * text
-	k.all.Add(int64(sign * (keyBytes + len(e.key) + text)))
+	k.all.Add(int64(sign * (keyBytes + key + text)))
 }
 
 // clear forgets everything, when the table is dropped.
 func (k *keyTable) clear() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for k.head < len(k.oldest) {
+	for k.head < k.end {
 		k.forgetOldestLocked()
 	}
 }
 
 func (k *keyTable) forgetOldestLocked() {
-	r := k.oldest[k.head]
-	k.oldest[k.head] = keyRef{}
+	r, key := k.recordLocked(k.head)
+	text := 0
+	if receipt, ok := k.receipts[k.head]; ok {
+		text = receipt.textBytes()
+		delete(k.receipts, k.head)
+	}
+	k.countLocked(len(key), text, -1)
+	if k.index[r.hash] == k.head {
+		delete(k.index, r.hash)
+	}
 	k.head++
-	if k.head > len(k.oldest)/2 && k.head > 1024 {
-		k.oldest = append(k.oldest[:0:0], k.oldest[k.head:]...)
-		k.cut += uint64(k.head)
-		k.head = 0
-	}
-	e := r.entry
-	if c := e.find(r.chunk); c != nil {
-		k.countLocked(e, c, -1)
-	}
-	if e.chunks--; e.chunks == 0 {
-		delete(k.byKey, e.key)
-		return
-	}
-	if e.first.chunk == r.chunk && e.first.seq != 0 {
-		e.first = chunkReceipt{}
-		return
-	}
-	for i := range e.more {
-		if e.more[i].chunk == r.chunk {
-			e.more = append(e.more[:i], e.more[i+1:]...)
-			return
-		}
+	switch {
+	case k.head == k.end: // an hour may have had very many: the map would keep their room
+		k.pages, k.first = nil, k.head
+		k.index, k.receipts = map[uint64]uint64{}, map[uint64]Receipt{}
+	case k.head-k.first == keyPageRecords:
+		k.pages[0] = keyPage{}
+		k.pages, k.first = k.pages[1:], k.head
 	}
 }
 
@@ -161,7 +207,10 @@ func (k *keyTable) forgetOldestLocked() {
 func (k *keyTable) expire(now int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for k.head < len(k.oldest) && k.oldest[k.head].at < now-int64(keysLive) {
+	for k.head < k.end {
+		if r, _ := k.recordLocked(k.head); r.at >= now-int64(keysLive) {
+			return
+		}
 		k.forgetOldestLocked()
 	}
 }
@@ -170,7 +219,7 @@ func (k *keyTable) expire(now int64) {
 func (k *keyTable) span() keySpan {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return keySpan{k.cut + uint64(k.head), k.cut + uint64(len(k.oldest))}
+	return keySpan{k.head, k.end}
 }
 
 // next appends up to most chunks of a span to dst, oldest first, and takes them
@@ -178,12 +227,10 @@ func (k *keyTable) span() keySpan {
 func (k *keyTable) next(span *keySpan, most int, dst []editKey) []editKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	span.from = max(span.from, k.cut+uint64(k.head))
+	span.from = max(span.from, k.head)
 	for most += len(dst); span.from < span.to && len(dst) < most; span.from++ {
-		r := k.oldest[span.from-k.cut]
-		if c := r.entry.find(r.chunk); c != nil {
-			dst = append(dst, editKey{key: r.entry.key, chunk: *c})
-		}
+		key, c := k.chunkLocked(span.from)
+		dst = append(dst, editKey{key: key, chunk: c})
 	}
 	return dst
 }
@@ -192,10 +239,11 @@ func (k *keyTable) next(span *keySpan, most int, dst []editKey) []editKey {
 func (k *keyTable) oldestAt() int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.head == len(k.oldest) {
+	if k.head == k.end {
 		return 0
 	}
-	return k.oldest[k.head].at
+	r, _ := k.recordLocked(k.head)
+	return r.at
 }
 
 // OldestKey is when the oldest batch key that the table remembers came, in ns
@@ -206,5 +254,5 @@ func (t *Table) OldestKey() int64 { return t.keys.oldestAt() }
 func (k *keyTable) count() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.oldest) - k.head
+	return int(k.end - k.head)
 }

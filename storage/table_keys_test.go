@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,5 +116,87 @@ func TestCheckpointRoom(t *testing.T) {
 	tab, _ = s.Table("t")
 	if n := tab.keys.count(); n != 20_050 || !tab.keys.holds("7") {
 		t.Fatalf("%d keys came back", n)
+	}
+}
+
+// TestKeyTableModel puts and forgets at random, keys of one and of many chunks, and
+// compares with a map.
+func TestKeyTableModel(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var all atomic.Int64
+	var k keyTable
+	k.init(&all, 0)
+	type id struct {
+		key   string
+		chunk uint32
+	}
+	model := map[id]chunkReceipt{}
+	var order []id
+	now := int64(0)
+	for range 60_000 {
+		now += rng.Int64N(int64(time.Second))
+		one := id{fmt.Sprint("key-", rng.IntN(3_000)), uint32(rng.IntN(4))}
+		want, held := model[one]
+		got, ok := k.get(one.key, one.chunk)
+		if ok != held || ok && (got.digest != want.digest || got.at != want.at || len(got.receipt.Warnings) != len(want.receipt.Warnings)) {
+			t.Fatalf("%v: %v %+v, not %v %+v", one, ok, got, held, want)
+		}
+		c := chunkReceipt{chunk: one.chunk, digest: rng.Uint64(), seq: 1, at: now, receipt: Receipt{Accepted: rng.Uint32()}}
+		if rng.IntN(10) == 0 {
+			c.receipt.Warnings = []string{"w"}
+		}
+		k.put(one.key, &c)
+		if !held {
+			model[one] = c
+			order = append(order, one)
+		}
+		if rng.IntN(50) == 0 {
+			k.expire(now)
+			for len(order) > 0 && model[order[0]].at < now-int64(keysLive) {
+				delete(model, order[0])
+				order = order[1:]
+			}
+		}
+		if k.count() != len(order) {
+			t.Fatalf("%d chunks, not %d", k.count(), len(order))
+		}
+	}
+	n := 0
+	for span := k.span(); ; {
+		some := k.next(&span, 7, nil)
+		if len(some) == 0 {
+			break
+		}
+		for i := range some {
+			if want := order[n]; some[i].key != want.key || some[i].chunk.chunk != want.chunk || some[i].chunk.digest != model[want].digest {
+				t.Fatalf("chunk %d is %+v, not %v", n, some[i], want)
+			}
+			n++
+		}
+	}
+	if n != len(order) || n < 1_000 {
+		t.Fatalf("%d chunks of %d", n, len(order))
+	}
+}
+
+// BenchmarkKeys puts and gets the key of a batch of one chunk.
+func BenchmarkKeys(b *testing.B) {
+	var all atomic.Int64
+	var k keyTable
+	k.init(&all, 0)
+	keys := make([]string, 1<<20)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%036d", i)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		k.put(keys[i&(1<<20-1)], &chunkReceipt{chunk: uint32(i >> 20), seq: 1, at: int64(i)})
+		if _, ok := k.get(keys[i&(1<<20-1)], uint32(i>>20)); !ok {
+			b.Fatal("gone")
+		}
+		i++
 	}
 }

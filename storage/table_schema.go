@@ -2,6 +2,7 @@ package storage
 
 import (
 	"maps"
+	"strings"
 	"sync"
 )
 
@@ -17,15 +18,20 @@ type ColumnInfo struct {
 
 // schemaCache sums up the columns of the blocks it has seen. A call of Schema
 // takes in the blocks that came since the last one and takes out those that
-// went, so blocks that come and go between two calls cost nothing.
+// went, so blocks that come and go between two calls cost nothing. Of tables with
+// few blocks, and of those nobody asks about, nothing is kept: 100 columns take some
+// 40 KB with what each block gave to them, and there may be 10,000 such tables.
 type schemaCache struct {
 	mu      sync.Mutex
+	asked   int64  // ns: the last call
 	seq     uint64 // the view it was made for
 	seen    []*Ref // blocks taken in
 	round   uint64 // the last call that looked at all blocks
-	columns map[columnKind]*columnSum
+	columns columnSums
 	infos   map[string]ColumnInfo // handed out; never changed
 }
+
+type columnSums map[columnKind]*columnSum
 
 type columnName struct {
 	name string
@@ -56,11 +62,16 @@ func (t *Table) Schema() map[string]ColumnInfo {
 	c := &t.schema
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked = t.store.cfg.Now().UnixNano()
+	if len(view.Blocks) < schemaBlocksMin {
+		c.forgetLocked()
+		return sumOnce(view.Blocks)
+	}
 	if c.infos != nil && c.seq == view.Seq {
 		return c.infos
 	}
 	if c.columns == nil {
-		c.columns = map[columnKind]*columnSum{}
+		c.columns = columnSums{}
 	}
 	c.round++
 	rows := uint64(0)
@@ -83,41 +94,84 @@ func (t *Table) Schema() map[string]ColumnInfo {
 		}
 	}
 	c.seen, c.seq = live, view.Seq
-	c.infos = c.sumUp(rows)
+	c.infos = c.columns.sumUp(rows)
 	return c.infos
+}
+
+// forget lets go of the sums if nobody has asked for them for schemaIdle.
+func (c *schemaCache) forget(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.columns != nil && past(c.asked, now, int64(schemaIdle)) {
+		c.forgetLocked()
+	}
+}
+
+func (c *schemaCache) forgetLocked() {
+	for _, r := range c.seen {
+		r.columns = nil
+	}
+	c.seen, c.columns, c.infos = nil, nil, nil
+}
+
+// sumOnce sums up the columns of a few blocks.
+func sumOnce(refs []*Ref) map[string]ColumnInfo {
+	sums, rows := columnSums{}, uint64(0)
+	for _, r := range refs {
+		rows += uint64(r.Meta.Rows)
+		if b, err := r.directory(); err == nil {
+			for _, col := range b.Columns() {
+				sums.add(r, col)
+			}
+		}
+	}
+	return sums.sumUp(rows)
+}
+
+// directory returns the block for a look at its directory. That of a block that was
+// set aside since it was opened is still good.
+func (r *Ref) directory() (*Block, error) {
+	if e := r.extent.Load(); e != nil {
+		if b := e.block.Load(); b != nil {
+			return b, nil
+		}
+	}
+	return r.Open()
 }
 
 // takeIn adds the columns of a block; false if it cannot be read now.
 func (c *schemaCache) takeIn(r *Ref) bool {
-	b, err := r.Open()
+	b, err := r.directory()
 	if err != nil {
 		return false
 	}
 	columns := b.Columns()
 	r.columns = make([]columnShare, 0, len(columns))
 	for _, col := range columns {
-		name := columnKind{columnName{col.Name(), col.Type()}, col.Encoding()}
-		r.columns = append(r.columns, c.add(name, uint32(r.Meta.Rows-col.NullCount()), uint32(col.Bytes())))
+		r.columns = append(r.columns, c.columns.add(r, col))
 	}
 	return true
 }
 
-// add adds what a block has of a column to its sum.
-func (c *schemaCache) add(name columnKind, rows, bytes uint32) columnShare {
-	sum := c.columns[name]
+// add adds a column of a block.
+func (s columnSums) add(r *Ref, col *Column) columnShare {
+	name := columnKind{columnName{col.Name(), col.Type()}, col.Encoding()}
+	sum := s[name]
 	if sum == nil {
 		sum = &columnSum{}
-		c.columns[name] = sum
+		name.name = strings.Clone(name.name) // not the names of all its block
+		s[name] = sum
 	}
-	sum.rows += uint64(rows)
-	sum.bytes += uint64(bytes)
-	return columnShare{sum: sum, rows: rows, bytes: bytes}
+	share := columnShare{sum: sum, rows: uint32(r.Meta.Rows - col.NullCount()), bytes: uint32(col.Bytes())}
+	sum.rows += uint64(share.rows)
+	sum.bytes += uint64(share.bytes)
+	return share
 }
 
-func (c *schemaCache) sumUp(rows uint64) map[string]ColumnInfo {
-	infos := make(map[string]ColumnInfo, len(c.columns))
-	maps.DeleteFunc(c.columns, func(_ columnKind, sum *columnSum) bool { return sum.rows == 0 && sum.bytes == 0 })
-	for name, sum := range c.columns {
+func (s columnSums) sumUp(rows uint64) map[string]ColumnInfo {
+	infos := make(map[string]ColumnInfo, len(s))
+	maps.DeleteFunc(s, func(_ columnKind, sum *columnSum) bool { return sum.rows == 0 && sum.bytes == 0 })
+	for name, sum := range s {
 		info, ok := infos[name.name]
 		if !ok {
 			info.Nulls = rows

@@ -24,12 +24,13 @@ type Ref struct {
 	ID   BlockID
 	Meta Meta
 
-	table  *Table
-	kind   blockKind
-	shape  uint64 // of its columns, see Batch.shape; 0: not known
-	state  atomic.Uint32
-	extent atomic.Pointer[extent] // nil while loading
-	damage atomic.Pointer[error]  // why it is, or was, set aside
+	table   *Table
+	kind    blockKind
+	merging bool   // a merge reads it; guarded by the table's mutex
+	shape   uint64 // of its columns, see Batch.shape; 0: not known
+	state   atomic.Uint32
+	extent  atomic.Pointer[extent] // nil while loading
+	damage  atomic.Pointer[error]  // why it is, or was, set aside
 
 	// Guarded by the schema's mutex: what the block gave to the sums, and the last
 	// round in which it was seen.
@@ -54,15 +55,34 @@ func (r *Ref) Open() (*Block, error) {
 	}
 	e := r.extent.Load()
 	if b := e.block.Load(); b != nil {
+		if !e.asked.Load() {
+			e.asked.Store(true)
+		}
 		return b, nil
 	}
+	b, err := r.openAt(e)
+	if err == nil && e.block.CompareAndSwap(nil, b) {
+		r.table.store.opened.add(e, b)
+	}
+	return b, err
+}
+
+// openOnce is Open for a reader that comes once, like a merge: what it opens is not
+// kept.
+func (r *Ref) openOnce() (*Block, error) {
+	if r.State() == Live {
+		if e := r.extent.Load(); e.block.Load() == nil {
+			return r.openAt(e)
+		}
+	}
+	return r.Open()
+}
+
+func (r *Ref) openAt(e *extent) (*Block, error) {
 	b, err := openExtent(e, r.ID)
 	if err != nil {
 		r.setDamaged(err, func(now *extent) bool { return now == e })
 		return nil, fmt.Errorf("block %v cannot be opened: %w", r.ID, err)
-	}
-	if !e.block.CompareAndSwap(nil, b) {
-		b = e.block.Load()
 	}
 	return b, nil
 }
