@@ -207,8 +207,7 @@ func (d *disk) find(id BlockID) (diskPlace, bool) {
 func (d *disk) flushLoop() {
 	defer d.store.running.Done()
 	if !d.loaded {
-		d.rest(startRest, d.hurry)
-		signal(d.hurry) // this was the pause before the first flush
+		d.rest(startRest, nil) // who is in a hurry waits for the flush after it
 	}
 	if !d.prepare() {
 		return
