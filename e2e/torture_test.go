@@ -171,7 +171,7 @@ func (w *torture) keep(data string) {
 
 // round is one start and one death. It tells whether memory was lost with it.
 func (w *torture) round(bins [2]string, points []string, afterLoss bool) (lost bool) {
-	const atFailpoint = 65 // of 100; the others die by the clock, untouched
+	const atFailpoint = 58 // of 100; the others die by the clock, untouched
 	var env []string
 	bin, point := bins[0], ""
 	if w.rnd.IntN(100) < atFailpoint {
@@ -384,6 +384,9 @@ func (c *tortureCount) report(t *testing.T) {
 	slices.Sort(c.readies)
 	if n := len(c.readies); n > 0 {
 		t.Logf("ready: median %v, slowest %v", c.readies[n/2], c.readies[n-1])
+	}
+	if kills := c.kills.Load(); kills >= 200 && (c.wall.Load()*10 < kills*3 || c.memory.Load()*5 < kills) {
+		t.Errorf("too few by the clock, or with the memory: %s", c)
 	}
 	if c.complete.Load() == 0 || c.receipts.Load() == 0 || c.memory.Load() == 0 && *tortureKills >= 24 {
 		t.Errorf("nothing was tried: %s", c)
