@@ -84,7 +84,7 @@ func TestDumpOfDamagedFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 60 {
+		for range 25 {
 			at := rng.IntN(len(a.Files[name]))
 			flipped := []byte{a.Files[name][at] ^ 1<<rng.IntN(8)}
 			if _, err := f.WriteAt(flipped, int64(at)); err != nil {
