@@ -206,7 +206,10 @@ func (p *leafPage) applyTable(t *wire.TableUpdate, written []byte) error {
 		page.promise = promise{}
 	}
 	page.Added, page.Horizon, page.Newest = t.Added, t.Horizon, t.Newest
-	page.Rows, page.Bytes, page.Settings, page.OldestKey = t.Rows, t.Bytes, t.Settings, t.OldestKey
+	page.Rows, page.Bytes, page.OldestKey = t.Rows, t.Bytes, t.OldestKey
+	if t.Settings.Version >= page.Settings.Version { // what was settled may be on its way to us
+		page.Settings = t.Settings
+	}
 	if t.Schema != nil {
 		page.Schema = t.Schema
 	}

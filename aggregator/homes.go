@@ -173,6 +173,7 @@ func (a *Aggregator) pick(tried map[string]bool) (seat, error) {
 // place stores one chunk on its leaf.
 func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appended, error) {
 	deadline := time.Now().Add(appendTimeout)
+	req.Settings = a.book.settings(req.Table)
 	if req.Key != "" {
 		s, err := a.home(ctx, req.Table, req.Key, deadline)
 		if err != nil {

@@ -133,6 +133,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
 			Message: "set on the leaves that answered; " + missingNames(asked) + " did not", Hint: "repeat the call when they are back"}
 	}
+	a.book.settle(table, next)
 	writeJSON(w, http.StatusOK, map[string]any{"table": table, "settings": settingsToJSON(next)})
 	return nil
 }
@@ -246,6 +247,18 @@ func (b *book) settings(table string) storage.Settings {
 		}
 	}
 	return s
+}
+
+// settle takes settings in that all leaves of a table have, before they say so
+// themselves: a leaf that gets its first rows now gets these with them.
+func (b *book) settle(table string, s storage.Settings) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, page := range b.leaves {
+		if t := page.Tables[table]; t != nil && t.Settings.Version < s.Version {
+			t.Settings = s
+		}
+	}
 }
 
 // serveValues is GET /v1/tables/{t}/values?column=C&prefix=P: a column's top values.

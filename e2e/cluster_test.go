@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -80,7 +79,7 @@ func TestClusterMissingLeaf(t *testing.T) {
 		checkPart(t, agg, when, all, wholeAll, reasons)
 		checkPart(t, agg, when, cut, wholeCut, reasons)
 	}
-	leaves[0].signal(syscall.SIGSTOP)
+	leaves[0].freeze()
 	check("frozen", "timeout", "down", "restarting")
 	leaves[0].kill()
 	check("killed", "down", "timeout", "restarting")
@@ -160,7 +159,7 @@ func TestClusterWhileIngesting(t *testing.T) {
 	}
 	acked := func() int64 { mu.Lock(); defer mu.Unlock(); return acknowledged }
 	until(t, 20*time.Second, "rows come in", func() bool { return acked() > 40*batchRows })
-	leaves[0].signal(syscall.SIGSTOP)
+	leaves[0].freeze()
 	for range 3 {
 		atLeast := acked() // acknowledged before the question: all of it is to be expected
 		a, err := agg.ask("SELECT count() FROM events", time.Second)

@@ -179,6 +179,24 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
+// freeze stops all threads of the process, and returns when they stand: on a busy
+// machine those that run go on for a moment after the signal, and answer.
+func (p *process) freeze() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid)
+	until(p.t, 10*time.Second, "all threads are stopped", func() bool {
+		files, err := filepath.Glob(tasks)
+		for _, f := range files {
+			stat, err := os.ReadFile(f)
+			if at := bytes.LastIndexByte(stat, ')'); err == nil && (at < 0 || !bytes.HasPrefix(stat[at:], []byte(") T"))) {
+				return false
+			}
+		}
+		return err == nil && len(files) > 0
+	})
+}
+
 // again starts the same command anew.
 func (p *process) again() *process {
 	p.t.Helper()

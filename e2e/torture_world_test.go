@@ -144,7 +144,7 @@ func (w *torture) batch(rnd *rand.Rand, t *tortureTable) *tortureBatch {
 	defer t.mu.Unlock()
 	// A leaf learns the settings of a table after its first rows there, so where
 	// there are several it is not known whether they were in force.
-	b.life, b.synced = t.life, t.settled && t.durability == "sync" && w.plan.leaves == 1
+	b.life, b.synced = t.life, t.settled && t.durability == "sync"
 	return b
 }
 

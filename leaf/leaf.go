@@ -107,7 +107,7 @@ func (l *Leaf) Append(ctx context.Context, a *wire.Append) (*wire.Appended, erro
 	}
 	res, err := l.cfg.Store.Append(ctx, storage.Append{
 		Table: a.Table, Batch: a.Batch, Key: a.Key, Chunk: a.Chunk,
-		Digest: a.Digest, Receipt: a.Receipt, Arrival: a.Arrival,
+		Digest: a.Digest, Receipt: a.Receipt, Arrival: a.Arrival, Settings: a.Settings,
 	})
 	if err != nil {
 		return nil, appendError(err)

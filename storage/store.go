@@ -268,11 +268,8 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	if err := checkTableName(name); err != nil {
 		return err
 	}
-	if err := errors.Join(settings.Validate(), settings.ValidateTogether()); err != nil {
-		return fmt.Errorf("settings of table %q: %w", name, err)
-	}
-	if settings.Durability == DurabilitySync && s.disk == nil {
-		return fmt.Errorf("settings of table %q: %w", name, ErrNoDisk)
+	if err := s.checkSettings(name, settings); err != nil {
+		return err
 	}
 	if err := s.begin(); err != nil {
 		return err
@@ -290,6 +287,18 @@ func (s *Store) SetSettings(name string, settings Settings) error {
 	e := &edit{settings: []editSettings{{t.incarnation, settings}}}
 	if err := s.commitLocked(e, false); err != nil {
 		return fmt.Errorf("cannot change the settings of table %q: %w", name, err)
+	}
+	return nil
+}
+
+// checkSettings returns an error for settings that no table of the store can have.
+func (s *Store) checkSettings(table string, settings Settings) error {
+	err := errors.Join(settings.Validate(), settings.ValidateTogether())
+	if err == nil && settings.Durability == DurabilitySync && s.disk == nil {
+		err = ErrNoDisk
+	}
+	if err != nil {
+		return fmt.Errorf("settings of table %q: %w", table, err)
 	}
 	return nil
 }

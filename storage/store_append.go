@@ -18,6 +18,11 @@ type Append struct {
 	Digest  uint64 // of the chunk's content, compared when the key comes again
 	Receipt Receipt
 	Arrival int64 // ns; 0: now
+
+	// Settings are the newest of the table that the caller knows. If the table is
+	// new or has older ones, they come with the rows, in the same edit: so its first
+	// rows are as durable as any. Version 0: none are known.
+	Settings Settings
 }
 
 // AppendResult says what became of a chunk.
@@ -63,6 +68,11 @@ func (s *Store) Append(ctx context.Context, a Append) (AppendResult, error) {
 	}
 	if len(a.Key) > KeyBytesMax {
 		return AppendResult{}, fmt.Errorf("the key has %d bytes: at most %d", len(a.Key), KeyBytesMax)
+	}
+	if a.Settings.Version > 0 {
+		if err := s.checkSettings(a.Table, a.Settings); err != nil {
+			return AppendResult{}, err
+		}
 	}
 	if err := s.begin(); err != nil {
 		return AppendResult{}, err
@@ -245,10 +255,18 @@ func (s *Store) tryCommitRows(table string, refs []*Ref, of []*Append) (uint64, 
 		return 0, err
 	}
 	mark := editMark{incarnation: incarnation}
+	var settings Settings
 	if t, ok := s.Table(table); ok {
+		settings = t.Settings()
 		t.mu.Lock()
 		mark.added, mark.horizon = t.added, t.horizon
 		t.mu.Unlock()
+	}
+	for _, a := range of {
+		if a.Settings.Version > settings.Version {
+			settings = a.Settings
+			e.settings = append(e.settings[:0], editSettings{incarnation, settings})
+		}
 	}
 	for _, r := range refs {
 		at := r.extent.Load()

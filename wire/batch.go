@@ -75,6 +75,7 @@ func appendAppend(dst []byte, a *Append, l *batchLayout) []byte {
 	dst = binary.AppendUvarint(dst, a.Digest)
 	dst = binary.AppendVarint(dst, a.Arrival)
 	dst = appendReceipt(dst, &a.Receipt)
+	dst = appendSettings(dst, &a.Settings)
 	slots := a.Batch.Slots()
 	dst = binary.AppendUvarint(dst, uint64(len(slots)))
 	for i := range slots {

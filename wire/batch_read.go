@@ -55,6 +55,7 @@ func (d *batchReader) begin(payload []byte) error {
 	r := &reader{src: payload}
 	d.append = Append{Table: r.text(), Key: r.text(), Chunk: r.uint32(), Digest: r.uvarint(), Arrival: r.varint()}
 	d.append.Receipt = readReceipt(r)
+	d.append.Settings = readSettings(r)
 	d.slots = make([]storage.Slot, r.count(slotsMax, 1))
 	for i := range d.slots {
 		d.slots[i].Name = r.text()

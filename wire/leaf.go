@@ -67,6 +67,10 @@ type Append struct {
 	Arrival int64 // ns since 1970
 	Receipt storage.Receipt
 	Batch   *storage.Batch
+
+	// Settings are the newest of the table that are known, which come into force
+	// before the rows do; Version 0: none.
+	Settings storage.Settings
 }
 
 // Appended is what came of an Append.
