@@ -67,6 +67,9 @@ func New(cfg Config) (*Aggregator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.failed != nil {
+		cfg.Log.Error("no rows are acknowledged until promises can be written", "dir", cfg.DataDir, "error", f.failed)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &Aggregator{
 		cfg: cfg, book: b, file: f, nodes: make(map[string]*node),

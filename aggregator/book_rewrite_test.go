@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -163,5 +164,52 @@ func TestBookCopiesTheRest(t *testing.T) {
 		if err := f.close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestBookOfFullDisk: a journal that cannot be written keeps nobody from reading it;
+// what comes then is not confirmed, and once there is room all of it is written.
+func TestBookOfFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	b, f, err := openBook(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.apply(update("l", true, 1, 10, 10, bucketOf(100, 10)))
+	if err := errors.Join(f.rewrite(b), f.close()); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.path, append(whole, 1, 2, 3), 0o600); err != nil { // torn: it has to be written anew
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(f.path+".new", 0o700); err != nil { // and cannot be
+		t.Fatal(err)
+	}
+	b, f, err = openBook(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if rows := sum(b.promised("l", "t", everything, 0)); rows != 10 {
+		t.Errorf("%d rows of 10 are known", rows)
+	}
+	u := update("m", true, 1, 5, 5, bucketOf(100, 5))
+	b.apply(u)
+	if err := f.write(b, &bookRecord{Update: u, At: 1}); err == nil {
+		t.Error("a promise is confirmed that is not written")
+	}
+	if err := os.Remove(f.path + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.mend(b); err != nil {
+		t.Fatal(err)
+	}
+	again := readJournal(t, f.path)
+	if l, m := sum(again.promised("l", "t", everything, 0)), sum(again.promised("m", "t", everything, 0)); l != 10 || m != 5 {
+		t.Errorf("the journal has %d and %d rows, not 10 and 5", l, m)
 	}
 }

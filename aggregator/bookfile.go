@@ -75,15 +75,18 @@ func openBook(dir string) (*book, *bookFile, error) {
 	}
 	f := &bookFile{path: filepath.Join(dir, "promises.journal")}
 	whole, err := f.read(b)
-	if err == nil && whole {
-		f.file, err = os.OpenFile(f.path, os.O_RDWR|os.O_APPEND, 0o600)
-		f.dirty = true // by a process that was killed, maybe
-	} else if err == nil {
-		err = f.rewrite(b)
-	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot open the promises of the leaves: %w", err)
 	}
+	if whole {
+		f.file, err = os.OpenFile(f.path, os.O_RDWR|os.O_APPEND, 0o600)
+		f.dirty = true // by a process that was killed, maybe
+	} else {
+		err = f.rewrite(b)
+	}
+	// A disk that is full, or takes no writes, keeps nobody from asking: what was
+	// promised is known, and no new promise is confirmed before it can be written.
+	f.failed = err
 	return b, f, nil
 }
 
