@@ -75,6 +75,9 @@ func checkColumns(r *Ref) error {
 // that nobody reads; another block, picked at random, can be read. KELP_SWEEP_MIB and
 // KELP_SWEEP_FLIPS make it larger than 12 MiB and 60 flips.
 func TestFlipsOfLargeArena(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine for much memory: the run without the race detector does it")
+	}
 	number := func(name string, n int) int {
 		if text := os.Getenv(name); text != "" {
 			var err error

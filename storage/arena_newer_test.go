@@ -83,6 +83,9 @@ func wantRefused(t *testing.T, cfg Config, newer func(error) bool, but ...string
 // TestNewerLayout: a directory that a newer version wrote is refused, and stays as
 // it was to the last byte, name and time.
 func TestNewerLayout(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine for much memory: the run without the race detector does it")
+	}
 	for name, newer := range map[string]func(cfg Config){
 		"memory": func(cfg Config) { setLayout(t, cfg.MemoryDir, superMagicMemory, superLayout+1) },
 		"data":   func(cfg Config) { setLayout(t, cfg.DataDir, superMagicDisk, superLayout+1) },

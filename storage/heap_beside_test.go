@@ -239,6 +239,9 @@ func TestVanishedBuckets(t *testing.T) {
 // it is dropped, or when retention has taken most of it, and what is left can be
 // read.
 func TestMemoryGoesBack(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine for much memory: the run without the race detector does it")
+	}
 	for _, retention := range []bool{false, true} {
 		t.Run(fmt.Sprintf("retention=%v", retention), func(t *testing.T) {
 			clock := newTestClock()

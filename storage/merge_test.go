@@ -237,6 +237,9 @@ func wantDamaged(t *testing.T, s *Store, table string, want int) {
 
 // TestMergeBytes shows that rows of very long values are not merged without end.
 func TestMergeBytes(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine for much memory: the run without the race detector does it")
+	}
 	s := testOpen(t, testConfig(t, testShm(t)))
 	rng := rand.New(rand.NewPCG(1, 2))
 	text := make([]byte, 1<<20)

@@ -280,7 +280,7 @@ func TestThinKill(t *testing.T) {
 		rounds = 2
 	}
 	thinned, whole := 0, 0
-	for round := range rounds {
+	for round := 0; round < rounds || (thinned == 0 || whole == 0) && round < 5*rounds; round++ {
 		life := time.Duration(100+round*70) * time.Millisecond
 		chunks := runWriter(t, dir, int64(round)*100_000_000, life, thinEnv+"=1")
 		s := testOpen(t, cfg)
