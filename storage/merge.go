@@ -47,10 +47,13 @@ func (s *Store) mergeOnce(t *Table, level int, rule mergeRule) bool {
 		if len(refs) < 2 || !full && !rule.enough(refs) {
 			continue
 		}
+		into := rule
 		if level == mergeMid && !full && rowsOf(refs) < finalRowsMin {
-			rule.to = levelMid // many and small: they are not done yet
+			into.to = levelMid // many and small: they are not done yet
 		}
-		return s.tryMerge(t, level, refs, rule, class)
+		if s.tryMerge(t, level, refs, into, class) {
+			return true
+		}
 	}
 	return false
 }

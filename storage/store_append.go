@@ -69,7 +69,7 @@ func (s *Store) Append(ctx context.Context, a Append) (AppendResult, error) {
 	if len(a.Key) > KeyBytesMax {
 		return AppendResult{}, fmt.Errorf("the key has %d bytes: at most %d", len(a.Key), KeyBytesMax)
 	}
-	if a.Settings.Version > 0 {
+	if t, ok := s.Table(a.Table); a.Settings.Version > 0 && (!ok || t.Settings().Version < a.Settings.Version) {
 		if err := s.checkSettings(a.Table, a.Settings); err != nil {
 			return AppendResult{}, err
 		}
