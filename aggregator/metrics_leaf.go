@@ -33,6 +33,8 @@ func leafMetricsList() []leafMetric {
 		{"kelp_leaf_damaged_blocks_total", "Blocks found to be damaged.", counter, func(s *wire.LeafStatus) float64 { return float64(s.SetAside) }},
 		{"kelp_leaf_healed_blocks_total", "Damaged blocks that were read again from disk.", counter,
 			func(s *wire.LeafStatus) float64 { return float64(s.Healed) }},
+		{"kelp_leaf_damaged_copies_total", "Copies on disk that were found to be damaged and written again from memory.", counter,
+			func(s *wire.LeafStatus) float64 { return float64(s.BadCopies) }},
 		{"kelp_leaf_edit_log_damaged", "1: the edit log could not be read to its end at the start, rows may be lost.", gauge, func(s *wire.LeafStatus) float64 {
 			if s.LogDamaged {
 				return 1

@@ -90,7 +90,7 @@ func (l *Leaf) Figures() *wire.LeafStatus {
 		Shard: uint64(l.cfg.Store.Shard()), Born: l.cfg.Store.Born().UnixNano(),
 		Rows: uint64(s.Rows), MemoryUsed: uint64(s.Used), MemoryBudget: uint64(s.Budget),
 		DamagedBlocks: uint64(s.Damaged), Loading: s.Loading > 0,
-		SetAside: uint64(s.SetAside), Healed: uint64(s.Healed), ScrubPasses: uint64(s.ScrubPass), ScrubBytes: uint64(s.ScrubBytes),
+		SetAside: uint64(s.SetAside), Healed: uint64(s.Healed), BadCopies: uint64(s.BadCopies), ScrubPasses: uint64(s.ScrubPass), ScrubBytes: uint64(s.ScrubBytes),
 		Scrubbed: scrubbed, LogDamaged: s.LogDamaged,
 	}
 }

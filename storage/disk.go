@@ -37,6 +37,7 @@ type disk struct {
 	synced   chan struct{} // closed and replaced after a flush, good or bad
 	syncedTo uint64        // all edits up to this one are on disk, as far as they are for it
 	places   map[BlockID]diskPlace
+	rotten   map[BlockID]place // copies that turned out to be damaged, to be written anew; nil: none
 
 	bytes   atomic.Int64 // of all files
 	written atomic.Int64 // of blocks, since Open

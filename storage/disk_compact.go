@@ -58,9 +58,41 @@ func (d *disk) fileBytes(class int) int64 {
 
 func (d *disk) isCurrent(f *diskFile) bool { return slices.Contains(d.current[:], f) }
 
+// replace asks the next flush for another copy of a block in place of a damaged
+// one. false: the block has gone, or lies elsewhere meanwhile.
+func (d *disk) replace(id BlockID, bad place) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.places[id].place != bad {
+		return false
+	}
+	if d.rotten == nil {
+		d.rotten = map[BlockID]place{}
+	}
+	d.rotten[id] = bad
+	signal(d.wake)
+	return true
+}
+
+// pickRotten asks for the blocks to be moved whose copies are damaged, until they
+// have been. Their files take no more blocks: they may be cut short or gone.
+func (d *disk) pickRotten() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, bad := range d.rotten {
+		if d.places[id].place != bad {
+			delete(d.rotten, id)
+			continue
+		}
+		d.moves[id] = true
+		d.retire(d.files[bad.file])
+	}
+}
+
 // pickMoves asks for some live blocks of a file to be moved, if the disk holds too
 // much that is dead or the file is given up.
 func (d *disk) pickMoves() {
+	d.pickRotten()
 	if len(d.moves) > 0 || d.store.reloading.Load() {
 		return // those of a flush that failed go first, and the disk is for reading
 	}
@@ -133,7 +165,8 @@ func (d *disk) moveBlocks(net *edit, b *diskBatch) error {
 	return nil
 }
 
-// bytesOf returns the verified bytes of a block that is on disk.
+// bytesOf returns the verified bytes of a block that is on disk: those in memory,
+// which may be the only good ones.
 func (d *disk) bytesOf(r *Ref) ([]byte, error) {
 	if r.State() == Live && r.check() == nil {
 		return r.extent.Load().bytes(), nil

@@ -136,12 +136,17 @@ func (d *disk) abandon(f *diskFile) {
 			delete(d.unlogged, id)
 		}
 	}
+	d.retire(f)
+	d.removeEmpty()
+}
+
+// retire lets no more blocks be appended to a file.
+func (d *disk) retire(f *diskFile) {
 	for i := range d.current {
 		if d.current[i] == f {
 			d.current[i] = nil
 		}
 	}
-	d.removeEmpty()
 }
 
 // put notes that the log names a block at a place, maybe another than before.

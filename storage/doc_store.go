@@ -99,7 +99,7 @@ package storage
 //	             (merge_quiet.go), a row at most eight times more
 //	maintain     checkpoints, retention, stale blocks, expired keys
 //	thinLoop     thins old blocks where a table asks for it (thin.go)
-//	scrub        checks every checksum, in passes that take 1% of one core
+//	scrub        checks every checksum, in memory and on disk, in passes that take 1% of one core
 //	flushLoop    brings edits to disk (disk.go) and keeps its files dense
 //	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones; newest

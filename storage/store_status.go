@@ -24,6 +24,7 @@ type Status struct {
 
 	SetAside   int64     // blocks that turned out to be damaged since Open
 	Healed     int64     // of them, those that were read again from disk
+	BadCopies  int64     // copies on disk that turned out to be damaged since Open, and were written again from memory
 	ScrubPass  int64     // passes of the scrub that ended since Open
 	ScrubBytes int64     // of blocks that it verified
 	Scrubbed   time.Time // when its last pass ended; zero: none did since Open
@@ -43,6 +44,7 @@ func (s *Store) Status() Status {
 	}
 	st.Recovering = st.Loading > 0
 	st.SetAside, st.Healed = s.scrubs.setAside.Load(), s.scrubs.healed.Load()
+	st.BadCopies = s.scrubs.copies.Load()
 	st.ScrubPass, st.ScrubBytes = s.scrubs.passes.Load(), s.scrubs.bytes.Load()
 	if last := s.scrubs.last.Load(); last != 0 {
 		st.Scrubbed = time.Unix(0, last).UTC()

@@ -138,6 +138,7 @@ type LeafStatus struct {
 
 	// Since the process began; of a leaf of an older version 0.
 	SetAside, Healed uint64 // blocks found to be damaged; of them, those read again from disk
+	BadCopies        uint64 // copies on disk found to be damaged, and written again from memory
 	ScrubPasses      uint64 // times that every checksum was verified in the background
 	ScrubBytes       uint64
 	Scrubbed         int64 // ns since 1970 when the last pass ended; 0: none did
