@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -138,7 +139,8 @@ type node struct {
 	free    uint64    // bytes of memory left, as last heard
 	local   bool
 	heard   time.Time // of the last Update
-	ready   bool      // its first Update has been applied since it was attached
+	ready   bool      // its first Update has been applied since it was attached, and written down
+	told    bool      // it has been applied; the journal may not take it
 	broken  bool      // its updates have broken off, and not begun again
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -173,7 +175,7 @@ func (a *Aggregator) Attach(name, address string, leaf wire.Leaf, local bool) {
 		a.nodes[name] = n
 	}
 	n.address, n.leaf, n.local, n.state = address, leaf, local, StateJoining
-	n.ready, n.broken, n.stop, n.done = false, false, stop, make(chan struct{})
+	n.ready, n.told, n.broken, n.stop, n.done = false, false, false, stop, make(chan struct{})
 	n.life, n.endLife = context.WithCancel(ctx)
 	done := n.done
 	a.mu.Unlock()
@@ -192,7 +194,7 @@ func (a *Aggregator) Detach(name string, state NodeState) {
 		return
 	}
 	stop, done := n.stop, n.done
-	n.leaf, n.stop, n.state, n.ready = nil, nil, state, false
+	n.leaf, n.stop, n.state, n.ready, n.told = nil, nil, state, false, false
 	if n.endLife != nil {
 		n.endLife()
 	}
@@ -223,23 +225,29 @@ func (a *Aggregator) SetState(name string, state NodeState, free uint64) {
 // listen follows a leaf's promises until ctx ends, beginning anew with what the
 // book does not know yet each time the stream breaks.
 func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
-	wait := listenAgain
+	wait, toldAt := listenAgain, time.Time{}
 	for {
 		who, first := wire.Subscriber{Name: a.cfg.Name, Known: a.book.known(n.name)}, true
+		var unwritten *journalError
 		err := leaf.Subscribe(ctx, who, func(u *wire.Update) error {
 			err := a.hear(n, u, first)
 			if err == nil {
 				wait, first = listenAgain, false
 			}
+			errors.As(err, &unwritten)
 			return err
 		})
 		a.mu.Lock()
 		n.ready, n.broken = false, true // its promise may move without us
+		n.told = unwritten != nil
 		a.mu.Unlock()
 		if ctx.Err() != nil {
 			return
 		}
-		a.cfg.Log.Warn("lost a leaf's promises, asking again", "leaf", n.name, "error", err)
+		if now := a.cfg.Now(); unwritten == nil || now.Sub(toldAt) >= journalTellEvery {
+			toldAt = now
+			a.cfg.Log.Warn("lost a leaf's promises, asking again", "leaf", n.name, "error", err)
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -260,10 +268,10 @@ func (a *Aggregator) hear(n *node, u *wire.Update, first bool) error {
 		a.book.apply(u)
 		a.quotas.note(u)
 		if err := a.file.write(a.book, &bookRecord{Update: u, At: now.UnixNano()}); err != nil {
-			return err
+			return &journalError{err}
 		}
 	} else if err := a.file.mend(a.book); err != nil {
-		return err
+		return &journalError{err}
 	}
 	for _, late := range a.book.late(u, first) {
 		a.bringSettings(late)
@@ -343,6 +351,7 @@ type seat struct {
 	leaf   wire.Leaf
 	state  NodeState
 	ready  bool // it has told its promise since it was attached
+	told   bool // it has, but the journal did not take it
 	lease  bool // its promise holds now
 	free   uint64
 	local  bool
@@ -353,7 +362,7 @@ type seat struct {
 // seat is the node now.
 func (n *node) seat(now time.Time) seat {
 	return seat{
-		name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, broken: n.broken, life: n.life,
+		name: n.name, leaf: n.leaf, state: n.state, free: n.free, local: n.local, ready: n.ready, told: n.told, broken: n.broken, life: n.life,
 		lease: n.ready && (n.local || now.Sub(n.heard) < leaseTime),
 	}
 }
@@ -374,16 +383,17 @@ func (a *Aggregator) seats() []seat {
 }
 
 // Ready tells whether every leaf that is up has told its promises and there is
-// one at least, so that answers are as complete as they can be.
+// one at least, so that answers are as complete as they can be. Where the journal
+// takes no writes, that is enough: only rows are not taken in.
 func (a *Aggregator) Ready() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ready := 0
 	for _, n := range a.nodes {
-		if n.leaf != nil && n.state != StateDown && !n.ready {
+		if n.leaf != nil && n.state != StateDown && !n.ready && !n.told {
 			return false
 		}
-		if n.ready {
+		if n.ready || n.told {
 			ready++
 		}
 	}

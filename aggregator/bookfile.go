@@ -57,6 +57,26 @@ type bookFile struct {
 	failed   error
 }
 
+// journalError says that the journal of promises takes no writes. Nothing that is
+// stored meanwhile may be acknowledged: if its leaf dies, nobody would miss it.
+type journalError struct{ err error }
+
+func (e *journalError) Error() string {
+	return e.err.Error() + "; no rows are taken in until it can be: free the disk"
+}
+
+func (e *journalError) Unwrap() error { return e.err }
+
+// failure returns why the journal takes no writes; nil: it does.
+func (f *bookFile) failure() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		return nil
+	}
+	return &journalError{f.failed}
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // bookRecordHead is the bytes in front of a record's body.

@@ -172,6 +172,9 @@ func (a *Aggregator) pick(tried map[string]bool) (seat, error) {
 
 // place stores one chunk on its leaf.
 func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appended, error) {
+	if err := a.file.failure(); err != nil {
+		return nil, err
+	}
 	deadline := time.Now().Add(appendTimeout)
 	req.Settings = a.book.settings(req.Table)
 	if req.Key != "" {

@@ -221,6 +221,7 @@ func asAPIError(err error) *apiError {
 	var unknown *errUnknownTable
 	var incomplete *errIncomplete
 	var home *silentHome
+	var journal *journalError
 	var coded *wire.Error
 	var body *bodyError
 	var quota *overQuota
@@ -244,7 +245,7 @@ func asAPIError(err error) *apiError {
 	case errors.As(err, &quota):
 		return &apiError{Status: http.StatusTooManyRequests, Code: "over_quota", Message: err.Error(), RetryAfter: true, Wait: quota.wait,
 			Hint: "send it again then; the settings quota_rows_s and quota_bytes_s of the table say how much it takes"}
-	case errors.As(err, &home), errors.Is(err, errNoLeaf):
+	case errors.As(err, &home), errors.As(err, &journal), errors.Is(err, errNoLeaf):
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: err.Error(), RetryAfter: true}
 	case errors.As(err, &coded):
 		return wireError(coded)

@@ -96,6 +96,9 @@ const (
 	// up to queryBytesMax.
 	queriesWaitingMax = 256
 
+	// journalTellEvery is how often the log is told of a journal that takes no writes.
+	journalTellEvery = 30 * time.Second
+
 	// listenAgain is the first wait before a broken stream of promises is asked
 	// for anew.
 	listenAgain = 50 * time.Millisecond

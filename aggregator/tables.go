@@ -139,9 +139,9 @@ func (a *Aggregator) holdings(table string) Completeness {
 		switch {
 		case suspended[s.name]:
 			reason = reasonDown
-		case s.leaf == nil || s.state == StateDown || !s.ready:
+		case s.leaf == nil || s.state == StateDown || !s.ready && !s.told:
 			reason = reasonOf(s)
-		case !s.lease:
+		case !s.lease && !s.told:
 			reason = reasonTimeout
 		}
 		asked.add(s.name, reason)

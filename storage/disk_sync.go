@@ -29,7 +29,8 @@ func (e *UnsyncedError) Error() string {
 
 func (e *UnsyncedError) Unwrap() error { return e.Err }
 
-// waitLag waits while the disk is more than diskLagMax behind.
+// waitLag waits while the disk is more than diskLagMax behind; not for one that has
+// failed for longer than anybody waits.
 func (d *disk) waitLag(ctx context.Context) error {
 	age, synced, failed := d.lag()
 	if age <= diskLagMax {
@@ -38,6 +39,9 @@ func (d *disk) waitLag(ctx context.Context) error {
 	timer := time.NewTimer(d.store.cfg.lagWait)
 	defer timer.Stop()
 	for age > diskLagMax {
+		if failed != nil && age > d.store.cfg.lagWait {
+			return &DiskLagError{Dir: d.dir, Age: age, Err: failed}
+		}
 		select {
 		case <-synced:
 		case <-ctx.Done():

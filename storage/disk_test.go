@@ -364,6 +364,11 @@ func TestDiskLag(t *testing.T) {
 	if !errors.As(err, &lag) || lag.Err == nil || lag.Age <= diskLagMax {
 		t.Fatalf("append while the disk lags: %v", err)
 	}
+	s.cfg.lagWait = time.Hour // who waits does so for ever, but nobody does
+	clock.Add(int64(time.Hour))
+	if _, err := s.Append(context.Background(), Append{Table: "t", Batch: testBatch(1, 1, 0)}); !errors.As(err, &lag) {
+		t.Fatalf("append after the disk failed for an hour: %v", err)
+	}
 	testAppend(t, s, Append{Table: "volatile", Batch: testBatch(0, 1, 0)})
 	broken.Store(false)
 	testSync(t, s)

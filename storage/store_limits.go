@@ -202,7 +202,8 @@ const (
 	readBufferBytes   = 8 << 20
 
 	// diskLagMax is the age of the oldest unsynced row at which receipts wait,
-	// diskLagWait how long they wait before they fail.
+	// diskLagWait how long they wait before they fail; they do not wait for a disk
+	// that has failed for so long already.
 	diskLagMax  = time.Second
 	diskLagWait = 10 * time.Second
 
