@@ -25,8 +25,8 @@ func NewState(a *Agg) State {
 		return &SumState{Kind: a.Kind, Type: a.Type}
 	case AggVariance, AggStddev:
 		return &VarState{Kind: a.Kind}
-	case AggPercentile:
-		return newPercentileState(a.Param)
+	case AggPercentile, AggHistogram:
+		return newPercentileState(a)
 	case AggMin, AggMax, AggAny:
 		return newMinMaxState(a)
 	case AggFirst, AggLast:
@@ -35,6 +35,10 @@ func NewState(a *Agg) State {
 		return &UniqState{}
 	case AggUniqExact:
 		return newUniqExactState(a)
+	case AggArgMin, AggArgMax:
+		return newArgState(a)
+	case AggTopK:
+		return newTopKState(a)
 	}
 	panic(fmt.Sprintf("BUG: no state for aggregate %d", a.Kind))
 }
@@ -50,7 +54,7 @@ func DecodeState(a *Agg, cols []*Vec) (State, error) {
 		return decodeSum(a, cols)
 	case AggVariance, AggStddev:
 		return decodeVariance(a, cols)
-	case AggPercentile:
+	case AggPercentile, AggHistogram:
 		return decodePercentile(a, cols)
 	case AggMin, AggMax, AggAny:
 		return decodeMinMax(a, cols)
@@ -60,6 +64,10 @@ func DecodeState(a *Agg, cols []*Vec) (State, error) {
 		return decodeUniq(cols)
 	case AggUniqExact:
 		return decodeUniqExact(a, cols)
+	case AggArgMin, AggArgMax:
+		return decodeArg(a, cols)
+	case AggTopK:
+		return decodeTopK(a, cols)
 	}
 	panic(fmt.Sprintf("BUG: no state for aggregate %d", a.Kind))
 }
@@ -74,7 +82,7 @@ func stateFits(a *Agg, s State) bool {
 	case *VarState:
 		return a.Kind == s.Kind
 	case *PercentileState:
-		return a.Kind == AggPercentile && s.share == newShare(a.Param)
+		return s.fits(a)
 	case *MinMaxState:
 		return a.Kind == s.Kind && a.Type == s.Type
 	case *FirstLastState:
@@ -83,6 +91,10 @@ func stateFits(a *Agg, s State) bool {
 		return a.Kind == AggUniq
 	case *UniqExactState:
 		return a.Kind == AggUniqExact && a.Arg != nil && s.Type == a.Arg.Type
+	case *ArgState:
+		return a.Kind == s.Kind && a.Type == s.Type && a.By != nil && s.by.Type == a.By.Type
+	case *TopKState:
+		return a.Kind == AggTopK && s.k == int(a.Param) && a.Arg != nil && s.Type == a.Arg.Type
 	}
 	return false
 }

@@ -135,7 +135,7 @@ func FuzzDecodeState(f *testing.F) {
 // The seeds must decode, or the fuzz test would show nothing.
 func TestFuzzSeedsDecode(t *testing.T) {
 	a := &Agg{Kind: AggPercentile, Param: 0.5, Type: storage.TypeFloat64}
-	s := newPercentileState(0.5)
+	s := newPercentileState(&Agg{Kind: AggPercentile, Param: 0.5})
 	s.Grow(3)
 	s.Add([]uint32{0, 0, 2}, []float64{1, -4, 9}, nil)
 	decoded, err := DecodeState(a, fuzzColumns(columnBytes(s.Columns())))

@@ -54,6 +54,11 @@ func feed(a *Agg, s State, group uint32, r *testRow) {
 		s.AddHash(group, HashValue(v))
 	case *UniqExactState:
 		s.AddValue(group, v)
+	case *ArgState:
+		s.AddValue(group, Coerce(a.By.Eval(r), a.By.Type), v)
+	case *TopKState:
+		s.Add(g, []uint32{s.Number(v)}, w)
+		s.Settle()
 	default:
 		panic(fmt.Sprintf("BUG: no feed for %T", s))
 	}

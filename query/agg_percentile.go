@@ -12,14 +12,26 @@ import (
 )
 
 // PercentileState has a histogram per group. The result is the smallest value
-// whose cumulative weight reaches the share p of the total, within 0.78%.
+// whose cumulative weight reaches the share p of the total, within 0.78%; of
+// histogram(x, bins) it is the histogram itself.
 type PercentileState struct {
 	share shareOf
+	bins  int // 0: a percentile
 	hists []histogram
 }
 
-func newPercentileState(p float64) *PercentileState {
-	return &PercentileState{share: newShare(p)}
+func newPercentileState(a *Agg) *PercentileState {
+	if a.Kind == AggHistogram {
+		return &PercentileState{bins: int(a.Param)}
+	}
+	return &PercentileState{share: newShare(a.Param)}
+}
+
+func (s *PercentileState) fits(a *Agg) bool {
+	if s.bins > 0 {
+		return a.Kind == AggHistogram && s.bins == int(a.Param)
+	}
+	return a.Kind == AggPercentile && s.share == newShare(a.Param)
 }
 
 // Add counts a run of values of several groups.
@@ -83,6 +95,9 @@ func (s *PercentileState) Value(i int) storage.Value {
 	if h.empty() {
 		return storage.Value{}
 	}
+	if s.bins > 0 {
+		return storage.String(histogramParts(h, s.bins))
+	}
 	total := h.total()
 	return storage.Float(canonicalFloat(h.atRank(s.share.of(total), total)))
 }
@@ -128,7 +143,7 @@ func decodePercentile(a *Agg, cols []*Vec) (State, error) {
 	if err := checkColumns(what, cols, true, storage.TypeFloat64, storage.TypeFloat64, storage.TypeString); err != nil {
 		return nil, err
 	}
-	s := newPercentileState(a.Param)
+	s := newPercentileState(a)
 	s.Grow(cols[0].Len())
 	for i := range s.hists {
 		h := &s.hists[i]

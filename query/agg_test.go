@@ -26,16 +26,20 @@ func testAggs(typ storage.Type) []Agg {
 		{Kind: AggAny, Arg: arg, Type: typ},
 		{Kind: AggUniq, Arg: arg, Type: storage.TypeInt64},
 		{Kind: AggUniqExact, Arg: arg, Type: storage.TypeInt64},
+		{Kind: AggArgMin, Arg: arg, By: &Bound{Op: OpConst, Type: storage.TypeInt64, Const: storage.Int(1)}, Type: typ},
+		{Kind: AggTopK, Arg: arg, Param: 2, Type: storage.TypeList},
 	}
 	if typ != storage.TypeList {
-		aggs = append(aggs, Agg{Kind: AggMin, Arg: arg, Type: typ}, Agg{Kind: AggMax, Arg: arg, Type: typ})
+		aggs = append(aggs, Agg{Kind: AggMin, Arg: arg, Type: typ}, Agg{Kind: AggMax, Arg: arg, Type: typ},
+			Agg{Kind: AggArgMin, Arg: arg, By: arg, Type: typ}, Agg{Kind: AggArgMax, Arg: arg, By: arg, Type: typ})
 	}
 	if typ != storage.TypeList && typ != storage.TypeTime {
 		aggs = append(aggs,
 			Agg{Kind: AggSum, Arg: arg, Type: sum},
 			Agg{Kind: AggAvg, Arg: arg, Type: storage.TypeFloat64},
 			Agg{Kind: AggVariance, Arg: arg, Type: storage.TypeFloat64},
-			Agg{Kind: AggStddev, Arg: arg, Type: storage.TypeFloat64})
+			Agg{Kind: AggStddev, Arg: arg, Type: storage.TypeFloat64},
+			Agg{Kind: AggHistogram, Arg: arg, Param: 3, Type: storage.TypeString})
 		for _, p := range []float64{0, 0.5, 0.99, 1} {
 			aggs = append(aggs, Agg{Kind: AggPercentile, Arg: arg, Param: p, Type: storage.TypeFloat64})
 		}
@@ -275,6 +279,8 @@ func TestStatesNaN(t *testing.T) {
 	f(AggSum, `"NaN"`, inf, -inf)
 	f(AggVariance, `"NaN"`, 1, nan)
 	f(AggMin, "0", math.Copysign(0, -1))
+	f(AggHistogram, `"[[1.5,1.515625,1]]"`, nan, 1.5, nan)
+	f(AggHistogram, "null", nan)
 	f(AggUniqExact, "2", 0, math.Copysign(0, -1), nan, -nan)
 	f(AggUniq, "2", 0, math.Copysign(0, -1), nan, -nan)
 }

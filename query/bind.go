@@ -385,7 +385,7 @@ func (b *binder) finishWeights() {
 	}
 	for _, a := range b.plan.Aggs {
 		switch a.Kind {
-		case AggCount, AggSum, AggAvg, AggVariance, AggStddev, AggPercentile:
+		case AggCount, AggSum, AggAvg, AggVariance, AggStddev, AggPercentile, AggHistogram, AggTopK:
 			b.plan.Weighted = true
 		}
 	}

@@ -20,7 +20,7 @@ func (b *binder) numberArg(kind AggKind, arg *Bound) *Bound {
 	switch kind {
 	case AggSum, AggAvg:
 		f.Name, f.eval = addendFunction, evalAddend
-	case AggVariance, AggStddev, AggPercentile:
+	case AggVariance, AggStddev, AggPercentile, AggHistogram:
 		if arg.Type == storage.TypeBool {
 			return &Bound{Op: OpConst, Type: storage.TypeFloat64, Pos: arg.Pos}
 		}

@@ -11,7 +11,7 @@ import (
 // call binds a function or an aggregate.
 func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 	switch e.Name {
-	case "topk", "histogram", "arg_min", "arg_max", "unnest":
+	case "unnest":
 		return nil, errorNotYet(e.Pos, e.Name+"()")
 	}
 	if spec, ok := aggregateByName(e.Name); ok {
@@ -171,6 +171,8 @@ type aggregateSpec struct {
 	rate     bool // divided by the seconds of the bucket or range
 	cond     bool // the argument is a condition
 	percent  bool // the second argument is the share
+	count    bool // an argument is a whole number: bins behind, or k before
+	by       bool // the second argument is what the row is chosen by
 }
 
 func aggregateNames() []string {
@@ -212,6 +214,14 @@ func aggregateByName(name string) (aggregateSpec, bool) {
 		return one(AggUniq)
 	case "uniq_exact":
 		return one(AggUniqExact)
+	case "arg_min":
+		return aggregateSpec{kind: AggArgMin, min: 2, max: 2, by: true}, true
+	case "arg_max":
+		return aggregateSpec{kind: AggArgMax, min: 2, max: 2, by: true}, true
+	case "histogram":
+		return aggregateSpec{kind: AggHistogram, min: 1, max: 2, param: histogramBinsDefault, count: true}, true
+	case "topk":
+		return aggregateSpec{kind: AggTopK, min: 2, max: 2, count: true}, true
 	case "median":
 		return aggregateSpec{kind: AggPercentile, min: 1, max: 1, param: 0.5}, true
 	case "percentile":
@@ -314,11 +324,21 @@ func (b *binder) aggregateArgs(agg *Agg, e *Call, spec aggregateSpec, inner scop
 		return err
 	}
 	var err error
-	if agg.Arg, err = b.expr(e.Args[0], inner); err != nil {
+	value, other := e.Args[0], 1
+	if spec.kind == AggTopK {
+		value, other = e.Args[1], 0
+	}
+	if agg.Arg, err = b.expr(value, inner); err != nil {
 		return err
 	}
-	if !spec.percent {
+	switch {
+	case other >= len(e.Args):
 		return nil
+	case spec.by:
+		agg.By, err = b.expr(e.Args[other], inner)
+		return err
+	case spec.count:
+		return b.countArg(agg, e.Args[other], inner)
 	}
 	p, err := b.expr(e.Args[1], inner)
 	if err != nil {
@@ -375,7 +395,11 @@ func (b *binder) finishAgg(agg *Agg, e *Call, spec aggregateSpec) error {
 		if t == storage.TypeInt64 || t == storage.TypeBool {
 			agg.Type = storage.TypeInt64
 		}
-	case AggMin, AggMax, AggFirst, AggLast, AggAny:
+	case AggHistogram:
+		agg.Type = storage.TypeString
+	case AggTopK:
+		agg.Type = storage.TypeList
+	case AggMin, AggMax, AggFirst, AggLast, AggAny, AggArgMin, AggArgMax:
 		if agg.Type = t; t == storage.TypeNull {
 			agg.Type = storage.TypeString
 		}
@@ -385,6 +409,9 @@ func (b *binder) finishAgg(agg *Agg, e *Call, spec aggregateSpec) error {
 	if agg.Arg != nil {
 		agg.Arg = b.numberArg(agg.Kind, agg.Arg)
 	}
+	if agg.By != nil && agg.By.Type == storage.TypeList {
+		return errorAt(CodeType, e.Pos, "%s(): a row cannot be chosen by a value of type %s", e.Name, agg.By.Type)
+	}
 	return checkAggType(agg.Kind, e, t)
 }
 
@@ -393,7 +420,7 @@ func checkAggType(kind AggKind, e *Call, t storage.Type) error {
 	switch kind {
 	case AggMin, AggMax:
 		bad = t == storage.TypeList
-	case AggSum, AggAvg, AggStddev, AggVariance, AggPercentile:
+	case AggSum, AggAvg, AggStddev, AggVariance, AggPercentile, AggHistogram:
 		bad = t == storage.TypeList || t == storage.TypeTime
 	}
 	if bad {

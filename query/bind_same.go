@@ -30,5 +30,5 @@ func sameBound(x, y *Bound) bool {
 func sameValue(x, y storage.Value) bool { return x.Type == y.Type && Order(x, y) == 0 }
 
 func sameAgg(x, y Agg) bool {
-	return x.Kind == y.Kind && x.Param == y.Param && x.Type == y.Type && sameBound(x.Arg, y.Arg) && sameBound(x.Filter, y.Filter)
+	return x.Kind == y.Kind && x.Param == y.Param && x.Type == y.Type && sameBound(x.Arg, y.Arg) && sameBound(x.By, y.By) && sameBound(x.Filter, y.Filter)
 }

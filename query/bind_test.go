@@ -494,6 +494,16 @@ func TestBindErrors(t *testing.T) {
 	e("SELECT lower(DISTINCT ms) FROM t", CodeBadRequest, "DISTINCT stands in count(distinct x) only (line 1, column 8)")
 	e("SELECT lower(ms) FILTER (WHERE ok) FROM t", CodeBadRequest, "FILTER stands behind aggregates, lower is none (line 1, column 8)")
 	e("SELECT time(1m) FROM t HAVING count() > 1", CodeBadRequest, "`time` is neither in GROUP BY nor in an aggregate (line 1, column 8); add it to GROUP BY, or write any(time)")
+	e("SELECT topk(0, ms) FROM t", CodeBadRequest, "the k of topk is a constant from 1 to 1000 (line 1, column 13)")
+	e("SELECT topk(2.5, ms) FROM t", CodeBadRequest, "the k of topk is a constant from 1 to 1000 (line 1, column 13)")
+	e("SELECT topk(service, 5) FROM t", CodeBadRequest, "the k of topk is a constant from 1 to 1000 (line 1, column 13); k comes first: topk(5, x)")
+	e("SELECT topk(ms) FROM t", CodeBadRequest, "topk takes 2 arguments, found 1 (line 1, column 8)")
+	e("SELECT topk(5, distinct ms) FROM t", CodeParse, "expected `,` or `)` after `,`, found DISTINCT (line 1, column 16)")
+	e("SELECT histogram(ms, 1001) FROM t", CodeBadRequest, "the number of bins is a constant from 1 to 1000 (line 1, column 22)")
+	e("SELECT histogram(time) FROM t", CodeType, "histogram() cannot be taken of a value of type time (line 1, column 8)")
+	e("SELECT arg_min(ms) FROM t", CodeBadRequest, "arg_min takes 2 arguments, found 1 (line 1, column 8)")
+	e("SELECT arg_max(ms, tags) FROM t", CodeType, "arg_max(): a row cannot be chosen by a value of type list (line 1, column 8)")
+	e("SELECT arg_max(distinct ms, time) FROM t", CodeType, "arg_max(distinct x) is not possible (line 1, column 8); count(distinct x) is")
 }
 
 func TestBindNotYet(t *testing.T) {
@@ -503,9 +513,6 @@ func TestBindNotYet(t *testing.T) {
 	e("SELECT ms FROM t SAMPLE 10 ROWS", CodeBadRequest, "SAMPLE is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t FILL", CodeBadRequest, "FILL is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t WITHIN 1s", CodeBadRequest, "WITHIN is not there yet (line 1, column 25)")
-	e("SELECT topk(5, ms) FROM t", CodeBadRequest, "topk() is not there yet (line 1, column 8)")
-	e("SELECT histogram(ms) FROM t", CodeBadRequest, "histogram() is not there yet (line 1, column 8)")
-	e("SELECT arg_min(ms, time) FROM t", CodeBadRequest, "arg_min() is not there yet (line 1, column 8)")
 	e("SELECT count() FROM t GROUP BY unnest(tags)", CodeBadRequest, "unnest() is not there yet (line 1, column 32)")
 	e("WITH x AS ms + 1 SELECT x FROM t", CodeBadRequest, "WITH is not there yet (line 1, column 6)")
 	e("SELECT ms FROM t TIMEZONE 'Europe/Berlin'", CodeBadRequest, "the time zone `Europe/Berlin` is not there yet (line 1, column 27); times are in UTC")

@@ -14,7 +14,8 @@ var opTexts = map[Op]string{OpAnd: "and", OpOr: "or", OpNot: "not", OpIsNull: "i
 	OpNeg: "neg", OpConcat: "||", OpCase: "case", OpRate: "rate"}
 
 var aggTexts = map[AggKind]string{AggCount: "count", AggHits: "hits", AggSum: "sum", AggAvg: "avg", AggVariance: "variance", AggStddev: "stddev",
-	AggPercentile: "percentile", AggMin: "min", AggMax: "max", AggFirst: "first", AggLast: "last", AggAny: "any", AggUniq: "uniq", AggUniqExact: "uniq_exact"}
+	AggPercentile: "percentile", AggMin: "min", AggMax: "max", AggFirst: "first", AggLast: "last", AggAny: "any", AggUniq: "uniq", AggUniqExact: "uniq_exact",
+	AggArgMin: "arg_min", AggArgMax: "arg_max", AggHistogram: "histogram", AggTopK: "topk"}
 
 func valueText(v storage.Value) string {
 	switch v.Type {
@@ -101,7 +102,10 @@ func planText(p *Plan) string {
 		if a.Arg != nil {
 			arg = boundText(p, a.Arg)
 		}
-		if a.Kind == AggPercentile {
+		if a.By != nil {
+			arg += " " + boundText(p, a.By)
+		}
+		if a.Param != 0 {
 			arg += fmt.Sprintf(" %g", a.Param)
 		}
 		if a.Filter != nil {

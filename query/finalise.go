@@ -124,7 +124,7 @@ func approximateColumns(plan *Plan, p *Partial) []string {
 		}
 	}
 	for i, s := range p.States {
-		if exact, ok := s.(*UniqExactState); ok && exact.Approx() {
+		if exact, ok := s.(MayApproximate); ok && exact.Approx() {
 			approx[i] = true
 		}
 	}

@@ -143,7 +143,7 @@ func BenchmarkHistogram(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(values)), "ns/value")
 	})
 	b.Run("20-groups", func(b *testing.B) {
-		s := newPercentileState(0.99)
+		s := newPercentileState(&Agg{Kind: AggPercentile, Param: 0.99})
 		s.Grow(20)
 		groups := make([]uint32, len(values))
 		for i := range groups {

@@ -16,3 +16,25 @@ const (
 	// jsonPathStepsMax bounds a path of json_extract; ingest takes no deeper JSON.
 	jsonPathStepsMax = 32
 )
+
+// Limits of topk.
+const (
+	// topkMax is the largest k: more is an answer for GROUP BY.
+	topkMax = 1000
+	// topkBytesMax is what the counts of one topk hold, over all groups, before
+	// each group is cut to its best: some millions of short texts.
+	topkBytesMax = 64 << 20
+	// topkKeptMin and topkKeptPerK say how many counts a group keeps then.
+	topkKeptMin  = 1000
+	topkKeptPerK = 10
+	// What a value costs: its place in a map and a slice; a text beside its bytes.
+	topkWordBytes = 32
+	topkTextBytes = 64
+)
+
+// histogramBinsDefault is how many parts histogram(x) has at most: they fit on a
+// line of a screen. histogramBinsMax is the most that can be asked for.
+const (
+	histogramBinsDefault = 20
+	histogramBinsMax     = 1000
+)

@@ -79,7 +79,7 @@ func markApprox(plan *Plan, p *Partial) {
 		return
 	}
 	for a, s := range p.States {
-		if exact, ok := s.(*UniqExactState); ok && exact.Approx() {
+		if exact, ok := s.(MayApproximate); ok && exact.Approx() {
 			p.Approx = append(p.Approx, a)
 		}
 	}

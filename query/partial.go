@@ -59,6 +59,10 @@ type Truncated struct {
 	Kept  int64
 }
 
+// MayApproximate is a State that is exact until it passes a budget: UniqExactState
+// and TopKState. Approx tells whether it has.
+type MayApproximate interface{ Approx() bool }
+
 // State is one aggregate's state for all groups of a Partial, in columns.
 // exec updates the concrete types through their own methods; everything else
 // goes through this face.

@@ -76,6 +76,10 @@ const (
 	AggAny  // the smallest
 	AggUniq // HyperLogLog
 	AggUniqExact
+	AggArgMin // the value where By is smallest; ties to the smaller value
+	AggArgMax
+	AggHistogram // weighed; Param: bins
+	AggTopK      // weighed; Param: k
 )
 
 // Agg is one aggregate to compute per group.
@@ -83,7 +87,8 @@ type Agg struct {
 	Kind   AggKind
 	Arg    *Bound       // over columns; nil for count() and hits()
 	Filter *Bound       // over columns: FILTER (WHERE ...), count_if; nil: all rows
-	Param  float64      // AggPercentile: the share p
+	By     *Bound       // AggArgMin, AggArgMax: what the row is chosen by
+	Param  float64      // AggPercentile: the share p; AggHistogram: the bins; AggTopK: k
 	Type   storage.Type // of the result
 }
 

@@ -31,6 +31,9 @@ func statesPlan() *query.Plan {
 		{Kind: query.AggFirst, Arg: text, Type: storage.TypeString},
 		{Kind: query.AggAny, Arg: text, Type: storage.TypeString},
 		{Kind: query.AggUniq, Arg: text, Type: storage.TypeInt64},
+		{Kind: query.AggArgMax, Arg: text, By: arg, Type: storage.TypeString},
+		{Kind: query.AggHistogram, Arg: arg, Param: 9, Type: storage.TypeString},
+		{Kind: query.AggTopK, Arg: text, Param: 3, Type: storage.TypeList},
 		{Kind: query.AggUniqExact, Arg: text, Type: storage.TypeInt64},
 	}
 	return plan
@@ -59,6 +62,10 @@ func feed(rnd *rand.Rand, s query.State, g uint32) {
 		s.AddStrings(groups, []int64{rnd.Int64()}, []string{word})
 	case *query.UniqState:
 		s.AddHash(g, rnd.Uint64())
+	case *query.ArgState:
+		s.AddFloats(groups, []float64{x}, func(int) storage.Value { return storage.String(word) })
+	case *query.TopKState:
+		s.Add(groups, []uint32{s.NumberOfString(word)}, []uint64{rnd.Uint64N(9) + 1})
 	case *query.UniqExactState:
 		s.AddStrings(groups, []string{word})
 	default:

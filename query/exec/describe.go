@@ -320,6 +320,7 @@ var aggregateNames = map[query.AggKind]string{
 	query.AggVariance: "variance", query.AggStddev: "stddev", query.AggPercentile: "percentile",
 	query.AggMin: "min", query.AggMax: "max", query.AggFirst: "first", query.AggLast: "last",
 	query.AggAny: "any", query.AggUniq: "uniq", query.AggUniqExact: "uniq_exact",
+	query.AggArgMin: "arg_min", query.AggArgMax: "arg_max", query.AggHistogram: "histogram", query.AggTopK: "topk",
 }
 
 func argumentName(plan *query.Plan, in *inputPlan) string {

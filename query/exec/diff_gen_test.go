@@ -212,7 +212,9 @@ func (g *diffGen) exact() string {
 	a := g.one("count()", "count(*)", "hits()", "count(rare)", "count(mix)", "sum(status)", "sum(ms)", "sum(big)", "sum(ok)", "sum(mix)", "sum(odd)", "sum(rare)",
 		"avg(ms)", "avg(status)", "avg(ok)", "sum(any)", "avg(any)", "avg(mix)", "rate(any)", "rate(ok)", "avg(odd)", "min(any)", "max(any)", "any(any)", "last(any)", "count(distinct any)", "sum(ok + 1)",
 		"sum("+g.one("any", "ok", "mix")+"::float64)", "max("+g.time(1)+")", "count("+g.time(1)+")", "min(ms)", "max(ms)", "min(f)", "max(f)", "min(service)", "max(mix)", "min(ok)", "max(seen)", "max(big)",
-		"first(service)", "last(ms)", "sum(seq)", "min(seq)", "max(id)", "count(distinct id)", "count(distinct seq)", "any(line)", "min(line)", "max(same)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
+		"first(service)", "last(ms)", "arg_max(service, ms)", "arg_min(ms, service)", "arg_max(tags, mix)", "arg_min(any, f)", "arg_max("+g.text(1)+", "+g.number(1)+")", "arg_min(path, time)",
+		"topk(3, service)", "topk(1, ms)", "topk(100, any)", "topk(2, f)", "topk(5, tags)", "topk(2, ok)", "topk(3, "+g.text(1)+")", "topk(4, seq)", "topk(3, time)",
+		"histogram(ms)", "histogram(f, 3)", "histogram(any, 1)", "histogram(status, 100)", "histogram("+g.number(1)+", 8)", "sum(seq)", "min(seq)", "max(id)", "count(distinct id)", "count(distinct seq)", "any(line)", "min(line)", "max(same)", "first(mix)", "last(tags)", "any(path)", "any(tags)", "any(f)", "count(distinct service)", "count(distinct ms)",
 		"uniq_exact(tags)", "count(distinct mix)", "count(distinct f)", "count_if(status >= 500)", "count_if("+g.cond(1)+")", "rate()", "rate(status)",
 		"sum("+g.number(1)+")", "min("+g.text(1)+")", "max("+g.number(1)+")", "count("+g.text(1)+")", "count(1)", "count(null)", "first(time)", "max(length(tags))")
 	if g.chance(20) {

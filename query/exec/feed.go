@@ -20,9 +20,10 @@ type feedPlan struct {
 type aggPlan struct {
 	*query.Agg
 	input  int
+	value  int // arg_min, arg_max: the input of the value; input is what rows are chosen by
 	weighs bool
 	// same is the earlier aggregate whose state this one's copies at the end: a
-	// percentile of the same values with another share. -1: none.
+	// percentile of the same values with another share, or their histogram. -1: none.
 	same int
 }
 
@@ -49,7 +50,11 @@ func compileFeeds(plan *query.Plan) *feedPlan {
 		}
 		p := aggPlan{Agg: a, weighs: weighs(a.Kind), same: -1, input: f.inputOf(a.Arg, at)}
 		f.inputs[p.input].wants(a.Kind)
-		if a.Kind == query.AggPercentile {
+		if a.By != nil {
+			p.value, p.input = p.input, f.inputOf(a.By, at)
+			f.inputs[p.input].wants(a.Kind)
+		}
+		if hasHistogram(a.Kind) {
 			p.same = f.samePercentile(p.input)
 		}
 		f.weighs = f.weighs || p.weighs
@@ -63,7 +68,7 @@ func compileFeeds(plan *query.Plan) *feedPlan {
 // weighs tells whether a row counts as often as its sample_rate says.
 func weighs(kind query.AggKind) bool {
 	switch kind {
-	case query.AggCount, query.AggSum, query.AggAvg, query.AggVariance, query.AggStddev, query.AggPercentile:
+	case query.AggCount, query.AggSum, query.AggAvg, query.AggVariance, query.AggStddev, query.AggPercentile, query.AggHistogram, query.AggTopK:
 		return true
 	}
 	return false
@@ -91,9 +96,14 @@ func (f *feedPlan) inputOf(arg *query.Bound, filter int) int {
 	return len(f.inputs) - 1
 }
 
+// hasHistogram tells the aggregates whose state is a histogram.
+func hasHistogram(kind query.AggKind) bool {
+	return kind == query.AggPercentile || kind == query.AggHistogram
+}
+
 func (f *feedPlan) samePercentile(input int) int {
 	for i, a := range f.aggs {
-		if a.Kind == query.AggPercentile && a.input == input && a.same < 0 {
+		if hasHistogram(a.Kind) && a.input == input && a.same < 0 {
 			return i
 		}
 	}

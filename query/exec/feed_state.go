@@ -20,6 +20,12 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 		feedVar(s, vec)
 	case *query.PercentileState:
 		feedPercentile(s, vec)
+	case *query.TopKState:
+		feedTopK(s, vec)
+	case *query.ArgState:
+		for k := range b.inputs[a.value] {
+			feedArg(s, vec, &b.inputs[a.value][k])
+		}
 	default:
 		// The others only ask which values occur in a group.
 		if p := vec.asPairs(); p != nil {

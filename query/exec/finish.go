@@ -84,7 +84,7 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 		out.Truncated.Kept = int64(groups)
 	}
 	for i, s := range out.States {
-		if exact, ok := s.(*query.UniqExactState); ok && exact.Approx() {
+		if exact, ok := s.(query.MayApproximate); ok && exact.Approx() {
 			out.Approx = append(out.Approx, i)
 		}
 	}

@@ -295,6 +295,11 @@ func modelFeed(plan *query.Plan, s query.State, a *query.Agg, g uint32, r mapRow
 		s.AddHash(g, query.HashValue(v))
 	case *query.UniqExactState:
 		s.AddValue(g, v)
+	case *query.ArgState:
+		s.AddValue(g, keyValue(a.By.Eval(r), a.By.Type), v)
+	case *query.TopKState:
+		s.Add(groups, []uint32{s.Number(v)}, weights)
+		s.Settle()
 	}
 }
 

@@ -23,6 +23,7 @@ type sample struct {
 	value  storage.Value
 	weight int64
 	time   int64
+	by     storage.Value // arg_min, arg_max
 }
 
 // weight is how many events a row stands for.
@@ -45,6 +46,13 @@ func (o *oracle) weight(row Row) int64 {
 func (o *oracle) samples(e *query.Call, c ctx) []sample {
 	var out []sample
 	arg := len(e.Args) > 0 && e.Name != "count_if"
+	var value query.Expr
+	if arg {
+		value = e.Args[0]
+	}
+	if e.Name == "topk" {
+		value = e.Args[1]
+	}
 	for _, row := range c.group.rows {
 		in := c.inner(row)
 		if e.Filter != nil && !o.isTrue(e.Filter, in) || e.Name == "count_if" && !o.isTrue(e.Args[0], in) {
@@ -52,13 +60,18 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 		}
 		s := sample{weight: o.weight(row), time: row[storage.TimeColumn].Int}
 		if arg {
-			s.value = o.eval(e.Args[0], in)
+			s.value = o.eval(value, in)
 			// Of a column of several types numbers are what they are stored as.
-			switch v := o.stored(e.Args[0], in); {
+			switch v := o.stored(value, in); {
 			case v.Type == storage.TypeBool && sums(e.Name), v.Type == storage.TypeFloat64 && ofNumbers(e.Name):
 				s.value = v
 			}
 			if isNull(s.value) {
+				continue
+			}
+		}
+		if e.Name == "arg_min" || e.Name == "arg_max" {
+			if s.by = o.eval(e.Args[1], in); isNull(s.by) || s.by.Type == storage.TypeFloat64 && math.IsNaN(s.by.Float) {
 				continue
 			}
 		}
@@ -73,7 +86,7 @@ func sums(name string) bool { return name == "sum" || name == "avg" || name == "
 // ofNumbers tells the aggregates that take values in numeric context.
 func ofNumbers(name string) bool {
 	_, share := percentileShare(name)
-	return share || sums(name) || name == "percentile" || name == "stddev" || name == "variance"
+	return share || sums(name) || name == "histogram" || name == "percentile" || name == "stddev" || name == "variance"
 }
 
 func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
@@ -114,6 +127,16 @@ func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
 		return o.percentile(samples, ratio(float(o.eval(e.Args[1], c.inner(nil)))))
 	case "rate":
 		return o.rate(e, samples, c)
+	case "arg_min", "arg_max":
+		return argOf(e.Name, samples)
+	case "topk":
+		return topOf(int(o.eval(e.Args[0], c.inner(nil)).Int), samples)
+	case "histogram":
+		bins := 20
+		if len(e.Args) > 1 {
+			bins = int(o.eval(e.Args[1], c.inner(nil)).Int)
+		}
+		return histogramOf(bins, samples)
 	}
 	return extreme(e.Name, samples)
 }
@@ -239,15 +262,21 @@ func exactly(v storage.Value) *big.Float {
 	return x.SetFloat64(v.Float)
 }
 
-// percentile is the smallest value whose cumulative weight reaches the share of
-// the total.
-func (o *oracle) percentile(samples []sample, share *big.Rat) storage.Value {
+// numbersOf is the samples that are numbers, NaN left out.
+func numbersOf(samples []sample) []sample {
 	var values []sample
 	for _, s := range samples {
 		if s.value = number(s.value); !isNull(s.value) && !math.IsNaN(float(s.value)) {
 			values = append(values, s)
 		}
 	}
+	return values
+}
+
+// percentile is the smallest value whose cumulative weight reaches the share of
+// the total.
+func (o *oracle) percentile(samples []sample, share *big.Rat) storage.Value {
+	values := numbersOf(samples)
 	if len(values) == 0 {
 		return null
 	}

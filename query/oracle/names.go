@@ -48,7 +48,7 @@ func (c ctx) inner(row Row) ctx {
 func isAggName(name string) bool {
 	switch name {
 	case "count", "count_if", "sum", "avg", "stddev", "variance", "median", "percentile", "rate", "hits",
-		"min", "max", "first", "last", "any", "uniq", "uniq_exact":
+		"min", "max", "first", "last", "any", "uniq", "uniq_exact", "arg_min", "arg_max", "topk", "histogram":
 		return true
 	}
 	_, ok := percentileShare(name)

@@ -117,7 +117,11 @@ func (o *oracle) callType(e *query.Call, c ctx) storage.Type {
 			return storage.TypeInt64
 		}
 		return storage.TypeFloat64
-	case "min", "max", "first", "last", "any":
+	case "topk":
+		return storage.TypeList
+	case "histogram":
+		return storage.TypeString
+	case "min", "max", "first", "last", "any", "arg_min", "arg_max":
 		if t := arg(0); t != storage.TypeNull {
 			return t
 		}
