@@ -27,6 +27,9 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Seed    uint64 // of the random choices; tests fix it
+
+	// QueryLog keeps what clients ask in the table _kelp.queries.
+	QueryLog bool
 }
 
 // Aggregator answers queries from many leaves and places batches on them. It
@@ -48,6 +51,7 @@ type Aggregator struct {
 	asks    chan struct{}       // a place for each query that runs
 	waiting atomic.Int64        // queries that have none yet
 	queries queries
+	past    chan pastQuery        // ended queries on their way into the log; nil: there is none
 	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics
 	quotas  quotas
@@ -85,6 +89,10 @@ func New(cfg Config) (*Aggregator, error) {
 		a.nodes[name] = &node{name: name, state: StateDown}
 	}
 	a.work.Go(a.syncBook)
+	if cfg.QueryLog {
+		a.past = make(chan pastQuery, queryLogMax)
+		a.work.Go(a.writeQueryLog)
+	}
 	return a, nil
 }
 

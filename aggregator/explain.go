@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -69,6 +70,7 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 // serveExplain is POST /v1/explain; the body is that of /v1/query, with or
 // without EXPLAIN in front of the SELECT.
 func (a *Aggregator) serveExplain(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Kelp-Query-Id", rand.Text())
 	ask, err := readAsk(r)
 	if err != nil {
 		return err

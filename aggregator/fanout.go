@@ -50,10 +50,15 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 		waiting[s.name] = s
 		go func() { replies <- call() }()
 	})
+	q.Progress.Asked(len(waiting))
 	for len(waiting) > 0 {
 		select {
 		case r := <-replies:
 			delete(waiting, r.seat.name)
+			q.Progress.Answered()
+			if r.partial != nil && !r.seat.local {
+				q.Progress.Remote(r.partial.Stats)
+			}
 			p, err := a.heed(plan, r)
 			if err != nil {
 				return nil, err

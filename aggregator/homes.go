@@ -176,7 +176,9 @@ func (a *Aggregator) place(ctx context.Context, req *wire.Append) (*wire.Appende
 		return nil, err
 	}
 	deadline := time.Now().Add(appendTimeout)
-	req.Settings = a.book.settings(req.Table)
+	if known := a.book.settings(req.Table); known.Version >= req.Settings.Version {
+		req.Settings = known
+	}
 	if req.Key != "" {
 		s, err := a.home(ctx, req.Table, req.Key, deadline)
 		if err != nil {

@@ -234,7 +234,7 @@ func asAPIError(err error) *apiError {
 		e := &apiError{Status: http.StatusNotFound, Code: "unknown_table", Message: err.Error(),
 			Hint: "a table is born with its first row: POST one to /v1/ingest/" + unknown.table}
 		if strings.HasPrefix(unknown.table, "_kelp.") {
-			e.Hint = "tables about kelp itself are not there yet"
+			e.Hint = "of kelp's own tables there is _kelp.queries, a second after the first query"
 		} else if unknown.near != "" {
 			e.Hint = "did you mean " + unknown.near + "?"
 		}

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/kelpdb/kelp/query"
 )
 
@@ -107,17 +105,13 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ask.id, ask.remote = id, r.RemoteAddr
 	ans, err := a.Answer(r.Context(), ask)
 	a.metrics.count(ans, err)
-	if ans != nil && ans.ID != "" {
-		w.Header().Set("Kelp-Query-Id", ans.ID)
-	}
 	if err != nil {
 		return err
 	}
-	if ans.ID == "" { // of a statement, which can not be cancelled
-		ans.ID = id
-	}
+	ans.ID = id // also of a statement, which can not be cancelled
 	return format.write(w, r, ans)
 }
 
@@ -136,21 +130,4 @@ func (a *Aggregator) Answer(ctx context.Context, ask Ask) (*Answer, error) {
 		return a.explainStatement(ctx, ask)
 	}
 	return a.Select(ctx, ask)
-}
-
-// serveQueries is GET /v1/queries.
-func (a *Aggregator) serveQueries(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, map[string]any{"queries": a.queries.list()})
-	return nil
-}
-
-// serveCancel is DELETE /v1/queries/{id}.
-func (a *Aggregator) serveCancel(w http.ResponseWriter, r *http.Request) error {
-	id := chi.URLParam(r, "id")
-	if !a.queries.cancel(id) {
-		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running",
-			Hint: "GET /v1/queries lists those that are"}
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"cancelled": id})
-	return nil
 }

@@ -13,7 +13,8 @@ type metrics struct {
 	seconds  prometheus.Histogram
 	ratio    prometheus.Gauge
 
-	overQuota *prometheus.CounterVec
+	overQuota  *prometheus.CounterVec
+	logDropped prometheus.Counter
 }
 
 func newMetrics(a *Aggregator) *metrics {
@@ -29,6 +30,8 @@ func newMetrics(a *Aggregator) *metrics {
 			Name: "kelp_last_completeness_ratio", Help: "Completeness of the last answer."}),
 		overQuota: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kelp_over_quota_total", Help: "Ingest calls refused for a table's quota, by table."}, []string{"table"}),
+		logDropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kelp_query_log_dropped_total", Help: "Ended queries that are missing from _kelp.queries."}),
 	}
 	up := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kelp_leaves_up", Help: "Leaves that can be asked now."},
 		func() float64 {
@@ -40,7 +43,7 @@ func newMetrics(a *Aggregator) *metrics {
 			}
 			return float64(n)
 		})
-	m.registry.MustRegister(&leafMetrics{a.localStatus}, m.rowsIn, m.queries, m.seconds, m.ratio, m.overQuota, up,
+	m.registry.MustRegister(&leafMetrics{a.localStatus}, m.rowsIn, m.queries, m.seconds, m.ratio, m.overQuota, m.logDropped, up,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

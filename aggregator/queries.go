@@ -2,71 +2,16 @@ package aggregator
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"math"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/wire"
 )
-
-// queries is the queries that are running now.
-type queries struct {
-	mu   sync.Mutex
-	byID map[string]*running
-}
-
-// running is one query under way.
-type running struct {
-	ID      string    `json:"id"`
-	SQL     string    `json:"sql"`
-	Started time.Time `json:"started"`
-	cancel  context.CancelFunc
-}
-
-func (qs *queries) begin(sql string, now time.Time, cancel context.CancelFunc) *running {
-	r := &running{ID: rand.Text(), SQL: sql, Started: now.UTC(), cancel: cancel}
-	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	if qs.byID == nil {
-		qs.byID = make(map[string]*running)
-	}
-	qs.byID[r.ID] = r
-	return r
-}
-
-func (qs *queries) end(r *running) {
-	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	delete(qs.byID, r.ID)
-}
-
-func (qs *queries) list() []*running {
-	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	list := make([]*running, 0, len(qs.byID))
-	for _, r := range qs.byID {
-		list = append(list, r)
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Started.Before(list[j].Started) })
-	return list
-}
-
-func (qs *queries) cancel(id string) bool {
-	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	r := qs.byID[id]
-	if r != nil {
-		r.cancel()
-	}
-	return r != nil
-}
 
 // Ask is a question as a client puts it.
 type Ask struct {
@@ -75,6 +20,9 @@ type Ask struct {
 	Strict          bool    `json:"strict"`
 	MinCompleteness float64 `json:"min_completeness"`
 	TZ              string  `json:"tz"`
+
+	id     string // of the query; "": it gets one
+	remote string // who asks; "": the server itself
 }
 
 // Answer is a result with what stands behind it.
@@ -121,48 +69,83 @@ func (e *errIncomplete) Error() string { return "the answer is not complete: " +
 
 // Select answers one SELECT.
 func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
-	timeout := timeoutDefault
-	if ask.TimeoutMs > 0 {
-		timeout = time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, ask.timeout())
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	start := time.Now()
+	run := a.queries.begin(ask, a.cfg.Now(), end)
+	defer a.queries.end(run)
+	ans, err := a.selectIn(ctx, ask, run)
+	if err != nil {
+		err = cancelledOr(ctx, err)
+		a.logQuery(run, nil, err, time.Since(start))
+		return nil, err
+	}
+	ans.Elapsed = time.Since(start)
+	err = ans.judge(ask)
+	a.logQuery(run, ans, err, ans.Elapsed)
+	return ans, err
+}
+
+// timeout is the time a question has.
+func (ask *Ask) timeout() time.Duration {
+	if ask.TimeoutMs <= 0 {
+		return timeoutDefault
+	}
+	return time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
+}
+
+// selectIn waits for the query's turn, runs it, and makes the answer of what comes
+// back.
+func (a *Aggregator) selectIn(ctx context.Context, ask Ask, run *running) (*Answer, error) {
 	done, err := a.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	run := a.queries.begin(ask.SQL, a.cfg.Now(), cancel)
-	defer a.queries.end(run)
-	q, p, err := a.runBound(ctx, ask)
+	q, p, err := a.runBound(ctx, ask, run.progress)
 	if err != nil {
 		return nil, err
 	}
+	return a.answerOf(q, p, run.id)
+}
+
+// answerOf makes the answer of a merged partial.
+func (a *Aggregator) answerOf(q *query.Query, p *query.Partial, id string) (*Answer, error) {
 	plan, err := q.Plan()
 	if err != nil {
 		return nil, err
 	}
-	ans := &Answer{ID: run.ID, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
-	ans.Completeness = completeness(plan, p, func(leaf string) bool {
-		return a.book.word(leaf).heard
-	})
+	ans := &Answer{ID: id, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
+	ans.Completeness = a.weighPartial(plan, p)
 	if ans.Completeness.Leaves.Answered == 0 {
 		return nil, noAnswer(ans.Completeness)
-	}
-	if ans.Completeness.Ratio < 1 {
-		ans.Completeness.ByTime = a.byTime(plan, p)
 	}
 	if a.unknown(p) {
 		return nil, &errUnknownTable{plan.Table, a.nearTable(plan.Table)}
 	}
 	ans.From, ans.To = rangeRead(plan, p)
 	ans.Result, err = query.Finalise(plan, p, query.FinalEnv{Now: q.Now, From: ans.From, To: ans.To})
-	if err != nil {
-		return nil, err
+	return ans, err
+}
+
+// weighPartial is the completeness of a merged partial.
+func (a *Aggregator) weighPartial(plan *query.Plan, p *query.Partial) Completeness {
+	c := completeness(plan, p, func(leaf string) bool { return a.book.word(leaf).heard })
+	if c.Leaves.Answered > 0 && c.Ratio < 1 {
+		c.ByTime = a.byTime(plan, p)
 	}
-	ans.Elapsed = time.Since(start)
-	return ans, ans.judge(ask)
+	return c
+}
+
+// cancelledOr is the error of a query that was cancelled by name; any other stays
+// as it is.
+func cancelledOr(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause == errCancelled {
+		return cause
+	}
+	return err
 }
 
 // judge refuses an answer that is less than the client wants.
@@ -185,7 +168,7 @@ func (ans *Answer) judge(ask Ask) error {
 
 // runBound binds and runs, and binds anew when a leaf has a type that the book
 // had not heard of.
-func (a *Aggregator) runBound(ctx context.Context, ask Ask) (*query.Query, *query.Partial, error) {
+func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Progress) (*query.Query, *query.Partial, error) {
 	table, err := query.TableOf(ask.SQL)
 	if err != nil {
 		return nil, nil, err
@@ -197,7 +180,7 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask) (*query.Query, *quer
 		for name, types := range learnt {
 			schema[name] |= types
 		}
-		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to}
+		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress}
 		p, err := a.Run(ctx, q)
 		var stale *staleError
 		if !errors.As(err, &stale) {

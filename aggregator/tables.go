@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ func (b *book) tableList(now time.Time) []tableLine {
 	sums := make(map[string]*sum)
 	for _, page := range b.leaves {
 		for name, t := range page.Tables {
+			if strings.HasPrefix(name, ownTables) {
+				continue // asked for by name; a list is of what clients sent
+			}
 			s := sums[name]
 			if s == nil {
 				s = &sum{newest: minTime, from: maxTime}

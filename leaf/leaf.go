@@ -64,7 +64,9 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 		defer view.Release()
 		refs = view.Blocks
 	}
-	p, cover, err := l.cfg.Pool.Run(ctx, plan, refs, l.cfg.Limits)
+	limits := l.cfg.Limits
+	limits.Progress = q.Progress
+	p, cover, err := l.cfg.Pool.Run(ctx, plan, refs, limits)
 	if err != nil {
 		var stale *exec.StaleSchemaError
 		if errors.As(err, &stale) {

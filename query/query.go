@@ -28,6 +28,10 @@ type Query struct {
 	DataFrom, DataTo int64
 	Shards           []uint64 // answer for these shards only; nil: all the Runner has
 
+	// Progress is told how the query comes along; nil: nobody watches. It stays
+	// in the process.
+	Progress *Progress
+
 	once sync.Once
 	plan *Plan
 	err  error

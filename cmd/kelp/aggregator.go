@@ -114,7 +114,7 @@ func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggr
 	}
 	node.agg, err = aggregator.New(aggregator.Config{
 		Name: node.name, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, node.name),
-		Now: time.Now, Log: log, Seed: rand.Uint64(),
+		Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
 	})
 	if err != nil {
 		return node, err

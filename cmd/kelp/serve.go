@@ -106,7 +106,7 @@ func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, e
 	}()
 	node.agg, err = aggregator.New(aggregator.Config{
 		Name: serveName, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
-		Now: time.Now, Log: log, Seed: rand.Uint64(),
+		Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
 	})
 	if err != nil {
 		return node, err

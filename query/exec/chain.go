@@ -201,6 +201,11 @@ func (c *chain) block(s *scratch, u *unit) error {
 	}
 	at.bytes = v.bytes
 	c.cover.add(at)
+	scanned := at.in
+	if at.pruned {
+		scanned = 0
+	}
+	c.r.lim.Progress.Block(scanned, at.bytes)
 	return nil
 }
 

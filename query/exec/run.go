@@ -17,6 +17,8 @@ import (
 type Limits struct {
 	Groups int   // groups of each worker
 	Bytes  int64 // memory for groups, states and rows
+
+	Progress *query.Progress // is told of every block; nil: nobody watches
 }
 
 // Coverage says what of the blocks stands behind a Partial.
@@ -91,6 +93,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 		r.rows = compileRows(plan)
 	}
 	r.choose(units)
+	lim.Progress.Chosen(len(r.units))
 	chains := make([]*chain, min(p.workers, max(1, len(r.units))))
 	for i := range chains {
 		chains[i] = r.newChain(i, len(chains))
