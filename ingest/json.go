@@ -11,7 +11,8 @@ type jsonRows struct {
 	w     *window
 	c     *chunker
 	names *jsonNames
-	buf   []byte // of w
+	buf   []byte   // of w
+	marks []uint64 // of its bytes, see mark
 
 	inArray bool // inside an array of rows
 	behind  bool // in the array: behind a row, so a comma must come
@@ -43,7 +44,7 @@ func (p *jsonRows) open(r io.Reader, sameTimes bool) {
 func (p *jsonRows) trim() {
 	p.w.r, p.w.err, p.c, p.buf = nil, nil, nil, nil
 	if len(p.w.buf) > pooledWindowMax {
-		p.w.buf = nil
+		p.w.buf, p.marks = nil, nil
 	}
 	if cap(p.scratch)+cap(p.repaired) > pooledWindowMax {
 		p.scratch, p.repaired = nil, nil
@@ -74,6 +75,7 @@ func (p *jsonRows) fill(ctx context.Context, c *chunker) error {
 func (p *jsonRows) more(ctx context.Context) error {
 	err := p.w.more(ctx)
 	p.buf = p.w.buf
+	p.mark()
 	p.c.arrived()
 	return err
 }

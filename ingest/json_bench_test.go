@@ -37,6 +37,7 @@ func BenchmarkJSON(b *testing.B) {
 	}
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
+	before := cpuTime(b)
 	for b.Loop() {
 		c, err := d.Next(context.Background())
 		if err != nil || c.Accepted != rows {
@@ -44,6 +45,7 @@ func BenchmarkJSON(b *testing.B) {
 		}
 		d.Recycle(c)
 	}
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*rows), "cpu-ns/row")
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 

@@ -5,6 +5,10 @@ import (
 	"encoding/binary"
 )
 
+// nameHead is how many bytes of a name, with quotes and colon, are compared at
+// once.
+const nameHead = 16
+
 // jsonField is a name in an object of a certain path, as rows have shown it.
 type jsonField struct {
 	quoted []byte    // `"name":` as it stands in the body; nil if that is not unique
@@ -88,8 +92,8 @@ func (f *jsonField) matchLong(buf []byte) bool {
 
 // setQuoted notes the form of the name in the body.
 func (f *jsonField) setQuoted(quoted []byte) {
-	f.quoted, f.short = quoted, len(quoted) <= windowSlack
-	var head, mask [windowSlack]byte
+	f.quoted, f.short = quoted, len(quoted) <= nameHead
+	var head, mask [nameHead]byte
 	for i := range copy(head[:], quoted) {
 		mask[i] = 0xFF
 	}

@@ -5,7 +5,7 @@ package ingest
 func (p *jsonRows) skip(i, depth int) int {
 	switch c := p.buf[i]; c {
 	case '"':
-		_, end := p.text(i+1, plainEnd(p.buf, i+1))
+		_, end := p.text(i+1, p.plainEnd(i+1))
 		return end
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		_, end, at, bad := scanNumber(p.buf, i)
@@ -64,7 +64,7 @@ func (p *jsonRows) skipObject(i, depth int) int {
 		if buf[i] != '"' {
 			return p.fail(failName, i)
 		}
-		if _, i = p.text(i+1, plainEnd(buf, i+1)); i < 0 {
+		if _, i = p.text(i+1, p.plainEnd(i+1)); i < 0 {
 			return -1
 		}
 		if i = skipSpace(buf, i); buf[i] != ':' {

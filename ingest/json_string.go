@@ -1,38 +1,9 @@
 package ingest
 
 import (
-	"encoding/binary"
-	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// plainEnd returns the index of the first byte from i on that is not plain: a
-// quote, a backslash, a control character or a part of a character beyond
-// ASCII. buf ends with windowSlack zero bytes, which stop it.
-func plainEnd(buf []byte, i int) int {
-	for {
-		hit := notPlain(binary.LittleEndian.Uint64(buf[i:]))
-		if hit != 0 {
-			return i + bits.TrailingZeros64(hit)>>3
-		}
-		i += 8
-	}
-}
-
-// notPlain marks the high bit of the first byte of x that is not plain. A byte of
-// a zero difference borrows its high bit; bytes above the first hit may be marked
-// wrongly, and only the first is asked for.
-func notPlain(x uint64) uint64 {
-	quote := x ^ '"'*ones
-	back := x ^ '\\'*ones
-	return ((quote-ones)&^quote | (back-ones)&^back | (x-' '*ones)&^x | x) & highs
-}
 
 // text reads a string whose opening quote stands before i. j is where the
 // plain bytes end. The text is in the buffer or in p.scratch; end is behind
@@ -56,7 +27,7 @@ func (p *jsonRows) text(i, j int) (text []byte, end int) {
 			wide = true
 			for j++; buf[j] >= utf8.RuneSelf; j++ {
 			}
-			j = plainEnd(buf, j)
+			j = p.plainEnd(j)
 		}
 	}
 }
@@ -106,7 +77,7 @@ func (p *jsonRows) textEscaped(i, j int, wide bool) (text []byte, end int) {
 			i = j
 			for j++; buf[j] >= utf8.RuneSelf; j++ {
 			}
-			j = plainEnd(buf, j)
+			j = p.plainEnd(j)
 			continue
 		case c < ' ':
 			p.scratch = out
@@ -116,7 +87,7 @@ func (p *jsonRows) textEscaped(i, j int, wide bool) (text []byte, end int) {
 			p.scratch = out
 			return nil, -1
 		}
-		j = plainEnd(buf, i)
+		j = p.plainEnd(i)
 	}
 }
 

@@ -76,7 +76,7 @@ func (p *jsonRows) name(i int, o *jsonObject, guess *jsonField) (f *jsonField, e
 		}
 		return nil, p.fail(failName, i)
 	}
-	text, end := p.text(i+1, plainEnd(buf, i+1))
+	text, end := p.text(i+1, p.plainEnd(i+1))
 	if end < 0 {
 		return nil, -1
 	}
@@ -102,7 +102,7 @@ func (p *jsonRows) value(i int, f *jsonField, depth int) int {
 	}
 	switch c := buf[i]; c {
 	case '"':
-		end := plainEnd(buf, i+1)
+		end := p.plainEnd(i + 1)
 		text := buf[i+1 : end]
 		if buf[end] == '"' {
 			end++
@@ -251,7 +251,7 @@ func (p *jsonRows) list(start, slot int) int {
 			}
 			return listNot
 		}
-		text, end := p.text(i+1, plainEnd(buf, i+1))
+		text, end := p.text(i+1, p.plainEnd(i+1))
 		switch bytes += len(text); {
 		case end < 0:
 			return -1

@@ -74,7 +74,7 @@ func (p *Pool) Put(d *Decoder) {
 		return
 	case *jsonRows:
 		rows.trim()
-		d.held = len(rows.w.buf) + cap(rows.scratch) + cap(rows.repaired) + rows.names.bytes()
+		d.held = len(rows.w.buf) + 8*cap(rows.marks) + cap(rows.scratch) + cap(rows.repaired) + rows.names.bytes()
 		// A body of one chunk needs one batch; one of many finds the second soon.
 		d.trim(pooledBytesMax / 8)
 	default:

@@ -8,9 +8,9 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// windowSlack zero bytes follow the data, so that a scanner may read eight
-// bytes at once and stops by itself at the end.
-const windowSlack = 16
+// windowSlack zero bytes follow the data, so that a scanner may read 64 bytes at
+// once and stops by itself at the end.
+const windowSlack = 64
 
 // window is the part of a body that is in memory: buf[pos:end] is still to be
 // read by the format. It also keeps the digest of what was read.
