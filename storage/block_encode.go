@@ -135,6 +135,7 @@ func (e *encoder) release(pool *sync.Pool) {
 	clear(e.entries)
 	e.coded = Vector{}
 	clear(e.miner.mined)
+	clear(e.miner.skeletons)
 	e.templates.release()
 	e.stored, e.entries, e.times, e.weights, e.newRow = e.stored[:0], e.entries[:0], nil, nil, nil
 }

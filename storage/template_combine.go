@@ -56,21 +56,28 @@ func (m *miner) varStart(sk *skeleton, v int) int {
 // combine puts skeletons together into templates, the most frequent first, and
 // leaves out what is rare.
 func (m *miner) combine(data []byte, rows int) {
-	order := make([]int, len(m.skeletons))
-	for i := range order {
-		order[i] = i
+	m.mined, m.tokens = m.mined[:0], m.tokens[:0]
+	order := make([]int, 0, len(m.skeletons))
+	for i := range m.skeletons {
+		sk := &m.skeletons[i]
+		if sk.template = -1; sk.learned == nil {
+			order = append(order, i)
+			continue
+		}
+		m.mined = append(m.mined, *sk.learned)
+		t := &m.mined[len(m.mined)-1]
+		t.skeletons, t.rows = []int{i}, sk.rows
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(m.skeletons[b].rows-m.skeletons[a].rows, a-b)
 	})
-	m.mined, m.tokens = m.mined[:0], m.tokens[:0]
 	for _, i := range order {
 		sk := &m.skeletons[i]
-		sk.template, sk.spans = -1, nil
+		sk.spans = nil
 		m.cutWords(sk, data)
 		found := -1
 		for t := range m.mined {
-			if m.mined[t].admits(sk.tokens) {
+			if !m.mined[t].fixed && m.mined[t].admits(sk.tokens) {
 				found = t
 				break
 			}
@@ -103,6 +110,9 @@ func (m *miner) combine(data []byte, rows int) {
 
 // size is the number of variables.
 func (t *mined) size() int {
+	if t.fixed {
+		return len(t.words)
+	}
 	n := t.variables
 	for i := range t.tokens {
 		if !t.variable[i] {
@@ -145,12 +155,17 @@ func (t *mined) admits(tokens []token) bool {
 // assign says for each skeleton of template i where its variables are.
 func (m *miner) assign(i int, data []byte) {
 	t := &m.mined[i]
+	if t.fixed {
+		m.skeletons[t.skeletons[0]].template = i
+		return
+	}
 	for nth, id := range t.skeletons {
 		sk := &m.skeletons[id]
 		var spans []span
+		var words []bool
 		for j, tok := range sk.tokens {
 			if t.variable[j] {
-				spans = append(spans, span{tok.from, tok.to})
+				spans, words = append(spans, span{tok.from, tok.to}), append(words, true)
 				continue
 			}
 			for v := tok.first; v < tok.first+tok.vars; v++ {
@@ -158,12 +173,12 @@ func (m *miner) assign(i int, data []byte) {
 				if v > 0 {
 					from.by -= int(m.ends[sk.endsAt+v-1])
 				}
-				spans = append(spans, span{from, anchor{v, 0}})
+				spans, words = append(spans, span{from, anchor{v, 0}}), append(words, false)
 			}
 		}
-		pieces := m.pieces(sk, spans, data)
+		pieces, starts := m.pieces(sk, spans, data)
 		if nth == 0 {
-			t.pieces = pieces
+			t.pieces, t.starts, t.words = pieces, starts, words
 		} else if !slices.EqualFunc(pieces, t.pieces, bytes.Equal) {
 			continue // a hash of words has lied
 		}
@@ -171,17 +186,18 @@ func (m *miner) assign(i int, data []byte) {
 	}
 }
 
-// pieces are the constants between the variables of a skeleton.
-func (m *miner) pieces(sk *skeleton, spans []span, data []byte) [][]byte {
-	text := data[sk.start : sk.start+sk.size]
+// pieces are the constants between the variables of a skeleton, and where they are in
+// data.
+func (m *miner) pieces(sk *skeleton, spans []span, data []byte) (pieces [][]byte, starts []int) {
+	start, size := int(sk.start), int(sk.size)
 	ends := m.ends[sk.endsAt : sk.endsAt+sk.vars]
-	pieces := make([][]byte, 0, len(spans)+1)
+	pieces, starts = make([][]byte, 0, len(spans)+1), make([]int, 0, len(spans)+1)
 	last := 0
 	for _, s := range spans {
-		pieces = append(pieces, text[last:s.from.in(ends)])
+		pieces, starts = append(pieces, data[start+last:start+s.from.in(ends)]), append(starts, start+last)
 		last = s.to.in(ends)
 	}
-	return append(pieces, text[last:])
+	return append(pieces, data[start+last:start+size]), append(starts, start+last)
 }
 
 // in is the place in a text whose variables end at ends.

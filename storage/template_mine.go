@@ -5,7 +5,8 @@ import (
 	"math/bits"
 )
 
-// Mining finds the templates of a column of texts in three steps. Every text is
+// Mining finds the templates of a column of texts in three steps, of some texts at
+// first: most others are seen to be of the same (template_tree.go). Every text is
 // cut into variables and what is constant between them; texts with the same
 // constants share a skeleton, found by hash. The few skeletons, not the texts, are
 // then put together where they differ in whole words only (a path, a state): those
@@ -75,6 +76,7 @@ type skeleton struct {
 	tokens   []token
 	template int    // that it belongs to; -1: none
 	spans    []span // its variables
+	learned  *mined // of one that stands for all texts of a template in the tree
 }
 
 // span is where a variable of a template stands in the texts of a skeleton.
@@ -88,6 +90,9 @@ type mined struct {
 	skeletons []int
 	rows      int
 	pieces    [][]byte // constants between variables
+	starts    []int    // where they lie in the bytes of the column
+	words     []bool   // by variable: it is a word, up to a space
+	fixed     bool     // it was learned, and takes no other skeletons
 }
 
 // miner is the memory of mining, kept from column to column.
@@ -99,6 +104,7 @@ type miner struct {
 	skeletons     []skeleton
 	tokens        []token // of all skeletons
 	mined         []mined
+	tree          templateTree
 	varBuf        [templateVarsMax]span16
 }
 
@@ -114,17 +120,19 @@ func (m *miner) mine(s *source, inverse []int32) bool {
 	m.digits, m.words = grow(m.digits, n), grow(m.words, n)
 	m.digits[n-1], m.words[n-1] = 0, 0
 	classify(m.digits, m.words, data)
-	m.table = grow(m.table, skeletonTable)
-	clear(m.table)
-	m.skeletons, m.ends, m.ofRow = m.skeletons[:0], m.ends[:0], grow(m.ofRow, s.rows)
+	m.forget()
+	m.ofRow = grow(m.ofRow, s.rows)
+	learned := s.rows >= learnShare*learnRows
+	if learned && !m.learn(s, inverse) {
+		return false
+	}
 	for row := range s.rows {
-		start, end := uint32(0), uint32(0)
-		if i := row; inverse == nil || inverse[row] >= 0 {
-			if inverse != nil {
-				i = int(inverse[row])
-			}
-			if end = s.vec.Ends[i]; i > 0 {
-				start = s.vec.Ends[i-1]
+		start, end := s.spanOfRow(inverse, row)
+		if learned {
+			if id := m.match(data, start, end); id >= 0 {
+				m.skeletons[id].rows++
+				m.ofRow[row] = uint16(id + 1)
+				continue
 			}
 		}
 		m.ofRow[row] = uint16(m.skeletonOf(data, start, end))
@@ -133,6 +141,20 @@ func (m *miner) mine(s *source, inverse []int32) bool {
 		}
 	}
 	return true
+}
+
+// spanOfRow is where the text of a row lies; that of a null row is empty.
+func (s *source) spanOfRow(inverse []int32, row int) (start, end uint32) {
+	i := row
+	if inverse != nil {
+		if i = int(inverse[row]); i < 0 {
+			return 0, 0
+		}
+	}
+	if i > 0 {
+		start = s.vec.Ends[i-1]
+	}
+	return start, s.vec.Ends[i]
 }
 
 // skeletonOf cuts a text up, appends its variables to ends and returns its
