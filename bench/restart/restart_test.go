@@ -27,13 +27,20 @@ func shared(t *testing.T) string {
 	return dir
 }
 
-func TestSmoke(t *testing.T) {
-	memory, work, bin := shared(t), t.TempDir(), t.TempDir()
+// binaries builds kelp and kelprestart into a directory.
+func binaries(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+string(os.PathSeparator), "../../cmd/kelp", "./kelprestart")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are released; the race detector is for this package
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build: %v\n%s", err, out)
 	}
+	return bin
+}
+
+func TestSmoke(t *testing.T) {
+	memory, work, bin := shared(t), t.TempDir(), binaries(t)
 	var log, report strings.Builder
 	all, err := Run(context.Background(), Config{
 		Kelp: []string{filepath.Join(bin, "kelp")}, Filler: []string{filepath.Join(bin, "kelprestart"), "fill"},
@@ -58,6 +65,28 @@ func TestSmoke(t *testing.T) {
 	for _, dir := range []string{work, memory} {
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s holds %v, %v", dir, left, err)
+		}
+	}
+}
+
+// TestKeep: a table that is kept is made once, and one that was not made to its end
+// is made anew.
+func TestKeep(t *testing.T) {
+	memory, bin, keep := shared(t), binaries(t), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(keep, "restart-2000", "SIGTERM", "data", "leaf-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for want := 1; want >= 0; want-- {
+		var log strings.Builder
+		all, err := Run(context.Background(), Config{
+			Kelp: []string{filepath.Join(bin, "kelp")}, Filler: []string{filepath.Join(bin, "kelprestart"), "fill"},
+			Rows: []int64{2_000}, Starts: 1, Seed: 1, Keep: keep, Shared: memory, Log: &log,
+		})
+		if err != nil || len(all) != 2 {
+			t.Fatalf("%d kinds of starts, %v", len(all), err)
+		}
+		if got := strings.Count(log.String(), "rows made"); got != want {
+			t.Errorf("the table was made %d times, want %d", got, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package restart
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type Config struct {
 	Nice   int      // the priority of what is measured: below 0 other programs disturb less
 	Seed   uint64
 	Work   string // where to keep the table: 70 bytes a row, twice
+	Keep   string // not empty: tables are kept here for later runs, which then need not make them
 	Shared string // where kelp's memory is
 	Log    io.Writer
 }
@@ -93,21 +95,20 @@ type table struct {
 }
 
 func (cfg *Config) table(ctx context.Context, n int64) (all []Measured, err error) {
-	kept, err := os.MkdirTemp(cfg.Work, "kelp-restart-")
-	if err != nil {
-		return nil, err
+	kept := filepath.Join(cfg.Keep, fmt.Sprintf("restart-%d", n))
+	if cfg.Keep == "" {
+		if kept, err = os.MkdirTemp(cfg.Work, "kelp-restart-"); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(kept)) }()
 	}
 	shared, err := os.MkdirTemp(cfg.Shared, fmt.Sprintf("kelp-test-%d-", os.Getpid()))
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(kept))
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(kept), os.RemoveAll(shared)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(shared)) }()
 	t := &table{cfg: *cfg, rows: n, kept: kept, data: filepath.Join(kept, "data"), memory: filepath.Join(shared, "memory")}
-	end := time.Now().Truncate(time.Minute)
-	t.q2 = "SELECT service, count() FROM events GROUP BY service ORDER BY service RAW"
-	t.q5 = fmt.Sprintf("SELECT time(5m), count(), p95(duration_ms) FROM events SINCE '%s' UNTIL '%s' WHERE country = 'US' AND service = 'api' GROUP BY 1 ORDER BY 1 RAW",
-		end.Add(-time.Hour).UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
-	if err := t.fill(ctx, end); err != nil {
+	if err := t.take(ctx); err != nil {
 		return nil, fmt.Errorf("cannot make the table: %w", err)
 	}
 	for _, by := range ways() {
@@ -129,6 +130,42 @@ func (cfg *Config) table(ctx context.Context, n int64) (all []Measured, err erro
 		}
 	}
 	return all, nil
+}
+
+// take makes the table, or takes one that a run before has kept.
+func (t *table) take(ctx context.Context) error {
+	note := filepath.Join(t.kept, "made.json")
+	made := struct {
+		End    time.Time // of the rows
+		Before [2]string // the answers
+	}{End: time.Now().Truncate(time.Minute)}
+	text, err := os.ReadFile(note)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(text, &made); err != nil {
+			return fmt.Errorf("cannot read %s: %w", note, err)
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	t.q2 = "SELECT service, count() FROM events GROUP BY service ORDER BY service RAW"
+	t.q5 = fmt.Sprintf("SELECT time(5m), count(), p95(duration_ms) FROM events SINCE '%s' UNTIL '%s' WHERE country = 'US' AND service = 'api' GROUP BY 1 ORDER BY 1 RAW",
+		made.End.Add(-time.Hour).UTC().Format(time.RFC3339), made.End.UTC().Format(time.RFC3339))
+	if t.before = made.Before; err == nil {
+		return t.clear()
+	}
+	// What a run that was stopped has left is not whole.
+	if err := errors.Join(os.RemoveAll(t.kept), os.MkdirAll(t.kept, 0o700)); err != nil {
+		return err
+	}
+	if err := t.fill(ctx, made.End); err != nil {
+		return err
+	}
+	made.Before = t.before
+	if text, err = json.Marshal(made); err != nil {
+		return err
+	}
+	return os.WriteFile(note, text, 0o600)
 }
 
 func (t *table) budget() string {

@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&cfg.Nice, "nice", 0, "priority of what is measured; below 0, which only root may give, other programs disturb it less")
 	flags.Uint64Var(&cfg.Seed, "seed", 1, "seed of the rows")
 	flags.StringVar(&cfg.Work, "dir", os.TempDir(), "where to keep the tables: 200 bytes a row")
+	flags.StringVar(&cfg.Keep, "keep", "", "a directory that keeps the tables for later runs, which take them from there")
 	flags.StringVar(&cfg.Shared, "memory-dir", "/dev/shm", "where kelp's memory is: 50 bytes a row")
 	if err := flags.Parse(args); err != nil {
 		return err
