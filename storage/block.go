@@ -1,9 +1,8 @@
 package storage
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sync"
 	"unsafe"
 )
 
@@ -64,11 +63,15 @@ type BlockOptions struct {
 // bytes it was opened from, which must neither change nor go away while the
 // block is used. It is safe for concurrent use.
 type Block struct {
-	data    []byte
-	header  BlockHeader
-	crc     uint32
-	columns []Column
-	list    []*Column
+	data   []byte
+	header BlockHeader
+	crc    uint32
+	dir    directory
+
+	// Of the columns, most blocks are asked for few: each is made when it is.
+	mu   sync.Mutex
+	made int
+	list []*Column // nil where it is not made; the elements never change after
 }
 
 // DamageError says that a column of a block cannot be read.
@@ -101,20 +104,47 @@ func (b *Block) HeaderCRC() uint32 { return b.crc }
 
 // Columns returns the stored columns by name, then type. The slice belongs to
 // the block.
-func (b *Block) Columns() []*Column { return b.list }
+func (b *Block) Columns() []*Column {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.makeLocked(0, b.header.Columns)
+	return b.list
+}
 
 // Find returns the stored columns of a name, one per type, or nil. The slice
 // belongs to the block.
 func (b *Block) Find(name string) []*Column {
-	from, _ := slices.BinarySearchFunc(b.list, name, func(c *Column, name string) int {
-		return cmp.Compare(c.name, name)
-	})
-	to := from
-	for to < len(b.list) && b.list[to].name == name {
-		to++
-	}
+	from, to := b.dir.find(name)
 	if from == to {
 		return nil
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.makeLocked(from, to)
 	return b.list[from:to]
+}
+
+// makeLocked makes the columns [from, to) that are not made yet.
+func (b *Block) makeLocked(from, to int) {
+	if b.list == nil {
+		b.list = make([]*Column, b.header.Columns)
+	}
+	if b.made == len(b.list) {
+		return
+	}
+	var room []Column // for all of them: one piece of heap, where whole blocks are read
+	for i := from; i < to; i++ {
+		if b.list[i] != nil {
+			continue
+		}
+		if len(room) == 0 {
+			room = make([]Column, to-i)
+		}
+		c := &room[0]
+		room = room[1:]
+		c.block, c.entry = b, b.dir.entry(i)
+		c.data = b.data[c.at : c.at+c.length : c.at+c.length+tailBytes]
+		b.list[i] = c
+		b.made++
+	}
 }

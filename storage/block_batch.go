@@ -18,7 +18,7 @@ func (b *Block) Batch(dst *Batch) error {
 	}
 	a := appenders.Get().(*appender)
 	defer appenders.Put(a)
-	for _, c := range b.list {
+	for _, c := range b.Columns() {
 		if c.name == TimeColumn {
 			if err := a.appendTimes(dst, c); err != nil {
 				return err

@@ -43,11 +43,10 @@ func DumpBlock(w io.Writer, data []byte) error {
 		return d.err
 	}
 	d.data = b.data
-	for i := range b.columns {
-		d.entry(&b.columns[i])
+	for _, c := range b.Columns() {
+		d.entry(c)
 	}
-	for i := range b.columns {
-		c := &b.columns[i]
+	for _, c := range b.Columns() {
 		if c.flags&flagInline != 0 {
 			d.column(c)
 		}
@@ -58,8 +57,8 @@ func DumpBlock(w io.Writer, data []byte) error {
 	d.skipTo(h.namesAt)
 	d.field(h.namesBytes, "names")
 	d.skipTo(h.headLength)
-	for i := range b.columns {
-		if c := &b.columns[i]; c.flags&flagInline == 0 {
+	for _, c := range b.Columns() {
+		if c.flags&flagInline == 0 {
 			d.column(c)
 		}
 	}

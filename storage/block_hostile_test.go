@@ -240,7 +240,7 @@ func allocatedBy(f func()) uint64 {
 func allocationMax(data []byte) uint64 {
 	rows, columns := uint64(0), uint64(0)
 	if b, err := OpenBlock(data); err == nil {
-		rows, columns = uint64(b.header.Rows), uint64(len(b.columns))
+		rows, columns = uint64(b.header.Rows), uint64(b.header.Columns)
 	}
 	return 16<<20 + 200*rows*columns + 32*zstdRatioMax*uint64(len(data))
 }

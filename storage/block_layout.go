@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sort"
+	"unsafe"
 )
 
 // Byte positions of the header; doc.go draws it.
@@ -132,41 +134,101 @@ func appendEntry(dst []byte, e *entry) []byte {
 	return appendUint32(dst, uint32(e.stats))
 }
 
-// decodeEntry reads entry i of a block whose header is h and checks its bounds.
-// names is the name table.
-func decodeEntry(data []byte, h *header, names string, i int) (entry, error) {
-	src := data[headerBytes+i*entryBytes:][:entryBytes]
+// A directory is the entries and names of a block, on the heap: what was checked
+// when the block was opened stays true, whatever becomes of the block's memory.
+type directory struct {
+	entries []byte // entryBytes each
+	names   string
+	namesAt int // from the start of the block
+}
+
+// copyDirectory copies entries and names of a block whose header is h.
+func copyDirectory(data []byte, h *header) directory {
+	n := h.Columns * entryBytes
+	buf := make([]byte, n+h.namesBytes)
+	copy(buf, data[headerBytes:headerBytes+n])
+	names := buf[n:]
+	copy(names, data[h.namesAt:])
+	return directory{entries: buf[:n:n], names: unsafe.String(unsafe.SliceData(names), len(names)), namesAt: h.namesAt}
+}
+
+// entry decodes an entry that check found good.
+func (d *directory) entry(i int) entry {
+	src := d.entries[i*entryBytes:][:entryBytes]
 	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(src[at:])) }
-	nameAt, nameBytes := u32(0), int(binary.LittleEndian.Uint16(src[4:]))
-	e := entry{
-		nameAt: nameAt, typ: Type(src[6]), enc: Encoding(src[7]), inner: Encoding(src[8]), flags: src[9],
+	return entry{
+		name: d.name(i), nameAt: u32(0), typ: Type(src[6]), enc: Encoding(src[7]), inner: Encoding(src[8]), flags: src[9],
 		nulls: u32(12), at: u32(16), length: u32(20), crc: uint32(u32(24)), stats: u32(28),
 	}
-	if nameAt < h.namesAt || nameAt+nameBytes > h.namesAt+h.namesBytes || nameBytes > ColumnNameBytesMax {
-		return e, fmt.Errorf("name of column %d lies outside the names", i)
+}
+
+// name is the name of an entry that check found good.
+func (d *directory) name(i int) string {
+	src := d.entries[i*entryBytes:][:6]
+	at := int(binary.LittleEndian.Uint32(src)) - d.namesAt
+	return d.names[at:][:binary.LittleEndian.Uint16(src[4:])]
+}
+
+// find returns which entries are of a name.
+func (d *directory) find(name string) (from, to int) {
+	columns := len(d.entries) / entryBytes
+	from = sort.Search(columns, func(i int) bool { return d.name(i) >= name })
+	for to = from; to < columns && d.name(to) == name; to++ {
 	}
-	e.name = names[nameAt-h.namesAt:][:nameBytes]
+	return from, to
+}
+
+// check checks all entries of a block whose header is h: their bounds and order,
+// and that there is one column time.
+func (d *directory) check(h *header) error {
+	times := 0
+	var last entry
+	for i := range h.Columns {
+		nameAt, nameBytes := int(binary.LittleEndian.Uint32(d.entries[i*entryBytes:])), int(binary.LittleEndian.Uint16(d.entries[i*entryBytes+4:]))
+		if nameAt < h.namesAt || nameAt+nameBytes > h.namesAt+h.namesBytes || nameBytes > ColumnNameBytesMax {
+			return fmt.Errorf("name of column %d lies outside the names", i)
+		}
+		e := d.entry(i)
+		if err := e.check(h); err != nil {
+			return err
+		}
+		if i > 0 && !before(&last, &e) {
+			return fmt.Errorf("column %q is out of order", e.name)
+		}
+		if e.name == TimeColumn && e.typ == TypeTime && e.nulls == 0 {
+			times++
+		}
+		last = e
+	}
+	if times != 1 {
+		return fmt.Errorf("no column %q of every row", TimeColumn)
+	}
+	return nil
+}
+
+// check checks the bounds of an entry of a block whose header is h.
+func (e *entry) check(h *header) error {
 	low := h.headLength
 	if e.flags&flagInline != 0 {
 		low = headerBytes + h.Columns*entryBytes
 	}
 	switch {
 	case e.typ == TypeNull || e.typ >= typesCount:
-		return e, fmt.Errorf("column %q has unknown type %d", e.name, e.typ)
+		return fmt.Errorf("column %q has unknown type %d", e.name, e.typ)
 	case !e.enc.known(h.Version) || (e.enc == EncSparse) != (e.inner != 0) || e.enc == EncSparse && !e.inner.known(h.Version):
-		return e, fmt.Errorf("column %q has unknown encoding %d/%d", e.name, e.enc, e.inner)
+		return fmt.Errorf("column %q has unknown encoding %d/%d", e.name, e.enc, e.inner)
 	case e.flags&^flagsKnown != 0:
-		return e, fmt.Errorf("column %q has unknown flags %#x", e.name, e.flags)
+		return fmt.Errorf("column %q has unknown flags %#x", e.name, e.flags)
 	case e.nulls >= h.Rows:
-		return e, fmt.Errorf("column %q has %d nulls in %d rows", e.name, e.nulls, h.Rows)
+		return fmt.Errorf("column %q has %d nulls in %d rows", e.name, e.nulls, h.Rows)
 	case e.at < low || e.at%8 != 0 || e.at+e.length > h.Length-tailBytes:
-		return e, fmt.Errorf("column %q at %d, %d bytes, lies outside the block", e.name, e.at, e.length)
+		return fmt.Errorf("column %q at %d, %d bytes, lies outside the block", e.name, e.at, e.length)
 	case e.flags&flagInline != 0 && e.at+e.length > h.headLength:
-		return e, fmt.Errorf("inline column %q at %d, %d bytes, lies outside the head", e.name, e.at, e.length)
+		return fmt.Errorf("inline column %q at %d, %d bytes, lies outside the head", e.name, e.at, e.length)
 	case e.flags&flagStats != 0 && (e.stats%8 != 0 || e.stats < low && e.stats < headerBytes+h.Columns*entryBytes || e.stats+statsBytes > h.headLength):
-		return e, fmt.Errorf("statistics of column %q lie outside the head", e.name)
+		return fmt.Errorf("statistics of column %q lie outside the head", e.name)
 	}
-	return e, nil
+	return nil
 }
 
 // OpenBlock opens an encoded, sealed block: it checks magic, version, lengths,
@@ -189,29 +251,9 @@ func OpenBlock(data []byte) (*Block, error) {
 		copy(owned, data)
 		data = owned
 	}
-	b := &Block{data: data, header: h.BlockHeader, crc: h.crc}
-	b.columns = make([]Column, h.Columns)
-	b.list = make([]*Column, h.Columns)
-	names := string(data[h.namesAt : h.namesAt+h.namesBytes])
-	times := 0
-	for i := range b.columns {
-		e, err := decodeEntry(data, &h, names, i)
-		if err != nil {
-			return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
-		}
-		if i > 0 && !before(&b.columns[i-1].entry, &e) {
-			return nil, fmt.Errorf("cannot open block %v: column %q is out of order", h.ID, e.name)
-		}
-		if e.name == TimeColumn && e.typ == TypeTime && e.nulls == 0 {
-			times++
-		}
-		c := &b.columns[i]
-		c.block, c.entry = b, e
-		c.data = data[e.at : e.at+e.length : e.at+e.length+tailBytes]
-		b.list[i] = c
-	}
-	if times != 1 {
-		return nil, fmt.Errorf("cannot open block %v: no column %q of every row", h.ID, TimeColumn)
+	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(data, &h)}
+	if err := b.dir.check(&h); err != nil {
+		return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
 	}
 	return b, nil
 }

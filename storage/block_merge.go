@@ -44,7 +44,7 @@ func (e *encoder) collectBlocks(blocks []*Block) error {
 	var parts []part
 	times, base := make([]int64, 0, e.rows), uint32(0)
 	for _, b := range blocks {
-		for _, c := range b.list {
+		for _, c := range b.Columns() {
 			if c.name != TimeColumn {
 				parts = append(parts, part{c, base})
 				continue

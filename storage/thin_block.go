@@ -55,7 +55,7 @@ func (b *Block) Thinned(keep uint64) (*Batch, error) {
 	for i := range weights {
 		weights[i] = 1
 	}
-	for _, c := range b.list {
+	for _, c := range b.Columns() {
 		var err error
 		switch c.name {
 		case TimeColumn:

@@ -19,7 +19,7 @@ type openedBlocks struct {
 }
 
 // openedBytes is about what an open block takes of the heap.
-func openedBytes(b *Block) int { return openedBlockBytes + len(b.columns)*openedColumnBytes }
+func openedBytes(b *Block) int { return openedBlockBytes + b.header.Columns*openedColumnBytes }
 
 // add keeps a block open that has just been stored with its place.
 func (o *openedBlocks) add(at *extent, b *Block) {
