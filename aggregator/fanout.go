@@ -152,12 +152,11 @@ func (a *Aggregator) heed(plan *query.Plan, r reply) (*query.Partial, error) {
 	if errors.As(r.err, &coded) && coded.Code == wire.CodeStaleSchema {
 		return nil, &staleError{leaf: r.seat.name, err: coded}
 	}
-	var bad *query.Error
-	if errors.As(r.err, &bad) {
-		return nil, bad
-	}
 	reason := reasonOf(r.seat)
+	var bad *query.Error
 	switch {
+	case errors.As(r.err, &bad):
+		reason = reasonUnsupported // it was bound here: the leaf is of another version
 	case errors.Is(r.err, context.DeadlineExceeded), errors.Is(r.err, context.Canceled):
 		reason = reasonTimeout
 	case errors.Is(r.err, errBehind):

@@ -160,6 +160,7 @@ func TestFanOutFaults(t *testing.T) {
 	f("loading", "loading", func(l *faultLeaf) { l.fail = &wire.Error{Code: wire.CodeLoading, Message: "loading"} })
 	f("shutting down", "restarting", func(l *faultLeaf) { l.fail = &wire.Error{Code: wire.CodeClosing, Message: "closing"} })
 	f("an error of its own", "unsupported", func(l *faultLeaf) { l.fail = errors.New("odd") })
+	f("is too old for the query", "unsupported", func(l *faultLeaf) { l.fail = &query.Error{Code: query.CodeBadRequest, Message: "not there yet"} })
 	f("lies about its states", "unsupported", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.States = nil } })
 	f("lies about its groups", "unsupported", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Groups = 7 } })
 	f("came back with another memory", "restarting", func(l *faultLeaf) { l.lie = func(p *query.Partial) { p.Leaves[0].Epoch = 2 } })

@@ -71,7 +71,7 @@ type summaryJSON struct {
 	Approximate  []string      `json:"approximate"`
 	Truncated    *truncateJSON `json:"truncated"`
 	Other        *otherJSON    `json:"other"`
-	Compare      any           `json:"compare"`
+	Compare      *compareJSON  `json:"compare"`
 	Warnings     []string      `json:"warnings"`
 	QueryID      string        `json:"query_id"`
 }
@@ -79,6 +79,11 @@ type summaryJSON struct {
 type rangeJSON struct {
 	From any `json:"from"`
 	To   any `json:"to"`
+}
+
+type compareJSON struct {
+	Range        rangeJSON    `json:"range"`
+	Completeness Completeness `json:"completeness"`
 }
 
 type bucketJSON struct {
@@ -118,6 +123,9 @@ func summary(ans *Answer) summaryJSON {
 		Approximate: append([]string{}, res.Approximate...),
 		Warnings:    append([]string{}, res.Warnings...),
 		QueryID:     ans.ID,
+	}
+	if c := ans.Compare; c != nil {
+		out.Compare = &compareJSON{rangeJSON{timeOrNil(c.From), timeOrNil(c.To)}, c.Completeness}
 	}
 	if res.Bucket != nil {
 		out.Bucket = &bucketJSON{res.Bucket.Column, res.Bucket.WidthMs}

@@ -31,9 +31,10 @@ type Answer struct {
 	Plan         *query.Plan
 	Result       *query.Result
 	Completeness Completeness
-	From, To     int64 // ns: the range that was read
-	Horizon      int64 // ns; 0: nothing ever went
-	Newest       int64 // ns; 0: no rows
+	From, To     int64    // ns: the range that was read
+	Horizon      int64    // ns; 0: nothing ever went
+	Newest       int64    // ns; 0: no rows
+	Compare      *Compare // of COMPARE; nil: none
 	Stats        query.Stats
 	Elapsed      time.Duration
 }
@@ -104,19 +105,16 @@ func (a *Aggregator) selectIn(ctx context.Context, ask Ask, run *running) (*Answ
 		return nil, err
 	}
 	defer done()
-	q, p, err := a.runBound(ctx, ask, run.progress)
+	got, err := a.runBound(ctx, ask, run.progress)
 	if err != nil {
 		return nil, err
 	}
-	return a.answerOf(q, p, run.id)
+	return a.answerOf(got, run.id)
 }
 
-// answerOf makes the answer of a merged partial.
-func (a *Aggregator) answerOf(q *query.Query, p *query.Partial, id string) (*Answer, error) {
-	plan, err := q.Plan()
-	if err != nil {
-		return nil, err
-	}
+// answerOf makes the answer of what came back.
+func (a *Aggregator) answerOf(got *ran, id string) (*Answer, error) {
+	plan, p := got.plan, got.partial
 	ans := &Answer{ID: id, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
 	ans.Completeness = a.weighPartial(plan, p)
 	if ans.Completeness.Leaves.Answered == 0 {
@@ -126,8 +124,7 @@ func (a *Aggregator) answerOf(q *query.Query, p *query.Partial, id string) (*Ans
 		return nil, &errUnknownTable{plan.Table, a.nearTable(plan.Table)}
 	}
 	ans.From, ans.To = rangeRead(plan, p)
-	ans.Result, err = query.Finalise(plan, p, query.FinalEnv{Now: q.Now, From: ans.From, To: ans.To})
-	return ans, err
+	return ans, a.finalise(ans, got)
 }
 
 // weighPartial is the completeness of a merged partial.
@@ -148,9 +145,29 @@ func cancelledOr(ctx context.Context, err error) error {
 	return err
 }
 
+// finalise makes the result of what came back, and says what stands behind the
+// range that COMPARE moved back.
+func (a *Aggregator) finalise(ans *Answer, got *ran) (err error) {
+	env := query.FinalEnv{Now: got.query.Now, From: ans.From, To: ans.To}
+	if got.earlier == nil {
+		ans.Result, err = query.Finalise(got.plan, got.partial, env)
+		return err
+	}
+	ans.Compare = a.compared(got.earlier, &ans.Stats)
+	ans.Result, err = query.FinaliseCompared(got.plan, got.partial, got.earlier.partial, env)
+	if err == nil && ans.Compare.From < ans.Horizon {
+		ans.Result.Warnings = append(ans.Result.Warnings, "the range compared with begins before "+formatTime(ans.Horizon)+", and rows from before that are gone")
+	}
+	return err
+}
+
 // judge refuses an answer that is less than the client wants.
 func (ans *Answer) judge(ask Ask) error {
 	c := ans.Completeness
+	if ans.Compare != nil { // the less complete of both
+		c.Ratio = min(c.Ratio, ans.Compare.Completeness.Ratio)
+		c.Exact = c.Exact && ans.Compare.Completeness.Exact
+	}
 	switch {
 	case c.Ratio < ask.MinCompleteness:
 		return &errIncomplete{"its completeness is below min_completeness", ans}
@@ -168,10 +185,10 @@ func (ans *Answer) judge(ask Ask) error {
 
 // runBound binds and runs, and binds anew when a leaf has a type that the book
 // had not heard of.
-func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Progress) (*query.Query, *query.Partial, error) {
+func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Progress) (*ran, error) {
 	table, err := query.TableOf(ask.SQL)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	now := a.cfg.Now().UnixNano()
 	learnt := make(query.Schema)
@@ -181,17 +198,17 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Prog
 			schema[name] |= types
 		}
 		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress}
-		p, err := a.Run(ctx, q)
+		got, err := a.runCompared(ctx, q)
 		var stale *staleError
 		if !errors.As(err, &stale) {
-			return q, p, err
+			return got, err
 		}
 		if try >= rebindsMax {
-			return nil, nil, &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
+			return nil, &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
 				Message: "the columns of " + table + " change faster than a query can be bound"}
 		}
 		if err := a.learn(ctx, stale.leaf, table, learnt); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 }

@@ -16,14 +16,26 @@ func bindText(q *Query) (*Plan, error) {
 	}
 	switch s := stmt.(type) {
 	case *Select:
-		return Bind(s, q)
+		return bindSelect(s, q)
 	case *Explain:
-		return Bind(s.Select, q)
+		return bindSelect(s.Select, q)
 	case *ExplainChange:
 		return nil, errorNotYet(s.Pos, "EXPLAIN CHANGE")
 	default:
 		return nil, errorAt(CodeBadRequest, Pos{}, "this statement reads no rows")
 	}
+}
+
+// bindSelect binds a SELECT for the range that the query is about.
+func bindSelect(sel *Select, q *Query) (*Plan, error) {
+	plan, err := Bind(sel, q)
+	switch {
+	case err != nil || !q.IsEarlier:
+		return plan, err
+	case plan.Compare == nil:
+		return nil, errorAt(CodeBadRequest, sel.Pos, "only COMPARE has a range that is moved back")
+	}
+	return plan.earlier(), nil
 }
 
 // Bind resolves a SELECT against a schema: names to columns, aggregates out of
@@ -36,7 +48,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		warned:  make(map[string]bool),
 		over:    make(map[*Bound]*Bound),
 	}
-	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
+	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
 		b.finishOutputs, b.finishOrder}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -89,8 +101,6 @@ func (b *binder) checkClauses() error {
 	switch {
 	case len(s.With) > 0:
 		return errorNotYet(s.With[0].Pos, "WITH")
-	case s.Compare != nil:
-		return errorNotYet(s.Compare.Pos, "COMPARE")
 	case s.Sample != nil:
 		return errorNotYet(s.Sample.Pos, "SAMPLE")
 	case s.Fill:

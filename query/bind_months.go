@@ -39,8 +39,12 @@ func (b *binder) shiftByMonths(e *Binary, sc scope) (n *Bound, ok bool, err erro
 		}
 	}
 	args := []*Bound{constant(storage.Int(months), d.Pos), constant(storage.Int(ns), d.Pos), x}
-	f := &Function{Name: timeShiftFunction, MinArgs: len(args), MaxArgs: len(args), eval: evalTimeShift}
-	return b.fold(&Bound{Op: OpCall, Type: storage.TypeTime, Args: args, Func: f, Pos: e.Pos}), true, nil
+	return b.fold(&Bound{Op: OpCall, Type: storage.TypeTime, Args: args, Func: timeShift(), Pos: e.Pos}), true, nil
+}
+
+// timeShift is the function of months, nanoseconds and a time.
+func timeShift() *Function {
+	return &Function{Name: timeShiftFunction, MinArgs: 3, MaxArgs: 3, eval: evalTimeShift}
 }
 
 // durationOfMonths is an expression that is a length of time with months in it,

@@ -19,18 +19,8 @@ func (b *binder) finishOutputs() error {
 			}
 		}
 	}
-	shift := b.prependKeys()
-	for _, terms := range [][]boundOrder{b.order, b.limitBy} {
-		for i := range terms {
-			if terms[i].item >= 0 {
-				terms[i].item += shift
-			}
-		}
-	}
-	for _, item := range b.items {
-		if err := b.addOutput(item.name, item.expr, false); err != nil {
-			return err
-		}
+	if err := b.addItems(b.prependKeys()); err != nil {
+		return err
 	}
 	b.makeNamesUnique()
 	for _, o := range b.limitBy {
@@ -46,6 +36,33 @@ func (b *binder) finishOutputs() error {
 	var err error
 	p.Having, err = b.overGroups(b.having)
 	return err
+}
+
+// addItems makes outputs of the items, of which the first are put in front of
+// those that were written, and turns references to items into such to outputs.
+func (b *binder) addItems(front int) error {
+	if err := b.checkCompared(); err != nil {
+		return err
+	}
+	at := make([]int, len(b.items))
+	for i, item := range b.items {
+		at[i] = len(b.plan.Outputs)
+		err := b.addOutput(item.name, item.expr, false)
+		if err == nil && item.agg && b.plan.Compare != nil {
+			err = b.addCompared(item)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, terms := range [][]boundOrder{b.order, b.limitBy} {
+		for i := range terms {
+			if terms[i].item >= 0 {
+				terms[i].item = at[terms[i].item+front]
+			}
+		}
+	}
+	return nil
 }
 
 // prependKeys lets the groups of a text begun with FROM show what they are

@@ -509,7 +509,6 @@ func TestBindErrors(t *testing.T) {
 func TestBindNotYet(t *testing.T) {
 	e := bindFails(t)
 	e("SELECT service, count() FROM t GROUP BY 1 LIMIT 1 BY service WITH OTHER", CodeBadRequest, "LIMIT BY together with WITH OTHER is not there yet (line 1, column 43)")
-	e("SELECT ms FROM t COMPARE 1d", CodeBadRequest, "COMPARE is not there yet (line 1, column 26)")
 	e("SELECT ms FROM t SAMPLE 10 ROWS", CodeBadRequest, "SAMPLE is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t FILL", CodeBadRequest, "FILL is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t WITHIN 1s", CodeBadRequest, "WITHIN is not there yet (line 1, column 25)")

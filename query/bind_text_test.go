@@ -11,7 +11,7 @@ import (
 
 var opTexts = map[Op]string{OpAnd: "and", OpOr: "or", OpNot: "not", OpIsNull: "isnull", OpIsNotNull: "notnull", OpEq: "=", OpNe: "!=", OpLt: "<",
 	OpLe: "<=", OpGt: ">", OpGe: ">=", OpBetween: "between", OpIndex: "index", OpAdd: "+", OpSub: "-", OpMul: "*", OpDiv: "/", OpMod: "%",
-	OpNeg: "neg", OpConcat: "||", OpCase: "case", OpRate: "rate"}
+	OpNeg: "neg", OpConcat: "||", OpCase: "case", OpRate: "rate", OpChange: "change"}
 
 var aggTexts = map[AggKind]string{AggCount: "count", AggHits: "hits", AggSum: "sum", AggAvg: "avg", AggVariance: "variance", AggStddev: "stddev",
 	AggPercentile: "percentile", AggMin: "min", AggMax: "max", AggFirst: "first", AggLast: "last", AggAny: "any", AggUniq: "uniq", AggUniqExact: "uniq_exact",

@@ -46,6 +46,8 @@ const (
 	OpCast // Args[0] to Type
 	OpCase // Args: when, then, when, then, ..., [else]
 	OpCall // Func over Args
+
+	OpChange // COMPARE: (Args[0] - Args[1]) / |Args[1]|
 )
 
 // Bound is an expression after binding. Type is the static type of its result;

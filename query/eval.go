@@ -33,6 +33,8 @@ func (b *Bound) Eval(r Row) storage.Value {
 		return r.Agg(b.Index)
 	case OpRate:
 		return b.evalRate(r)
+	case OpChange:
+		return b.evalChange(r)
 	case OpIndex:
 		return b.evalIndex(r)
 	case OpAdd, OpSub, OpMul, OpDiv, OpMod:

@@ -169,25 +169,30 @@ func shownTypes(plan *Plan, states []State) []storage.Type {
 	types := make([]storage.Type, len(plan.Outputs))
 	for i, o := range plan.Outputs {
 		types[i] = o.Type
-		if becomesFloat(o.Expr, states) {
+		if plan.becomesFloat(o.Expr, states) {
 			types[i] = storage.TypeFloat64
 		}
 	}
 	return types
 }
 
-func becomesFloat(b *Bound, states []State) bool {
+func (p *Plan) becomesFloat(b *Bound, states []State) bool {
 	if b.Type != storage.TypeInt64 || b.Op == OpCast {
 		return false
 	}
-	if b.Op == OpAgg {
-		sum, ok := states[b.Index].(*SumState)
-		return ok && sum.Kind == AggSum && sum.Type == storage.TypeInt64 && sum.Overflow()
+	if b.Op == OpAgg { // of both ranges of COMPARE, so that they have one type
+		return passesInt64(states[b.Index]) || passesInt64(states[p.twinAgg(b.Index)])
 	}
 	for _, arg := range b.Args {
-		if becomesFloat(arg, states) {
+		if p.becomesFloat(arg, states) {
 			return true
 		}
 	}
 	return false
+}
+
+// passesInt64 tells an integer sum that passes int64 in some group.
+func passesInt64(s State) bool {
+	sum, ok := s.(*SumState)
+	return ok && sum.Kind == AggSum && sum.Type == storage.TypeInt64 && sum.Overflow()
 }

@@ -29,6 +29,8 @@ type Plan struct {
 	// counted in Partial.Later.
 	Last bool
 
+	Compare *Compared // COMPARE; nil: none
+
 	Raw      bool     // aggregates count stored rows, sample_rate is not looked at
 	Weighted bool     // some aggregate weighs, Raw is not set, and the table has a sample_rate column
 	Warnings []string // found while binding
@@ -51,11 +53,12 @@ type Key struct {
 	Expr *Bound
 	Type storage.Type
 	Name string
-	// TimeBucket: the key is a bucket of the column time: floor((time-Origin)/Width)*Width+Origin.
+	// TimeBucket: the key is a bucket of the column time: floor((time-Origin)/Width)*Width+Origin+Shift.
 	// Width 0: not a bucket, or one of uneven width (months).
 	TimeBucket bool
 	Width      int64 // ns
 	Origin     int64 // ns
+	Shift      int64 // ns added to the bucket: COMPARE moves those of the past forward
 }
 
 // AggKind names what an aggregate computes.

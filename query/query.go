@@ -27,6 +27,7 @@ type Query struct {
 	// the root knows them: time(auto) over an open range needs them. Both 0: unknown.
 	DataFrom, DataTo int64
 	Shards           []uint64 // answer for these shards only; nil: all the Runner has
+	IsEarlier        bool     // of a COMPARE the range that is moved back
 
 	// Progress is told how the query comes along; nil: nobody watches. It stays
 	// in the process.

@@ -20,12 +20,30 @@ func appendQuery(dst []byte, q *query.Query, left time.Duration) []byte {
 	dst = appendSchema(dst, q.Schema)
 	dst = binary.AppendVarint(dst, q.DataFrom)
 	dst = binary.AppendVarint(dst, q.DataTo)
-	dst = appendBool(dst, q.Shards != nil)
+	dst = append(dst, queryFlags(q))
 	dst = binary.AppendUvarint(dst, uint64(len(q.Shards)))
 	for _, s := range q.Shards {
 		dst = binary.AppendUvarint(dst, s)
 	}
 	return dst
+}
+
+// What a query's flags say. A peer from before the second reads any flag as the
+// first; it knows no text that sets the second.
+const (
+	queryHasShards = 1 << iota
+	queryIsEarlier
+)
+
+func queryFlags(q *query.Query) byte {
+	flags := byte(0)
+	if q.Shards != nil {
+		flags |= queryHasShards
+	}
+	if q.IsEarlier {
+		flags |= queryIsEarlier
+	}
+	return flags
 }
 
 // decodeQuery decodes what appendQuery wrote.
@@ -39,12 +57,13 @@ func decodeQuery(src []byte) (q *query.Query, left time.Duration, err error) {
 	q.Schema = readSchema(r)
 	q.DataFrom = r.varint()
 	q.DataTo = r.varint()
-	some := r.bool()
+	flags := r.byte()
+	q.IsEarlier = flags&queryIsEarlier != 0
 	shards := make([]uint64, r.count(reportsMax, 1))
 	for i := range shards {
 		shards[i] = r.uvarint()
 	}
-	if some {
+	if flags&queryHasShards != 0 {
 		q.Shards = shards
 	}
 	if r.err == nil && left < 0 {

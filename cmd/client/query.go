@@ -42,7 +42,14 @@ type Summary struct {
 	Approximate  []string     `json:"approximate"`
 	Truncated    *Truncated   `json:"truncated"`
 	Other        *Other       `json:"other"`
+	Compare      *Compare     `json:"compare"`
 	Warnings     []string     `json:"warnings"`
+}
+
+// Compare is what stands behind the range that COMPARE moves back.
+type Compare struct {
+	Range        *Range       `json:"range"`
+	Completeness Completeness `json:"completeness"`
 }
 
 // Range is a span of time; To is exclusive.
@@ -106,7 +113,9 @@ type Other struct {
 
 // Whole tells whether nothing is missing, cut or uncertain.
 func (s *Summary) Whole() bool {
-	return s.Completeness.Ratio >= 1 && s.Completeness.Exact && s.Truncated == nil
+	c := s.Compare
+	return s.Completeness.Ratio >= 1 && s.Completeness.Exact && s.Truncated == nil &&
+		(c == nil || c.Completeness.Ratio >= 1 && c.Completeness.Exact)
 }
 
 // Stream asks a question and returns the answer as it comes, in the media type

@@ -60,6 +60,7 @@ func renderTable(a *client.Answer, sql string, width int) string {
 	header := make([]string, len(a.Columns))
 	right := make([]bool, len(a.Columns))
 	counts := countColumns(a.Columns, sql)
+	changes := changeColumns(a)
 	for i, c := range a.Columns {
 		header[i] = c.Name
 		right[i] = isNumber(c.Type)
@@ -78,6 +79,9 @@ func renderTable(a *client.Answer, sql string, width int) string {
 			row[i] = cell(v, i < len(counts) && counts[i])
 			if n, ok := v.(json.Number); ok && i < len(a.Columns) && slices.Contains(a.Approximate, a.Columns[i].Name) {
 				row[i] = approximate(n, counts[i])
+			}
+			if n, ok := v.(json.Number); ok && changes[i] {
+				row[i] = change(n)
 			}
 			isTime := i < len(a.Columns) && a.Columns[i].Type == "time"
 			if other[r] && v == nil && !named && !isTime {
@@ -174,7 +178,7 @@ func countColumns(columns []client.Column, sql string) []bool {
 	}
 	counts := make([]bool, len(columns))
 	for i, c := range columns {
-		counts[i] = call.MatchString(c.Name) || aliases[c.Name]
+		counts[i] = call.MatchString(c.Name) || aliases[strings.TrimSuffix(c.Name, earlierSuffix)]
 	}
 	return counts
 }
@@ -202,6 +206,7 @@ func footerLink(s *client.Summary, page string) string {
 	for _, t := range c.ByTime {
 		fmt.Fprintf(&b, "! %s to %s: %s complete\n", t.From.UTC().Format(time.RFC3339), t.To.UTC().Format(time.RFC3339), percent(t.Ratio))
 	}
+	b.WriteString(comparedLine(s.Compare))
 	if s.Truncated != nil {
 		fmt.Fprintf(&b, "! truncated to %s by its limit of %s\n", thousands(s.Truncated.Kept), s.Truncated.By)
 	}

@@ -25,6 +25,7 @@ type Explanation struct {
 	Keys       []string `json:"keys"`
 	Aggregates []string `json:"aggregates"`
 	Rowwise    string   `json:"rows_wanted,omitempty"` // plans for rows: which, and when they stop
+	Clauses    []string `json:"clauses"`               // COMPARE and its kin
 }
 
 // Describe says how Run would go about a plan. The blocks are those of a pinned view.
@@ -66,6 +67,7 @@ func describe(plan *query.Plan, units []unit) Explanation {
 		d.out.BytesPerRow = float64(d.out.Bytes) / float64(d.out.Rows)
 	}
 	d.list()
+	d.out.Clauses = plan.ClauseTexts()
 	return d.out
 }
 

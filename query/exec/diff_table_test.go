@@ -124,7 +124,32 @@ func (d *diffTable) query(sql string, now int64) *query.Query {
 
 // answer asks every leaf, merges what comes over the wire in a random grouping
 // and finishes.
-func (d *diffTable) answer(r *rand.Rand, pool *Pool, plan *query.Plan, now int64) (*query.Result, error) {
+func (d *diffTable) answer(r *rand.Rand, pool *Pool, q *query.Query) (*query.Result, error) {
+	plan, err := q.Plan()
+	if err != nil {
+		return nil, err
+	}
+	env := query.FinalEnv{Now: q.Now, From: d.from, To: d.to}
+	present, err := d.merged(r, pool, plan)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Compare == nil {
+		return query.Finalise(plan, present, env)
+	}
+	earlier, err := q.Earlier().Plan()
+	if err != nil {
+		return nil, err
+	}
+	past, err := d.merged(r, pool, earlier)
+	if err != nil {
+		return nil, err
+	}
+	return query.FinaliseCompared(plan, present, past, env)
+}
+
+// merged is what all leaves have of a plan.
+func (d *diffTable) merged(r *rand.Rand, pool *Pool, plan *query.Plan) (*query.Partial, error) {
 	var parts []*query.Partial
 	for _, units := range d.leaves {
 		p, _, err := pool.run(context.Background(), plan, units, Limits{})
@@ -145,7 +170,7 @@ func (d *diffTable) answer(r *rand.Rand, pool *Pool, plan *query.Plan, now int64
 		}
 		parts = append([]*query.Partial{merged}, parts[n:]...)
 	}
-	return query.Finalise(plan, parts[0], query.FinalEnv{Now: now, From: d.from, To: d.to})
+	return parts[0], nil
 }
 
 // overTheWire replaces the states by what another node makes of their columns.
@@ -162,8 +187,8 @@ func overTheWire(plan *query.Plan, p *query.Partial) error {
 // differs asks both and says how the answers differ, "" if they do not. refused
 // tells that the query is not a valid one.
 func (d *diffTable) differs(r *rand.Rand, pool *Pool, sql string, now int64) (problem string, refused error) {
-	plan, err := d.query(sql, now).Plan()
-	if err != nil {
+	q := d.query(sql, now)
+	if _, err := q.Plan(); err != nil {
 		return "", err
 	}
 	stmt, err := query.Parse(sql)
@@ -174,7 +199,7 @@ func (d *diffTable) differs(r *rand.Rand, pool *Pool, sql string, now int64) (pr
 	if err != nil {
 		return "the oracle: " + err.Error(), nil
 	}
-	got, err := d.answer(r, pool, plan, now)
+	got, err := d.answer(r, pool, q)
 	if err != nil {
 		return "the engine: " + err.Error(), nil
 	}

@@ -180,7 +180,7 @@ func (k *keyPlan) counts(h storage.BlockHeader) bool {
 	if !k.TimeBucket || k.Width <= 0 {
 		return false
 	}
-	room := uint64(k.Width) + uint64(max(k.Origin, -k.Origin))
+	room := uint64(k.Width) + uint64(max(k.Origin, -k.Origin)) + uint64(k.Shift)
 	return uint64(h.MinTime)-1<<63 >= room && uint64(math.MaxInt64)-uint64(h.MaxTime) >= room
 }
 
@@ -261,7 +261,7 @@ func (k *keyPlan) bucket(t int64) int64 {
 func (g *grouper) keyOfTime(v *blockView, plan *keyPlan, table *keyTable, rows func() []uint16) (blockKey, error) {
 	h := v.block.Header()
 	first, last := plan.bucket(h.MinTime), plan.bucket(h.MaxTime)
-	idOf := func(b int64) uint32 { return table.idOfInt(b*plan.Width + plan.Origin) }
+	idOf := func(b int64) uint32 { return table.idOfInt(b*plan.Width + plan.Origin + plan.Shift) }
 	if first == last {
 		return blockKey{size: 1, resolve: func(int) uint32 { return idOf(first) }}, nil
 	}

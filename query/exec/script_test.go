@@ -173,15 +173,15 @@ func askScript(t *testing.T, pool *Pool, tables []*diffTable, sql string) string
 	r := rand.New(rand.NewPCG(1, 2))
 	answer := ""
 	for i, d := range tables {
-		plan, err := d.query(sql, diffNow).Plan()
-		if err != nil {
+		q := d.query(sql, diffNow)
+		if _, err := q.Plan(); err != nil {
 			var e *query.Error
 			if !errors.As(err, &e) {
 				t.Errorf("%s: %v", sql, err)
 			}
 			return fmt.Sprintf("error %s: %s\n", e.Code, e.Error())
 		}
-		res, err := d.answer(r, pool, plan, diffNow)
+		res, err := d.answer(r, pool, q)
 		if err != nil {
 			t.Errorf("%s: %v", sql, err)
 			return ""

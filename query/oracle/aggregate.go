@@ -60,6 +60,7 @@ func (o *oracle) samples(e *query.Call, c ctx) []sample {
 		}
 		s := sample{weight: o.weight(row), time: row[storage.TimeColumn].Int}
 		if arg {
+			in.row = asStored(row)
 			s.value = o.eval(value, in)
 			// Of a column of several types numbers are what they are stored as.
 			switch v := o.stored(value, in); {

@@ -48,6 +48,9 @@ type oracle struct {
 	grouped          bool
 	ranking          bool                 // of groups over the whole range: rates are totals
 	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
+	back             int64                // COMPARE: ns by which the range is moved back
+	at               []int                // COMPARE: where the written items are among all
+	shift            int                  // items put in front of those written
 	tol              float64              // of the cell being computed: relative
 	abs              float64              // absolute
 }
@@ -57,6 +60,7 @@ type item struct {
 	name string
 	expr query.Expr
 	mode aliasMode
+	side side
 }
 
 type key struct {
@@ -84,13 +88,12 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	o.setKeys()
 	var kept []Row
 	for _, row := range rows {
-		t := row[storage.TimeColumn].Int
-		if t < o.from || t >= o.to {
-			continue
-		}
-		if sel.Where == nil || o.isTrue(sel.Where, ctx{row: row}) {
+		if t := row[storage.TimeColumn].Int; t >= o.from && t < o.to && o.passes(row) {
 			kept = append(kept, row)
 		}
+	}
+	if sel.Compare != nil {
+		kept = append(kept, o.earlierRows(rows)...)
 	}
 	o.grouped = o.grouped || len(o.keys) > 0 || sel.GroupAll || sel.Having != nil
 	for _, it := range o.items {
@@ -99,6 +102,7 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	for _, t := range sel.OrderBy {
 		o.grouped = o.grouped || o.hasAgg(t.Expr, aliasFirst)
 	}
+	o.addEarlierItems()
 	terms := o.orderTerms()
 	if !o.grouped {
 		return o.finish(o.rowLines(kept), terms), nil
@@ -199,6 +203,7 @@ func (o *oracle) setKeys() {
 		o.aliases[name] += len(front)
 	}
 	o.items = append(front, o.items...)
+	o.shift = len(front)
 }
 
 // position tells whether an expression is the number of an item, and which.
@@ -207,27 +212,18 @@ func (o *oracle) position(e query.Expr) (int, bool) {
 	if !ok || lit.Value.Type != storage.TypeInt64 {
 		return 0, false
 	}
-	shift := len(o.items) - o.writtenItems()
-	return int(lit.Value.Int) - 1 + shift, true
-}
-
-// writtenItems is the number of items without those put in front.
-func (o *oracle) writtenItems() int {
-	n := 0
-	for _, it := range o.sel.Items {
-		if it.Star {
-			n += len(o.columns)
-			continue
-		}
-		n++
+	i := int(lit.Value.Int) - 1 + o.shift
+	if o.at != nil {
+		i = o.at[i]
 	}
-	return n
+	return i, true
 }
 
 // group is the rows with equal keys.
 type group struct {
-	rows   []Row
-	isRest bool // made by WITH OTHER: keys are null, but for time buckets
+	rows    []Row
+	earlier []Row // COMPARE: of the range moved back
+	isRest  bool  // made by WITH OTHER: keys are null, but for time buckets
 }
 
 func (o *oracle) keyValues(row Row, only func(key) bool) string {
@@ -242,7 +238,10 @@ func (o *oracle) keyValues(row Row, only func(key) bool) string {
 
 func (o *oracle) group(rows []Row) []*group {
 	if len(o.keys) == 0 {
-		g := &group{rows: rows}
+		g := &group{}
+		for _, row := range rows {
+			g.put(row)
+		}
 		return []*group{g}
 	}
 	byKey := make(map[string]*group)
@@ -255,9 +254,18 @@ func (o *oracle) group(rows []Row) []*group {
 			byKey[k] = g
 			groups = append(groups, g)
 		}
-		g.rows = append(g.rows, row)
+		g.put(row)
 	}
 	return groups
+}
+
+// put takes in a row, of whichever range it is.
+func (g *group) put(row Row) {
+	if ofEarlier(row) {
+		g.earlier = append(g.earlier, row)
+	} else {
+		g.rows = append(g.rows, row)
+	}
 }
 
 // having drops groups, after a look at what is summed in all of them, in the
@@ -282,11 +290,7 @@ func (o *oracle) having(groups []*group, terms []term) []*group {
 // groupCtx evaluates over a group: what is no aggregate is the same for all of
 // its rows, so its first row will do.
 func (o *oracle) groupCtx(g *group, mode aliasMode) ctx {
-	c := ctx{group: g, mode: mode}
-	if len(g.rows) > 0 {
-		c.row = g.rows[0]
-	}
-	return c
+	return ctx{group: g, mode: mode, row: g.first()}
 }
 
 // line is one row before it is cut: outputs and what it is ordered by.
@@ -311,7 +315,7 @@ func (o *oracle) line(c ctx) line {
 	l := line{}
 	for _, it := range o.items {
 		c.mode = it.mode
-		l.cells = append(l.cells, o.cell(it.expr, c))
+		l.cells = append(l.cells, o.itemCell(it, c))
 	}
 	if b := o.sel.LimitBy; b != nil {
 		for _, g := range b.Exprs {

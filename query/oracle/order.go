@@ -225,11 +225,7 @@ func (o *oracle) result() *Result {
 		}
 		seen[name] = true
 		res.Names = append(res.Names, name)
-		t := o.typeOf(it.expr, ctx{mode: it.mode})
-		if t == storage.TypeNull {
-			t = storage.TypeString
-		}
-		res.Types = append(res.Types, t)
+		res.Types = append(res.Types, o.itemType(it))
 	}
 	return res
 }
@@ -244,12 +240,12 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 	var all []*group
 	var names []string
 	for _, g := range groups {
-		k := o.keyValues(g.rows[0], notBucket)
+		k := o.keyValues(g.first(), notBucket)
 		if combos[k] == nil {
 			combos[k] = &group{}
 			all, names = append(all, combos[k]), append(names, k)
 		}
-		combos[k].rows = append(combos[k].rows, g.rows...)
+		combos[k].add(g)
 	}
 	best := o.bestCombos(all, terms)
 	clear(o.floats) // only the groups that are shown decide on types
@@ -261,16 +257,16 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 	var shown []*group
 	rest := make(map[string]*group)
 	for _, g := range groups {
-		if keep[o.keyValues(g.rows[0], notBucket)] {
+		if keep[o.keyValues(g.first(), notBucket)] {
 			shown = append(shown, g)
 			continue
 		}
-		k := o.keyValues(g.rows[0], isBucket)
+		k := o.keyValues(g.first(), isBucket)
 		if rest[k] == nil {
 			rest[k] = &group{isRest: true}
 			shown = append(shown, rest[k])
 		}
-		rest[k].rows = append(rest[k].rows, g.rows...)
+		rest[k].add(g)
 	}
 	lines := o.groupLines(shown)
 	o.sort(lines, terms)

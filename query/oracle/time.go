@@ -314,6 +314,7 @@ func (o *oracle) setRange(rows []Row) error {
 	}
 	o.narrow(o.sel.Where)
 	o.to = max(o.from, o.to)
+	o.setBack()
 	return nil
 }
 

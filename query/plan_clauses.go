@@ -1,0 +1,15 @@
+package query
+
+import "time"
+
+// ClauseTexts says in words what the clauses behind LIMIT make of the plan, for
+// EXPLAIN.
+func (p *Plan) ClauseTexts() []string {
+	texts := []string{}
+	if c := p.Compare; c != nil {
+		at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
+		texts = append(texts, "COMPARE: the same once more from "+at(p.Range.From-c.Back)+" to "+at(p.Range.To-c.Back)+
+			", "+durationText(0, c.Back)+" earlier; joined by the keys")
+	}
+	return texts
+}
