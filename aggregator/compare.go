@@ -42,6 +42,7 @@ func (a *Aggregator) runCompared(ctx context.Context, q *query.Query) (*ran, err
 	if plan.Compare == nil {
 		return a.runOne(ctx, q)
 	}
+	q.Sole = false // a group may be shown for what it was in the other range
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type outcome struct {

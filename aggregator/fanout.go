@@ -82,9 +82,10 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 }
 
 // ask starts a call to each leaf that may hold rows, and returns the parts of
-// those that need not or can not be asked.
+// those that need not or can not be asked: they have no groups.
 func (a *Aggregator) ask(ctx context.Context, q *query.Query, plan *query.Plan, seats []seat, start func(seat, func() reply)) (parts []*query.Partial) {
 	suspended := a.book.suspended()
+	var calls []func()
 	for _, s := range seats {
 		switch {
 		case suspended[s.name]:
@@ -97,17 +98,25 @@ func (a *Aggregator) ask(ctx context.Context, q *query.Query, plan *query.Plan, 
 			parts = append(parts, a.skippedLeaf(plan, s))
 		default:
 			heard := a.book.word(s.name)
-			start(s, func() (r reply) {
-				r = reply{seat: s, word: heard}
-				defer func() {
-					if p := recover(); p != nil { // a fault of one leaf is not the process's end
-						r.partial, r.err = nil, fmt.Errorf("BUG: %v", p)
-					}
-				}()
-				r.partial, r.err = s.leaf.Run(ctx, q)
-				return r
+			calls = append(calls, func() {
+				start(s, func() (r reply) {
+					r = reply{seat: s, word: heard}
+					defer func() {
+						if p := recover(); p != nil { // a fault of one leaf is not the process's end
+							r.partial, r.err = nil, fmt.Errorf("BUG: %v", p)
+						}
+					}()
+					r.partial, r.err = s.leaf.Run(ctx, q)
+					return r
+				})
 			})
 		}
+	}
+	if len(calls) != 1 && q.Sole {
+		q.Sole = false
+	}
+	for _, call := range calls {
+		call()
 	}
 	return parts
 }

@@ -197,7 +197,7 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Prog
 		for name, types := range learnt {
 			schema[name] |= types
 		}
-		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress}
+		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: true}
 		got, err := a.runCompared(ctx, q)
 		var stale *staleError
 		if !errors.As(err, &stale) {

@@ -33,6 +33,11 @@ type Query struct {
 	// in the process.
 	Progress *Progress
 
+	// Sole says that the answer is merged with no other that has groups, so that
+	// groups that will not be shown may be left out. It does not travel: a Runner
+	// that asks others takes it back if it asks more than one.
+	Sole bool
+
 	once sync.Once
 	plan *Plan
 	err  error

@@ -49,6 +49,8 @@ type storedColumn struct {
 	textRows  bitmap // the rows that text has
 	lists     storage.Lists
 	hasLists  bool
+	form      storage.TextForm // of numbers
+	numbers   []int64          // texts as the numbers that they are stored as
 	valid     bitmap
 	hasValid  bool
 	entries   []storage.Value
@@ -195,6 +197,22 @@ func (v *blockView) loadInts(c *storedColumn) ([]int64, error) {
 		c.ints = ints
 	}
 	return c.ints, nil
+}
+
+// loadNumbers decodes a column of ShapeText into the numbers that its texts are
+// stored as; false if they are none.
+func (v *blockView) loadNumbers(c *storedColumn) (bool, error) {
+	if c.numbers != nil {
+		return true, nil
+	}
+	if c.Encoding() != storage.EncAffix {
+		return false, nil
+	}
+	v.touch(c)
+	var ok bool
+	var err error
+	c.form, c.numbers, ok, err = c.TextNumbers(v.i64.take(v.rows))
+	return ok, err
 }
 
 func (v *blockView) loadFloats(c *storedColumn) ([]float64, error) {

@@ -77,9 +77,6 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 	groups := into.grouper.index.groups
 	into.feeder.finish(groups)
 	out.Groups, out.States = groups, into.feeder.states
-	for k := range out.Keys {
-		out.Keys[k] = into.grouper.keyColumn(k)
-	}
 	if out.Truncated != nil {
 		out.Truncated.Kept = int64(groups)
 	}
@@ -88,6 +85,25 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 			out.Approx = append(out.Approx, i)
 		}
 	}
+	shown := r.shown(out)
+	for k := range out.Keys {
+		out.Keys[k] = into.grouper.keyColumn(k, shown)
+	}
+}
+
+// shown takes the groups that will not be shown out of the states, if nobody else
+// needs them, and returns the others; nil: all.
+func (r *run) shown(out *query.Partial) []uint32 {
+	if !r.lim.Sole {
+		return nil
+	}
+	shown, ok := query.ShownGroups(r.plan, out.Groups, out.States)
+	if !ok {
+		return nil
+	}
+	out.States = query.PickGroups(out.States, shown)
+	out.Groups = len(shown)
+	return shown
 }
 
 // join adds the groups of another chain and returns the group of each of them here.
@@ -100,63 +116,77 @@ func (g *grouper) join(from *grouper) []uint32 {
 	for k := range g.tables {
 		ids[k] = g.tables[k].join(&from.tables[k])
 	}
-	tuple := make([]uint32, len(g.plans))
-	for i := range to {
-		for k, id := range from.index.tuple(i) {
-			tuple[k] = ids[k][id]
+	tuples := make([][]uint32, len(g.plans))
+	for k := range tuples {
+		tuples[k] = make([]uint32, len(to))
+		for i := range to {
+			tuples[k][i] = ids[k][from.index.tuple(i)[k]]
 		}
-		to[i] = g.index.find(tuple)
-		if to[i] == noID {
-			panic("BUG: more groups than all chains together may have")
-		}
+	}
+	if g.index.findAll(to, tuples) {
+		panic("BUG: more groups than all chains together may have")
 	}
 	return to
 }
 
 // join adds the values of another table and returns the id of each of them here.
 func (t *keyTable) join(from *keyTable) []uint32 {
-	ids := make([]uint32, 1, 1+len(from.ints.values)+from.texts.len())
-	ids[0] = nullKey
-	for _, v := range from.ints.values {
-		ids = append(ids, t.idOfInt(v))
+	if t.isText() {
+		return t.texts.join(&from.texts, t.grow)
 	}
-	var buf []byte
-	for i := range from.texts.len() {
-		buf = from.texts.appendAt(buf[:0], i)
-		ids = append(ids, t.idOfText(buf))
+	ids := make([]uint32, len(from.ints.values))
+	if f := &from.ints; len(f.direct) > 0 {
+		t.ints.expect(f.low, f.low+int64(len(f.direct)-1), len(f.values), len(t.ints.values))
+	}
+	for i, v := range from.ints.values {
+		if uint32(i+1) == from.ints.null {
+			ids[i] = t.ints.nullID(t.grow)
+		} else {
+			ids[i] = t.idOfInt(v)
+		}
 	}
 	return ids
 }
 
-// keyColumn returns the values of key k of all groups.
-func (g *grouper) keyColumn(k int) *query.Vec {
+// keyColumn returns the values of key k of some groups; nil: of all.
+func (g *grouper) keyColumn(k int, groups []uint32) *query.Vec {
 	t := &g.tables[k]
+	ids := make([]uint32, g.index.groups)
+	if groups != nil {
+		ids = ids[:len(groups)]
+		for i, group := range groups {
+			ids[i] = g.index.tuple(int(group))[k]
+		}
+	} else {
+		for i := range ids {
+			ids[i] = g.index.tuple(i)[k]
+		}
+	}
 	out := query.NewVec(t.typ)
 	if t.typ == storage.TypeString {
-		g.textColumn(out, k)
+		t.appendTexts(out, ids)
 		return out
 	}
-	for i := range g.index.groups {
-		out.Append(t.value(g.index.tuple(i)[k]))
+	for _, id := range ids {
+		out.Append(t.value(id))
 	}
 	return out
 }
 
-// textColumn appends the texts of key k of all groups, cut from one piece of memory.
-func (g *grouper) textColumn(out *query.Vec, k int) {
-	texts := &g.tables[k].texts
+// appendTexts appends the texts of ids, cut from one piece of memory.
+func (t *keyTable) appendTexts(out *query.Vec, ids []uint32) {
 	var whole []byte
-	ends := make([]int, g.index.groups)
-	for i := range ends {
-		if id := g.index.tuple(i)[k]; id != nullKey {
-			whole = texts.appendAt(whole, int(id-1))
+	ends := make([]int, len(ids))
+	for i, id := range ids {
+		if !t.isNull(id) {
+			whole = t.texts.appendAt(whole, int(id))
 		}
 		ends[i] = len(whole)
 	}
 	all := string(whole)
 	start := 0
 	for i, end := range ends {
-		if g.index.tuple(i)[k] == nullKey {
+		if t.isNull(ids[i]) {
 			out.Append(storage.Value{})
 		} else {
 			out.Append(storage.String(all[start:end]))

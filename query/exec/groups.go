@@ -8,13 +8,16 @@ const denseGroupsMax = 1 << 22
 
 // groupIndex numbers distinct combinations of key ids. Group g has the ids
 // tuples[g*keys : (g+1)*keys]. While the ids are few a plain array leads from a
-// combination to its group, later a hash table of the tuples.
+// combination to its group, later a hash table of the tuples. The ids of a single
+// key are its groups, as long as they come in their order, which they do unless
+// values were numbered in vain.
 type groupIndex struct {
 	keys   int
 	tuples []uint32
 	groups int
 	limit  int // no group is added beyond
 
+	same   bool     // one key: group g has the id g
 	dense  []uint32 // combined ids -> group+1; nil: hashed
 	widths []uint8  // bits of each key's id in the combination
 	slots  []uint32 // hashed: group+1
@@ -22,7 +25,7 @@ type groupIndex struct {
 }
 
 func newGroupIndex(keys, limit int) *groupIndex {
-	x := &groupIndex{keys: keys, limit: limit, widths: make([]uint8, keys)}
+	x := &groupIndex{keys: keys, limit: limit, widths: make([]uint8, keys), same: keys == 1}
 	x.dense = make([]uint32, 1)
 	return x
 }
@@ -30,6 +33,17 @@ func newGroupIndex(keys, limit int) *groupIndex {
 // find returns the group of a tuple of ids, a new one if there is none, noID if
 // the limit is reached.
 func (x *groupIndex) find(ids []uint32) uint32 {
+	if x.same {
+		switch id := ids[0]; {
+		case int(id) < x.groups:
+			return id
+		case int(id) == x.groups:
+			return x.add(ids)
+		case x.groups >= x.limit:
+			return noID
+		}
+		x.same = false // the array is made from the tuples
+	}
 	if x.dense != nil {
 		for !x.fits(ids) {
 			if !x.widen(ids) {
@@ -98,6 +112,9 @@ func (x *groupIndex) widen(ids []uint32) bool {
 // findAll finds the groups of tuples given key by key; missing tells that some
 // were not taken.
 func (x *groupIndex) findAll(dst []uint32, ids [][]uint32) (missing bool) {
+	if x.same {
+		return x.findAllSame(dst, ids[0])
+	}
 	tuple := make([]uint32, len(ids))
 	if x.dense != nil && x.makeRoom(tuple, ids) {
 		x.findAllDense(dst, ids)
@@ -119,6 +136,24 @@ func (x *groupIndex) findAll(dst []uint32, ids [][]uint32) (missing bool) {
 	}
 	for _, g := range dst {
 		missing = missing || g == noID
+	}
+	return missing
+}
+
+// findAllSame is findAll while ids are groups.
+func (x *groupIndex) findAllSame(dst, ids []uint32) (missing bool) {
+	var one [1]uint32
+	for i, id := range ids[:len(dst)] {
+		if int(id) >= x.groups {
+			if one[0] = id; id != noID {
+				id = x.find(one[:])
+			}
+			missing = missing || id == noID
+		} else if !x.same {
+			one[0] = id
+			id = x.find(one[:])
+		}
+		dst[i] = id
 	}
 	return missing
 }

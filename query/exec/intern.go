@@ -3,56 +3,65 @@ package exec
 import (
 	"math/bits"
 	"unsafe"
+
+	"github.com/kelpdb/kelp/storage"
 )
 
 // noID stands where a value got no number: the budget of groups is spent.
 const noID = ^uint32(0)
 
-// intTable numbers distinct 64-bit integers in the order they come.
-// It is open addressing with linear probing, at most half full.
+// intTable numbers distinct 64-bit integers, and null, in the order they come.
 type intTable struct {
-	slots  []uint32 // id+1, 0 is free
-	values []int64  // by id
-	shift  uint8    // 64 - log2(len(slots))
+	numberTable
+	values []int64 // by id; 0 for null
+	null   uint32  // id+1 of null; 0: it has not come
 }
 
 // id returns the number of v; grow allows a new one, else noID.
 func (t *intTable) id(v int64, grow bool) uint32 {
-	if len(t.values)*2 >= len(t.slots) {
-		t.rehash()
+	if id := t.get(v); id != 0 {
+		return id - 1
 	}
-	mask := uint64(len(t.slots) - 1)
-	for at := mixInt(uint64(v)) >> t.shift; ; at++ {
-		s := t.slots[at&mask]
-		if s == 0 {
-			if !grow {
-				return noID
+	if !grow {
+		return noID
+	}
+	return t.add(v)
+}
+
+// add numbers a value that has no number yet.
+func (t *intTable) add(v int64) uint32 {
+	id := uint32(len(t.values))
+	t.values = append(t.values, v)
+	t.put(v, id)
+	return id
+}
+
+// nullID is id for null.
+func (t *intTable) nullID(grow bool) uint32 {
+	if t.null == 0 && grow {
+		t.values = append(t.values, 0)
+		t.null = uint32(len(t.values))
+	}
+	return t.null - 1
+}
+
+// idsAt writes the ids of the values of rows, ascending.
+func (t *intTable) idsAt(dst []uint32, values []int64, rows []uint16, grow bool) {
+	t.expectAll(values, rows, len(t.values))
+	dst = dst[:len(rows)]
+	for i, r := range rows {
+		v := values[r]
+		if at := uint64(v) - uint64(t.low); at < uint64(len(t.direct)) {
+			if id := t.direct[at]; id != 0 {
+				dst[i] = id - 1
+				continue
 			}
-			t.values = append(t.values, v)
-			t.slots[at&mask] = uint32(len(t.values))
-			return uint32(len(t.values) - 1)
 		}
-		if t.values[s-1] == v {
-			return s - 1
-		}
+		dst[i] = t.id(v, grow)
 	}
 }
 
-func (t *intTable) rehash() {
-	size := max(64, len(t.slots)*2)
-	t.slots = make([]uint32, size)
-	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
-	mask := uint64(size - 1)
-	for i, v := range t.values {
-		at := mixInt(uint64(v)) >> t.shift
-		for t.slots[at&mask] != 0 {
-			at++
-		}
-		t.slots[at&mask] = uint32(i + 1)
-	}
-}
-
-func (t *intTable) bytes() int { return cap(t.slots)*4 + cap(t.values)*8 }
+func (t *intTable) bytes() int { return t.numberTable.bytes() + cap(t.values)*8 }
 
 // mixInt spreads an integer over the high bits: a multiplication by 2^64/phi
 // after folding the high half down, so that multiples of powers of two spread too.
@@ -61,22 +70,40 @@ func mixInt(v uint64) uint64 {
 	return v * 0x9e37_79b9_7f4a_7c15
 }
 
-// byteTable numbers distinct byte strings in the order they come. A slot keeps
-// half of the hash, so a probe rarely looks at a string in vain; short strings lie
-// in their refs, so that finding one touches two places in memory and not four.
+// byteTable numbers distinct byte strings, and null, in the order they come. A
+// slot keeps half of the hash, so a probe rarely looks at a string in vain; short
+// strings lie in their refs, so that finding one touches two places in memory and
+// not four. Strings of a form that a column is stored in are kept as its numbers.
 type byteTable struct {
-	slots []uint64 // hash's low half << 32 | id+1, 0 is free
-	refs  []textRef
-	arena []byte // the strings that are longer than a ref holds
-	shift uint8
+	slots  []uint64 // hash's low half << 32 | id+1, 0 is free
+	refs   []textRef
+	hashed int    // strings in slots
+	arena  []byte // the strings that are longer than a ref holds
+	shift  uint8
+	null   uint32 // id+1 of null; 0: it has not come
+	forms  []formTable
 }
 
-// A textRef is a string of at most textRefBytes, or where it lies in the arena:
-// length, then the bytes; or length, the first bytes, and the offset.
-type textRef struct {
-	a uint64 // length << 32 | the first 4 bytes
-	b uint64 // the next 8 bytes, or the offset
+// A formTable is the numbers of strings of one form.
+type formTable struct {
+	form storage.TextForm
+	numberTable
 }
+
+// formsMax is the most forms of one table: each string that is looked up is held
+// against all of them.
+const formsMax = 4
+
+// A textRef is a string of at most textRefBytes, or where it lies in the arena:
+// length, then the bytes; or length, the first bytes, and the offset. Or it is a
+// number of a form.
+type textRef struct {
+	a uint64 // length << 32 | the first 4 bytes; or refNumber | the form
+	b uint64 // the next 8 bytes, or the offset; or the number
+}
+
+// refNumber marks the ref of a number; no string is so long.
+const refNumber = 1 << 63
 
 // textRefBytes is the longest string that lies in its ref.
 const textRefBytes = 12
@@ -105,11 +132,12 @@ func refOf(v []byte) textRef {
 
 func (r textRef) len() int { return int(r.a >> 32) }
 
-func (t *byteTable) len() int { return len(t.refs) }
-
 // appendAt appends the string of an id.
 func (t *byteTable) appendAt(dst []byte, id int) []byte {
 	r := t.refs[id]
+	if r.a&refNumber != 0 {
+		return t.forms[r.a&^refNumber].form.Append(dst, int64(r.b))
+	}
 	n := r.len()
 	if n > textRefBytes {
 		return append(dst, t.arena[r.b:r.b+uint64(n)]...)
@@ -127,7 +155,12 @@ func (t *byteTable) appendAt(dst []byte, id int) []byte {
 // id returns the number of v, which is copied if it is new; grow allows that,
 // else noID.
 func (t *byteTable) id(v []byte, grow bool) uint32 {
-	if len(t.refs)*2 >= len(t.slots) {
+	for i := range t.forms {
+		if number, ok := t.forms[i].form.Parse(v); ok {
+			return t.idOfNumber(i, number, grow)
+		}
+	}
+	if t.hashed*2 >= len(t.slots) {
 		t.rehash()
 	}
 	mask := uint64(len(t.slots) - 1)
@@ -145,6 +178,7 @@ func (t *byteTable) id(v []byte, grow bool) uint32 {
 				t.arena = append(t.arena, v...)
 			}
 			t.refs = append(t.refs, ref)
+			t.hashed++
 			t.slots[at&mask] = tag | uint64(len(t.refs))
 			return uint32(len(t.refs) - 1)
 		}
@@ -169,7 +203,12 @@ func (t *byteTable) rehash() {
 	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
 	mask := uint64(size - 1)
 	var buf []byte
-	for i := range t.refs {
+	t.hashed = 0
+	for i, r := range t.refs {
+		if r.a&refNumber != 0 || uint32(i+1) == t.null {
+			continue
+		}
+		t.hashed++
 		buf = t.appendAt(buf[:0], i)
 		h := hashBytes(buf)
 		at := h >> t.shift
@@ -180,7 +219,13 @@ func (t *byteTable) rehash() {
 	}
 }
 
-func (t *byteTable) bytes() int { return cap(t.slots)*8 + cap(t.arena) + cap(t.refs)*16 }
+func (t *byteTable) bytes() int {
+	n := cap(t.slots)*8 + cap(t.arena) + cap(t.refs)*16
+	for i := range t.forms {
+		n += t.forms[i].bytes()
+	}
+	return n
+}
 
 // hashBytes is a multiply-and-fold hash of 16 bytes a step, after Wang Yi's
 // wyhash. It is not kept anywhere: it may change.

@@ -25,11 +25,8 @@ func compileKeys(keys []query.Key) []keyPlan {
 	return plans
 }
 
-// nullKey is the id of a key that is null.
-const nullKey = 0
-
-// A keyTable gives each value of one key its id for one chain of blocks: 0 for
-// null, then in the order they come.
+// A keyTable gives each value of one key, null too, its id for one chain of
+// blocks, in the order they come.
 type keyTable struct {
 	typ   storage.Type
 	ints  intTable  // bool, int64, time; the bits of float64
@@ -46,52 +43,63 @@ type keyTable struct {
 func (t *keyTable) id(v storage.Value) uint32 {
 	switch v.Type {
 	case storage.TypeNull:
-		return nullKey
+		return t.nullID()
 	case storage.TypeFloat64:
 		return t.idOfFloat(v.Float)
 	case storage.TypeString:
-		return numbered(t.texts.id(lend(v.Str), t.grow))
+		return t.texts.id(lend(v.Str), t.grow)
 	case storage.TypeList:
 		t.buf = appendList(t.buf[:0], v.List)
-		return numbered(t.texts.id(t.buf, t.grow))
+		return t.texts.id(t.buf, t.grow)
 	}
-	return numbered(t.ints.id(v.Int, t.grow))
+	return t.ints.id(v.Int, t.grow)
 }
 
-// numbered is the id of a value with this number in its table: one more, as
-// null is 0.
-func numbered(n uint32) uint32 {
-	if n == noID {
-		return noID
-	}
-	return n + 1
+// isText tells whether the ids are those of texts.
+func (t *keyTable) isText() bool {
+	return t.typ == storage.TypeString || t.typ == storage.TypeList
 }
 
-func (t *keyTable) idOfInt(v int64) uint32 { return numbered(t.ints.id(v, t.grow)) }
+func (t *keyTable) nullID() uint32 {
+	if t.isText() {
+		return t.texts.nullID(t.grow)
+	}
+	return t.ints.nullID(t.grow)
+}
+
+// isNull tells whether an id is that of null.
+func (t *keyTable) isNull(id uint32) bool {
+	if t.isText() {
+		return id+1 == t.texts.null
+	}
+	return id+1 == t.ints.null
+}
+
+func (t *keyTable) idOfInt(v int64) uint32 { return t.ints.id(v, t.grow) }
 
 func (t *keyTable) idOfFloat(f float64) uint32 {
 	if f != f {
 		f = math.NaN()
 	}
-	return numbered(t.ints.id(int64(math.Float64bits(f+0)), t.grow))
+	return t.ints.id(int64(math.Float64bits(f+0)), t.grow)
 }
 
-func (t *keyTable) idOfText(v []byte) uint32 { return numbered(t.texts.id(v, t.grow)) }
+func (t *keyTable) idOfText(v []byte) uint32 { return t.texts.id(v, t.grow) }
 
 // value returns the value of an id; it owns its memory.
 func (t *keyTable) value(id uint32) storage.Value {
-	if id == nullKey {
+	if t.isNull(id) {
 		return storage.Value{}
 	}
 	switch t.typ {
 	case storage.TypeFloat64:
-		return storage.Float(math.Float64frombits(uint64(t.ints.values[id-1])))
+		return storage.Float(math.Float64frombits(uint64(t.ints.values[id])))
 	case storage.TypeString:
-		return storage.String(string(t.texts.appendAt(nil, int(id-1))))
+		return storage.String(string(t.texts.appendAt(nil, int(id))))
 	case storage.TypeList:
-		return storage.List(decodeList(t.texts.appendAt(nil, int(id-1))))
+		return storage.List(decodeList(t.texts.appendAt(nil, int(id))))
 	}
-	return storage.Value{Type: t.typ, Int: t.ints.values[id-1]}
+	return storage.Value{Type: t.typ, Int: t.ints.values[id]}
 }
 
 func (t *keyTable) bytes() int {
@@ -299,19 +307,27 @@ func timeCodes(dst []uint16, times []int64, plan *keyPlan, first int64) {
 	}
 }
 
+// noValue stands for the id of a row for which no column has had a value yet.
+const noValue = noID - 1
+
 // keyOfStored gives ids to the values of columns that are no dictionary, or of
 // which several share a name. Rows with a value in none get the id of null.
 func (g *grouper) keyOfStored(v *blockView, plan *keyPlan, table *keyTable, stored []*storedColumn, rows []uint16) (blockKey, error) {
 	k := blockKey{ids: v.u32.take(len(rows))}
-	null := table.id(keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type))
 	for i := range k.ids {
-		k.ids[i] = null
+		k.ids[i] = noValue
 	}
 	sel := v.bitmap(v.rows)
 	for _, r := range rows {
 		sel[r>>6] |= 1 << (r & 63)
 	}
 	for _, c := range stored {
+		if done, err := g.idsOfNumbers(v, plan, table, c, rows, k.ids); done || err != nil {
+			if err != nil {
+				return blockKey{}, err
+			}
+			continue
+		}
 		if err := v.load(c, sel); err != nil {
 			return blockKey{}, err
 		}
@@ -319,7 +335,67 @@ func (g *grouper) keyOfStored(v *blockView, plan *keyPlan, table *keyTable, stor
 			return blockKey{}, err
 		}
 	}
+	null := noValue // asked for when there is a row of it, so that no id is in vain
+	for i, id := range k.ids {
+		if id == noValue {
+			if null == noValue {
+				null = table.id(keyValue(plan.Expr.Eval(&valueRow{warn: &v.warned}), plan.Type))
+			}
+			k.ids[i] = null
+		}
+	}
 	return k, nil
+}
+
+// idsOfNumbers is idsOf for a plain column whose values are integers, or texts
+// stored as such; done tells whether it is one.
+func (g *grouper) idsOfNumbers(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn, rows []uint16, ids []uint32) (done bool, err error) {
+	if !plan.plain || plan.Type != c.Type() {
+		return false, nil
+	}
+	form := -1
+	switch c.shape {
+	case storage.ShapeInts:
+		if _, err := v.loadInts(c); err != nil {
+			return false, err
+		}
+	case storage.ShapeText:
+		if ok, err := v.loadNumbers(c); !ok || err != nil {
+			return false, err
+		}
+		if form = table.texts.formOf(&c.form); form < 0 {
+			return false, nil
+		}
+	default:
+		return false, nil
+	}
+	valid, err := v.loadValid(c)
+	if err != nil {
+		return false, err
+	}
+	of := func(dst []uint32, rows []uint16) {
+		if form >= 0 {
+			table.texts.idsAt(dst, form, c.numbers, rows, table.grow)
+		} else {
+			table.ints.idsAt(dst, c.ints, rows, table.grow)
+		}
+	}
+	if valid == nil {
+		of(ids, rows)
+		return true, nil
+	}
+	with, at := v.u16.take(len(rows))[:0], v.u16.take(len(rows))[:0]
+	for i, r := range rows {
+		if valid.has(int(r)) {
+			with, at = append(with, r), append(at, uint16(i))
+		}
+	}
+	found := v.u32.take(len(with))
+	of(found, with)
+	for i, id := range found {
+		ids[at[i]] = id
+	}
+	return true, nil
 }
 
 // idsOf writes the ids of the rows in which the stored column has a value.
@@ -327,13 +403,6 @@ func (g *grouper) idsOf(v *blockView, plan *keyPlan, table *keyTable, c *storedC
 	same := plan.plain && plan.Type == c.Type()
 	valid := func(r uint16) bool { return c.valid == nil || c.valid.has(int(r)) }
 	switch {
-	case same && c.shape == storage.ShapeInts:
-		for i, r := range rows {
-			if valid(r) {
-				ids[i] = table.idOfInt(c.ints[r])
-			}
-		}
-		return nil
 	case same && c.shape == storage.ShapeFloats:
 		for i, r := range rows {
 			if valid(r) {

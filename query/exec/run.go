@@ -17,6 +17,7 @@ import (
 type Limits struct {
 	Groups int   // groups of each worker
 	Bytes  int64 // memory for groups, states and rows
+	Sole   bool  // groups that will not be shown may be left out, see query.Query
 
 	Progress *query.Progress // is told of every block; nil: nobody watches
 }

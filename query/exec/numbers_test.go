@@ -1,0 +1,225 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/storage"
+)
+
+// TestNumberTable: numbers of full and thin ranges, of both ends of int64, in
+// batches and one by one, have one id each, as in a map.
+func TestNumberTable(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		var table intTable
+		model := map[int64]uint32{}
+		bases := []int64{0, 1e9, -500, math.MinInt64, math.MaxInt64 - 5_000, r.Int64()}
+		for range 40 {
+			base, spread := bases[r.IntN(len(bases))], int64(1)<<r.IntN(24)
+			values := make([]int64, 1+r.IntN(3000))
+			for i := range values {
+				values[i] = base + r.Int64N(spread)
+			}
+			rows := make([]uint16, 0, len(values))
+			all := r.IntN(2) == 0
+			for i := range values {
+				if all || r.IntN(3) > 0 {
+					rows = append(rows, uint16(i))
+				}
+			}
+			grow := r.IntN(4) > 0
+			ids := make([]uint32, len(rows))
+			table.idsAt(ids, values, rows, grow)
+			for i, row := range rows {
+				want, known := model[values[row]]
+				switch {
+				case !known && !grow:
+					want = noID
+				case !known:
+					want = uint32(len(model))
+					model[values[row]] = want
+				}
+				if ids[i] != want {
+					t.Fatalf("seed %d: id of %d is %d, want %d", seed, values[row], ids[i], want)
+				}
+			}
+		}
+	}
+}
+
+// testForms are columns of texts that are numbers, some of them alike.
+var testForms = []string{"user-%06d", "user-%d", "user-%05d", "%d", "%dms", "id:%08x", "id:%06x", "host-%03d.net"}
+
+// formsOf returns some of testForms as a block has them.
+func formsOf(t *testing.T) []storage.TextForm {
+	var forms []storage.TextForm
+	for _, f := range testForms {
+		r := rand.New(rand.NewPCG(1, 1))
+		table := &testTable{schema: query.Schema{}}
+		b := storage.NewBatch()
+		for k := range 9000 {
+			b.SetString(b.Slot([]byte("x")), fmt.Appendf(nil, f, r.IntN(1_000_000)))
+			b.EndRow(baseTime + int64(k))
+		}
+		table.add(t, b, storage.Rich)
+		block, err := table.units[0].open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		form, _, ok, err := block.Find("x")[0].TextNumbers(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			forms = append(forms, form)
+		}
+	}
+	if len(forms) < len(testForms)-2 {
+		t.Fatalf("%d of %d columns are stored as numbers: the test tests nothing", len(forms), len(testForms))
+	}
+	return forms
+}
+
+// TestByteTableForms: a text has one id, whether it comes as a number of one form
+// or another or as it is, and tables join so.
+func TestByteTableForms(t *testing.T) {
+	forms := formsOf(t)
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		tables := [2]byteTable{}
+		var models [2]map[string]uint32
+		for side := range tables {
+			table, model := &tables[side], map[string]uint32{}
+			for range 30 {
+				form := &forms[r.IntN(len(forms))]
+				numbers, rows := make([]int64, 500), make([]uint16, 500)
+				for i := range numbers {
+					numbers[i], rows[i] = int64(r.IntN(1<<r.IntN(20))), uint16(i)
+				}
+				ids := make([]uint32, len(rows))
+				at := -1
+				if r.IntN(3) > 0 {
+					at = table.formOf(form)
+				}
+				if at >= 0 {
+					table.idsAt(ids, at, numbers, rows, true)
+				} else {
+					for i, n := range numbers {
+						ids[i] = table.id(form.Append(nil, n), true)
+					}
+				}
+				for i, n := range numbers {
+					text := string(form.Append(nil, n))
+					if _, known := model[text]; !known {
+						model[text] = uint32(len(model))
+					}
+					if ids[i] != model[text] || string(table.appendAt(nil, int(ids[i]))) != text {
+						t.Fatalf("seed %d: id of %q is %d, want %d", seed, text, ids[i], model[text])
+					}
+				}
+			}
+			models[side] = model
+		}
+		to := tables[0].join(&tables[1], true)
+		for text, id := range models[1] {
+			want, known := models[0][text]
+			if known && to[id] != want || string(tables[0].appendAt(nil, int(to[id]))) != text {
+				t.Fatalf("seed %d: %q joins as %d, %q", seed, text, to[id], tables[0].appendAt(nil, int(to[id])))
+			}
+		}
+		if slices.Sort(to); len(slices.Compact(to)) != len(models[1]) {
+			t.Fatalf("seed %d: texts have become one", seed)
+		}
+	}
+}
+
+// userTable is blocks in which the same users are numbers, numbers of another
+// form, a dictionary and plain texts, and in some rows null.
+func userTable(t *testing.T) *testTable {
+	table := &testTable{schema: query.Schema{}}
+	r := rand.New(rand.NewPCG(71, 72))
+	at := baseTime
+	for block := range 10 {
+		b := storage.NewBatch()
+		for range 3000 + block*100 {
+			n := r.IntN(5000)
+			text := fmt.Sprintf("user-%06d", n)
+			switch {
+			case block == 3:
+				text = fmt.Sprintf("user-%d", 99_000+n) // some as long as the others
+			case block == 5:
+				text = fmt.Sprintf("user-%06d", n%40)
+			case block == 6 && r.IntN(4) == 0:
+				text = fmt.Sprintf("guest of user-%06d", n)
+			}
+			if block < 7 || r.IntN(10) > 0 {
+				b.SetString(b.Slot([]byte("user")), []byte(text))
+			}
+			b.SetInt(b.Slot([]byte("shard")), int64(r.IntN(3)))
+			b.SetInt(b.Slot([]byte("n")), int64(n)*int64(1+block%2*1_000_003))
+			b.SetInt(b.Slot([]byte("bytes")), r.Int64N(1000)-100)
+			b.SetInt(b.Slot([]byte(storage.SampleRateColumn)), int64(1+r.IntN(20)/19*9))
+			at += 1e6
+			b.EndRow(at)
+		}
+		richness := storage.Rich
+		if block == 8 {
+			richness = storage.Cheap
+		}
+		table.add(t, b, richness)
+	}
+	for _, u := range table.units {
+		table.rows = append(table.rows, readRows(t, u)...)
+	}
+	return table
+}
+
+// TestNumberKeys: groups by texts that are numbers, and by integers, are those of
+// the model, whatever the encoding, with several workers, and with what is not
+// shown left out.
+func TestNumberKeys(t *testing.T) {
+	table := userTable(t)
+	for _, workers := range []int{1, 3} {
+		pool := NewPool(workers)
+		for _, sql := range []string{
+			"SELECT user, count() FROM t GROUP BY user",
+			"SELECT user, hits(), sum(bytes), max(n) FROM t WHERE bytes > 500 GROUP BY user",
+			"SELECT user, shard, count(), avg(bytes) FROM t GROUP BY user, shard",
+			"SELECT n, count(), uniq(user) FROM t GROUP BY n",
+			"SELECT user, count() AS c FROM t GROUP BY user ORDER BY c DESC, user LIMIT 20",
+			"SELECT user, sum(bytes) AS s, max(user), p50(n) FROM t GROUP BY user ORDER BY s, user LIMIT 7 OFFSET 3",
+			"SELECT user, sum(bytes) FILTER (WHERE shard = 1) AS s, avg(n) FROM t GROUP BY user ORDER BY s DESC, user LIMIT 5",
+			"SELECT n, user, hits() AS h, stddev(bytes) FROM t GROUP BY n, user ORDER BY h DESC, n, user LIMIT 30",
+		} {
+			table.check(t, pool, sql)
+			table.checkSole(t, pool, sql)
+		}
+		pool.Close()
+	}
+}
+
+// checkSole: the answer is the same, row by row and with what it says of itself,
+// if the leaf leaves out what will not be shown.
+func (table *testTable) checkSole(t *testing.T, pool *Pool, sql string) {
+	t.Helper()
+	plan := table.plan(t, sql)
+	var groups [2]int
+	var lines [2][]string
+	for i, sole := range []bool{false, true} {
+		p, _, err := pool.run(context.Background(), plan, table.units, Limits{Sole: sole})
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups[i], lines[i] = p.Groups, show(t, plan, p)
+	}
+	sameLines(t, "sole: "+sql, lines[1], lines[0])
+	if cut := plan.Limit.Explicit; cut != (groups[1] < groups[0]) {
+		t.Errorf("%s: %d groups of %d", sql, groups[1], groups[0])
+	}
+}

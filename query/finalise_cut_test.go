@@ -1,0 +1,93 @@
+package query
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// cutPlan is a plan of one key, count, sum, min and p50, ordered by one of them.
+func cutPlan(r *rand.Rand) *Plan {
+	col := &Bound{Op: OpColumn, Type: storage.TypeInt64}
+	plan := &Plan{Grouped: true, Keys: []Key{{Type: storage.TypeInt64, Name: "k"}}, Aggs: []Agg{
+		{Kind: AggCount, Type: storage.TypeInt64}, {Kind: AggSum, Arg: col, Type: storage.TypeInt64},
+		{Kind: AggMin, Arg: col, Type: storage.TypeInt64}, {Kind: AggPercentile, Param: 0.5, Arg: col, Type: storage.TypeFloat64},
+	}}
+	plan.Outputs = []Output{{Name: "k", Type: storage.TypeInt64, Expr: &Bound{Op: OpKey, Type: storage.TypeInt64}}}
+	for i, a := range plan.Aggs {
+		plan.Outputs = append(plan.Outputs, Output{Name: fmt.Sprint("a", i), Type: a.Type, Expr: &Bound{Op: OpAgg, Type: a.Type, Index: i}})
+	}
+	plan.Order = []OrderTerm{
+		{Output: 1 + r.IntN(2), Desc: r.IntN(2) == 0, NullsFirst: r.IntN(2) == 0}, {Output: r.IntN(3)}, {Output: 0},
+	}
+	plan.Limit = Limit{N: int64(r.IntN(300)), Offset: int64(r.IntN(2) * r.IntN(50)), Explicit: r.IntN(2) == 0}
+	return plan
+}
+
+// TestShownGroups: what Finalise makes of the shown groups is what it makes of all.
+func TestShownGroups(t *testing.T) {
+	cuts := 0
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		plan := cutPlan(r)
+		n := cutMin + r.IntN(3000)
+		p := NewPartial(plan)
+		p.Groups = n
+		spread := int64(1) << r.IntN(62)
+		for i := range p.States {
+			p.States[i].Grow(n)
+		}
+		for g := range uint32(n) {
+			p.Keys[0].Append(storage.Int(int64(g) ^ 0x2a5))
+			p.States[0].(*CountState).AddN(g, uint64(r.Int64N(spread)))
+			if r.IntN(5) > 0 {
+				v := r.Int64N(spread) - spread/2
+				p.States[1].(*SumState).AddInts([]uint32{g}, []int64{v}, nil)
+				p.States[2].(*MinMaxState).AddInts([]uint32{g}, []int64{v})
+				p.States[3].(*PercentileState).Add([]uint32{g}, []float64{float64(v)}, nil)
+			}
+		}
+		if seed%10 == 0 { // sums and counts that pass int64 are told of
+			p.States[0].(*CountState).AddN(5, math.MaxInt64+uint64(seed%20))
+			p.States[1].(*SumState).AddInts([]uint32{7, 7}, []int64{math.MaxInt64, math.MaxInt64}, nil)
+		}
+		whole, err := Finalise(plan, p, FinalEnv{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, ok := ShownGroups(plan, n, p.States)
+		if !ok {
+			continue
+		}
+		cuts++
+		few := *p
+		few.Groups, few.States, few.Keys = len(shown), PickGroups(p.States, shown), []*Vec{NewVec(storage.TypeInt64)}
+		for _, g := range shown {
+			few.Keys[0].AppendFrom(p.Keys[0], int(g))
+		}
+		cut, err := Finalise(plan, &few, FinalEnv{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := describeResult(cut), describeResult(whole); got != want {
+			t.Fatalf("seed %d: %+v\n%.600s\nwant\n%.600s", seed, plan.Limit, got, want)
+		}
+	}
+	if cuts < 100 {
+		t.Fatalf("groups were left out %d times: the test tests nothing", cuts)
+	}
+}
+
+func describeResult(r *Result) string {
+	out := fmt.Sprintf("%d %+v %v %+v\n", r.Rows, r.Truncated, r.Warnings, r.Approximate)
+	for i := range r.Rows {
+		for _, c := range r.Cols {
+			out += fmt.Sprint(c.Value(i), " ")
+		}
+		out += "\n"
+	}
+	return out
+}
