@@ -15,7 +15,7 @@ type Compared struct {
 // Earlier is the same query over the range that COMPARE moves back.
 func (q *Query) Earlier() *Query {
 	return &Query{SQL: q.SQL, Now: q.Now, Zone: q.Zone, Schema: q.Schema, DataFrom: q.DataFrom, DataTo: q.DataTo,
-		Shards: q.Shards, IsEarlier: true}
+		Shards: q.Shards, IsEarlier: true, Progress: q.Progress}
 }
 
 // earlier is the plan over the range moved back. Conditions and keys see every
