@@ -42,6 +42,7 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Post("/query", wrap(a.serveQuery))
 		r.Get("/query", wrap(a.serveQuery))
 		r.Post("/explain", wrap(a.serveExplain))
+		r.Post("/differs", plain(a.serveDiffers))
 		r.Get("/queries", plain(a.serveQueries))
 		r.Delete("/queries/{id}", plain(a.serveCancel))
 		r.Get("/tables", plain(a.serveTables))
@@ -106,7 +107,7 @@ func ServeLoading(w http.ResponseWriter, r *http.Request) {
 }
 
 // plannedCall matches the calls of the contract that a later version brings.
-var plannedCall = regexp.MustCompile(`^/v1/(tail|live|differs|saved|boards|markers|derived|tokens|cluster/[^/]+/drain)(/|$)`)
+var plannedCall = regexp.MustCompile(`^/v1/(tail|live|saved|boards|markers|derived|tokens|cluster/[^/]+/drain)(/|$)`)
 
 // sameOrigin refuses what a web page of another server would have a browser
 // send. Programs send no Origin, so nothing changes for them.

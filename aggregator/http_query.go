@@ -126,6 +126,8 @@ func (a *Aggregator) Answer(ctx context.Context, ask Ask) (*Answer, error) {
 		return a.showTables(ctx, ask)
 	case *query.Describe:
 		return a.describeStatement(ctx, ask, s.Table)
+	case *query.ExplainChange:
+		return a.explainChange(ctx, ask, s)
 	case *query.Explain:
 		return a.explainStatement(ctx, ask)
 	}

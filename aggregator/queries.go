@@ -21,8 +21,11 @@ type Ask struct {
 	MinCompleteness float64 `json:"min_completeness"`
 	TZ              string  `json:"tz"`
 
+	now    int64  // ns: what now() means; 0: when it is bound
 	id     string // of the query; "": it gets one
 	remote string // who asks; "": the server itself
+
+	everyGroup bool // all groups are wanted, not only those that will be shown
 }
 
 // Answer is a result with what stands behind it.
@@ -34,7 +37,7 @@ type Answer struct {
 	From, To     int64    // ns: the range that was read
 	Horizon      int64    // ns; 0: nothing ever went
 	Newest       int64    // ns; 0: no rows
-	Compare      *Compare // of COMPARE; nil: none
+	Compare      *Compare // of COMPARE and EXPLAIN CHANGE; nil: none
 	Stats        query.Stats
 	Elapsed      time.Duration
 }
@@ -70,6 +73,12 @@ func (e *errIncomplete) Error() string { return "the answer is not complete: " +
 
 // Select answers one SELECT.
 func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
+	return a.underWay(ctx, ask, a.selectIn)
+}
+
+// underWay lists a question as running while it is answered, within its time, and
+// judges the answer.
+func (a *Aggregator) underWay(ctx context.Context, ask Ask, answer func(context.Context, Ask, *running) (*Answer, error)) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, ask.timeout())
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
@@ -77,7 +86,7 @@ func (a *Aggregator) Select(ctx context.Context, ask Ask) (*Answer, error) {
 	start := time.Now()
 	run := a.queries.begin(ask, a.cfg.Now(), end)
 	defer a.queries.end(run)
-	ans, err := a.selectIn(ctx, ask, run)
+	ans, err := answer(ctx, ask, run)
 	if err != nil {
 		err = cancelledOr(ctx, err)
 		a.logQuery(run, nil, err, time.Since(start))
@@ -114,6 +123,15 @@ func (a *Aggregator) selectIn(ctx context.Context, ask Ask, run *running) (*Answ
 
 // answerOf makes the answer of what came back.
 func (a *Aggregator) answerOf(got *ran, id string) (*Answer, error) {
+	ans, err := a.standing(got, id)
+	if err != nil {
+		return nil, err
+	}
+	return ans, a.finalise(ans, got)
+}
+
+// standing is an answer without its result: what stands behind what came back.
+func (a *Aggregator) standing(got *ran, id string) (*Answer, error) {
 	plan, p := got.plan, got.partial
 	ans := &Answer{ID: id, Plan: plan, Horizon: p.Horizon, Newest: p.Newest, Stats: p.Stats}
 	ans.Completeness = a.weighPartial(plan, p)
@@ -124,7 +142,7 @@ func (a *Aggregator) answerOf(got *ran, id string) (*Answer, error) {
 		return nil, &errUnknownTable{plan.Table, a.nearTable(plan.Table)}
 	}
 	ans.From, ans.To = rangeRead(plan, p)
-	return ans, a.finalise(ans, got)
+	return ans, nil
 }
 
 // weighPartial is the completeness of a merged partial.
@@ -190,14 +208,17 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Prog
 	if err != nil {
 		return nil, err
 	}
-	now := a.cfg.Now().UnixNano()
+	now := ask.now
+	if now == 0 {
+		now = a.cfg.Now().UnixNano()
+	}
 	learnt := make(query.Schema)
 	for try := 0; ; try++ {
 		schema, from, to, _ := a.book.schema(table)
 		for name, types := range learnt {
 			schema[name] |= types
 		}
-		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: true}
+		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: !ask.everyGroup}
 		got, err := a.runCompared(ctx, q)
 		var stale *staleError
 		if !errors.As(err, &stale) {

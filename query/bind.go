@@ -20,7 +20,7 @@ func bindText(q *Query) (*Plan, error) {
 	case *Explain:
 		return bindSelect(s.Select, q)
 	case *ExplainChange:
-		return nil, errorNotYet(s.Pos, "EXPLAIN CHANGE")
+		return nil, errorAt(CodeBadRequest, s.Pos, "EXPLAIN CHANGE is several queries, not one")
 	default:
 		return nil, errorAt(CodeBadRequest, Pos{}, "this statement reads no rows")
 	}

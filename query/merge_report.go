@@ -8,11 +8,7 @@ import (
 // mergeReport adds what p says about itself to out.
 func mergeReport(out, p *Partial) {
 	out.Leaves = append(out.Leaves, p.Leaves...)
-	out.Stats.RowsScanned += p.Stats.RowsScanned
-	out.Stats.RowsMatched += p.Stats.RowsMatched
-	out.Stats.BlocksScanned += p.Stats.BlocksScanned
-	out.Stats.BlocksPruned += p.Stats.BlocksPruned
-	out.Stats.BytesScanned += p.Stats.BytesScanned
+	out.Stats.Add(p.Stats)
 	out.From, out.To = min(out.From, p.From), max(out.To, p.To)
 	// Nothing older than the newest of the horizons is there everywhere.
 	out.Horizon = max(out.Horizon, p.Horizon)
@@ -21,6 +17,15 @@ func mergeReport(out, p *Partial) {
 	out.Approx = append(out.Approx, p.Approx...)
 	out.Truncated = worseTruncation(out.Truncated, p.Truncated)
 	out.Warnings = append(out.Warnings, p.Warnings...)
+}
+
+// Add adds what something else has cost.
+func (s *Stats) Add(o Stats) {
+	s.RowsScanned += o.RowsScanned
+	s.RowsMatched += o.RowsMatched
+	s.BlocksScanned += o.BlocksScanned
+	s.BlocksPruned += o.BlocksPruned
+	s.BytesScanned += o.BytesScanned
 }
 
 // finishReport brings what was gathered into an order that does not depend on

@@ -96,10 +96,6 @@ func (c *coverer) skip(reason string, u *unit) {
 func (c *coverer) join(o *coverer) {
 	c.covered += o.covered
 	c.later += o.later
-	c.stats.RowsScanned += o.stats.RowsScanned
-	c.stats.RowsMatched += o.stats.RowsMatched
-	c.stats.BlocksScanned += o.stats.BlocksScanned
-	c.stats.BlocksPruned += o.stats.BlocksPruned
-	c.stats.BytesScanned += o.stats.BytesScanned
+	c.stats.Add(o.stats)
 	c.from, c.to, c.newest = min(c.from, o.from), max(c.to, o.to), max(c.newest, o.newest)
 }

@@ -1,0 +1,203 @@
+package query
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// A Change is an EXPLAIN CHANGE that has been bound: two questions over the same
+// table, of the present and of the past, each asked once for every column that may
+// explain the move between them. They are plain SELECTs, so that all that holds for
+// those (weights, completeness, budgets) holds for a change.
+type Change struct {
+	Table         string
+	Name          string // of the aggregate
+	Present, Past Range
+	Closed        bool // the last instant of Present was written
+	By            []ChangeBy
+	agg           Expr
+	where         Expr
+}
+
+// ChangeBy is what may explain a change: a column, or an expression over columns.
+type ChangeBy struct {
+	Name string
+	expr Expr
+}
+
+// BindChange resolves an EXPLAIN CHANGE against the schema of q. Without a range it
+// is the last while as long as COMPARE says. BY * stays open: By is what ByColumns
+// is given. Errors are *Error.
+func BindChange(c *ExplainChange, q *Query) (*Change, error) {
+	out := &Change{Table: c.Table, Name: PrintExpr(c.Agg), agg: c.Agg}
+	sel := &Select{Pos: c.Pos, Items: []SelectItem{{Pos: c.Agg.Position(), Expr: c.Agg, Text: out.Name}},
+		Table: c.Table, TablePos: c.TablePos, Range: c.Range, Where: c.Where}
+	if sel.Range == nil && !hasTimeCondition(c.Where) {
+		sel.Range = &RangeClause{Pos: c.Pos, Kind: RangeLast, Last: c.Compare}
+	}
+	plan, err := Bind(sel, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(plan.Aggs) == 0 {
+		return nil, errorAt(CodeBadRequest, c.Agg.Position(), "EXPLAIN CHANGE takes an aggregate").withHint("count(), avg(ms), p99(ms)")
+	}
+	if t := plan.Outputs[0].Type; t != storage.TypeInt64 && t != storage.TypeFloat64 {
+		return nil, errorAt(CodeType, c.Agg.Position(), "EXPLAIN CHANGE takes an aggregate that is a number, this one is a %s", t)
+	}
+	if plan.Range.From == openFrom || plan.Range.To == openTo {
+		return nil, errorAt(CodeBadRequest, c.Pos, "EXPLAIN CHANGE needs a range with two ends").withHint("LAST 1h, or SINCE t UNTIL t")
+	}
+	if c.Compare.Ns <= 0 && c.Compare.Months <= 0 {
+		return nil, errorAt(CodeBadRequest, c.Compare.Pos, "COMPARE takes a duration above 0")
+	}
+	out.Present, out.Closed = plan.Range, plan.Closed
+	out.Past = Range{From: goBack(plan.Range.From, c.Compare), To: goBack(plan.Range.To, c.Compare)}
+	if out.where, err = withoutTimeConditions(c.Where); err != nil {
+		return nil, err
+	}
+	for _, e := range c.By {
+		if _, isLiteral := e.(*Literal); isLiteral {
+			return nil, errorAt(CodeBadRequest, e.Position(), "BY takes columns, not constants")
+		}
+		by := ChangeBy{Name: PrintExpr(e), expr: e}
+		if name, ok := e.(*Name); ok {
+			by.Name = name.Name
+		}
+		out.By = append(out.By, by)
+	}
+	return out, nil
+}
+
+// goBack moves a time back by a duration.
+func goBack(t int64, d *Duration) int64 {
+	moved, ok := addMonths(t, -d.Months)
+	if !ok {
+		return openFrom
+	}
+	return subClamped(moved, d.Ns)
+}
+
+// ByColumns has the change explained by these columns.
+func (c *Change) ByColumns(names []string) {
+	c.By = nil
+	for _, name := range names {
+		c.By = append(c.By, ChangeBy{Name: name, expr: &Name{Name: name}})
+	}
+}
+
+// SQL is the question for a range, by some of c.By: the aggregate and
+// the number of events of each combination of their values. It parses and binds
+// alike on every node.
+func (c *Change) SQL(r Range, by ...int) string {
+	sel := &Select{Table: c.Table, Range: betweenTimes(r), Where: c.where, Limit: &LimitClause{N: -1},
+		Items: []SelectItem{{Expr: c.agg, Alias: "agg"}, {Expr: &Call{Name: "count"}, Alias: "events"}}}
+	for _, i := range by {
+		sel.GroupBy = append(sel.GroupBy, GroupItem{Expr: c.By[i].expr})
+	}
+	return Print(sel)
+}
+
+// betweenTimes is a range as it is written; nil where both ends are open.
+func betweenTimes(r Range) *RangeClause {
+	if r.From == openFrom && r.To == openTo {
+		return nil
+	}
+	text := func(t int64) Expr {
+		return &Literal{Value: storage.String(time.Unix(0, t).UTC().Format(time.RFC3339Nano))}
+	}
+	out := &RangeClause{Kind: RangeSince}
+	if r.From != openFrom {
+		out.From = text(r.From)
+	}
+	if r.To != openTo {
+		out.To = text(r.To)
+	}
+	return out
+}
+
+// isTimeCondition tells a comparison of the column time, which is part of the range.
+func isTimeCondition(e Expr) bool {
+	isTime := func(e Expr) bool {
+		name, ok := e.(*Name)
+		return ok && name.Name == storage.TimeColumn
+	}
+	switch e := e.(type) {
+	case *Binary:
+		return e.Op.IsComparison() && e.Op != BinaryNe && (isTime(e.X) || isTime(e.Y))
+	case *Between:
+		return !e.Not && isTime(e.X)
+	}
+	return false
+}
+
+// terms are the conditions that all have to hold.
+func terms(where Expr) []Expr {
+	if and, ok := where.(*Logic); ok && !and.Or {
+		var all []Expr
+		for _, arg := range and.Args {
+			all = append(all, terms(arg)...)
+		}
+		return all
+	}
+	if where == nil {
+		return nil
+	}
+	return []Expr{where}
+}
+
+func hasTimeCondition(where Expr) bool { return slices.ContainsFunc(terms(where), isTimeCondition) }
+
+// withoutTimeConditions is a condition without its part in the range, which holds
+// for the present alone.
+func withoutTimeConditions(where Expr) (Expr, error) {
+	kept := slices.DeleteFunc(terms(where), isTimeCondition)
+	switch len(kept) {
+	case 0:
+		return nil, nil
+	case 1:
+		return kept[0], nil
+	}
+	return &Logic{Pos: where.Position(), Args: kept}, nil
+}
+
+// ParseExpr reads one expression, a condition for example.
+func ParseExpr(text string) (Expr, error) {
+	tokens, err := lex(text)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{src: text, tokens: tokens}
+	e, err := p.expr()
+	if err != nil {
+		return nil, err
+	}
+	if p.cur().kind != tokenEnd {
+		return nil, p.expected("the end of the condition", "AND", "OR")
+	}
+	return e, nil
+}
+
+// BindSelection is the Change whose present is the number of events for which a
+// condition holds, nil: of all, from a time to another; "" is an open end.
+func BindSelection(table string, where Expr, from, to string, q *Query) (*Change, error) {
+	out := &Change{Table: table, Name: "count()", agg: &Call{Name: "count"}, where: where}
+	sel := &Select{Items: []SelectItem{{Expr: out.agg, Text: out.Name}}, Table: table, Where: where}
+	if from != "" || to != "" {
+		sel.Range = &RangeClause{Kind: RangeSince}
+		if from != "" {
+			sel.Range.From = &Literal{Value: storage.String(from)}
+		}
+		if to != "" {
+			sel.Range.To = &Literal{Value: storage.String(to)}
+		}
+	}
+	plan, err := Bind(sel, q)
+	if err != nil {
+		return nil, err
+	}
+	out.Present, out.Closed = plan.Range, plan.Closed
+	return out, nil
+}

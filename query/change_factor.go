@@ -1,0 +1,267 @@
+package query
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/kelpdb/kelp/storage"
+)
+
+// How a change is explained. Let A be the aggregate now and B before, and A', B' the
+// same without the rows of some value. Then
+//
+//	share    = 1 - (A' - B') / (A - B)    how much of the move goes away with the rows
+//	expected = 1 - B' / B                 how much of the level before went away with them
+//	score    = share - expected
+//
+// Leaving rows out works for every aggregate, also for percentiles and distinct
+// counts, of which the parts do not add up; of a count or a sum, share is simply the
+// value's own move over that of all. Score is how much more of the move a value
+// accounts for than of what there was before: a region with half of all traffic that
+// has half of the new errors too explains nothing, and scores 0.
+
+const (
+	// factorsMax is how many values of a column are weighed: those with most
+	// events, and those that moved most.
+	factorsMax = 200
+
+	// factorBytesMax is what the states of all weighed values may hold before fewer
+	// are weighed, down to factorsMin: leaving one out merges all others.
+	factorBytesMax = 4 << 20
+	factorsMin     = 8
+)
+
+// ChangeSide is the merged answer to Change.SQL for one of the ranges.
+type ChangeSide struct {
+	Plan    *Plan
+	Partial *Partial
+	Env     FinalEnv
+}
+
+// Factor is what a value, or a combination of values, has to do with a change.
+// Numbers that cannot be known are NaN: aggregates over nothing, and shares of
+// a move of nothing.
+type Factor struct {
+	By                        []int           // indexes into Change.By
+	Values                    []storage.Value // one for each
+	Now, Before               float64         // the aggregate of its rows
+	Events, EventsBefore      float64         // their number, weighed
+	Share, Expected, Score    float64
+	withoutNow, withoutBefore float64
+}
+
+// Factors explains a change by the values of some of its columns. all is the change
+// itself: its Now and Before are of all rows. The factors are in no order.
+func Factors(by []int, now, before ChangeSide) (all Factor, list []Factor, err error) {
+	for _, s := range []ChangeSide{now, before} {
+		if err := checkPartial(s.Plan, s.Partial); err != nil {
+			return all, nil, err
+		}
+	}
+	values := alignValues(now.Partial, before.Partial)
+	chosen := values.choose(now, before)
+	n, b := values.leaveOut(&now, chosen, 0), values.leaveOut(&before, chosen, 1)
+	all = Factor{Now: n.all, Before: b.all, Events: n.events, EventsBefore: b.events, Share: 1, Expected: 1}
+	for i, v := range chosen {
+		f := Factor{By: by, Values: values.list[v], Now: n.own[i], Before: b.own[i], Events: n.ownEvents[i], EventsBefore: b.ownEvents[i],
+			withoutNow: n.without[i], withoutBefore: b.without[i]}
+		f.weigh(&all)
+		list = append(list, f)
+	}
+	return all, list, nil
+}
+
+// weigh fills in the shares.
+func (f *Factor) weigh(all *Factor) {
+	level := func(x float64) float64 { // of nothing there is nothing
+		if x != x {
+			return 0
+		}
+		return x
+	}
+	move := level(all.Now) - level(all.Before)
+	f.Share, f.Expected, f.Score = math.NaN(), math.NaN(), math.NaN()
+	if move == 0 || math.IsInf(move, 0) || math.IsNaN(f.withoutNow) != math.IsNaN(f.withoutBefore) {
+		return
+	}
+	f.Share = 1 - (level(f.withoutNow)-level(f.withoutBefore))/move
+	f.Expected = 0
+	if b := level(all.Before); b != 0 && !math.IsInf(b, 0) {
+		f.Expected = 1 - level(f.withoutBefore)/b
+	}
+	f.Score = f.Share - f.Expected
+}
+
+// CompareFactors ranks: the higher score first, those without one last, then fewer
+// columns, then columns and values. Scores are compared by 9 digits, so that the last
+// bits of a sum do not decide.
+func CompareFactors(a, b *Factor) int {
+	rank := func(f *Factor) float64 {
+		if f.Score != f.Score {
+			return math.Inf(-1)
+		}
+		return math.Round(f.Score*1e9) / 1e9
+	}
+	if c := cmp.Compare(rank(b), rank(a)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(len(a.By), len(b.By)); c != 0 {
+		return c
+	}
+	if c := slices.Compare(a.By, b.By); c != 0 {
+		return c
+	}
+	return slices.CompareFunc(a.Values, b.Values, Order)
+}
+
+// alignedValues is the values of both sides: which there are, and which group of
+// either side each is.
+type alignedValues struct {
+	list [][]storage.Value
+	of   [2][]uint32 // by side and group: the value
+}
+
+func alignValues(now, before *Partial) *alignedValues {
+	a := &alignedValues{}
+	seen := make(map[string]uint32)
+	for side, p := range []*Partial{now, before} {
+		for g := range p.Groups {
+			var key strings.Builder
+			values := make([]storage.Value, len(p.Keys))
+			for k, column := range p.Keys {
+				values[k] = column.Value(g)
+				key.WriteByte(byte(values[k].Type))
+				key.Write(AppendJSONValue(nil, values[k]))
+				key.WriteByte(0)
+			}
+			at, ok := seen[key.String()]
+			if !ok {
+				at = uint32(len(a.list))
+				seen[key.String()] = at
+				a.list = append(a.list, values)
+			}
+			a.of[side] = append(a.of[side], at)
+		}
+	}
+	return a
+}
+
+// choose picks the values that are weighed, in a fixed order.
+func (a *alignedValues) choose(now, before ChangeSide) []int {
+	all := make([]int, len(a.list))
+	for i := range all {
+		all[i] = i
+	}
+	most := factorsMax
+	if bytes := now.bytes() + before.bytes(); bytes > factorBytesMax {
+		most = max(factorsMin, factorsMax*factorBytesMax/bytes)
+	}
+	slices.SortFunc(all, func(x, y int) int { return slices.CompareFunc(a.list[x], a.list[y], Order) })
+	if len(all) <= most {
+		return all
+	}
+	events, moved := make([]float64, len(a.list)), make([]float64, len(a.list))
+	for side, s := range []ChangeSide{now, before} {
+		row := s.row(s.Partial.States)
+		sign := float64(1 - 2*side)
+		for g, v := range a.of[side] {
+			row.group = g
+			events[v] = max(events[v], numberOr(row.output(eventsOutput), 0))
+			moved[v] += sign * numberOr(row.output(aggOutput), 0)
+		}
+	}
+	taken := make(map[int]bool)
+	for _, by := range [][]float64{events, moved} {
+		slices.SortStableFunc(all, func(x, y int) int { return cmp.Compare(math.Abs(by[y]), math.Abs(by[x])) })
+		for _, v := range all[:most/2] {
+			taken[v] = true
+		}
+	}
+	slices.SortFunc(all, func(x, y int) int { return slices.CompareFunc(a.list[x], a.list[y], Order) })
+	return slices.DeleteFunc(all, func(v int) bool { return !taken[v] })
+}
+
+// bytes is about what the states hold.
+func (s *ChangeSide) bytes() int {
+	n := 0
+	for _, state := range s.Partial.States {
+		n += state.Bytes()
+	}
+	return n
+}
+
+// Outputs of Change.SQL.
+const (
+	aggOutput = iota
+	eventsOutput
+)
+
+// sideValues is a side with each chosen value left out in turn.
+type sideValues struct {
+	all, events             float64
+	own, without, ownEvents []float64 // by chosen value
+}
+
+// leaveOut evaluates the aggregate of all rows, and of each chosen value with and
+// without. What is not chosen is folded into one group first.
+func (a *alignedValues) leaveOut(s *ChangeSide, chosen []int, side int) sideValues {
+	rest := uint32(len(chosen))
+	place := make([]uint32, len(a.list))
+	for i := range place {
+		place[i] = rest
+	}
+	for i, v := range chosen {
+		place[v] = uint32(i)
+	}
+	to := make([]uint32, s.Partial.Groups)
+	for g := range to {
+		to[g] = place[a.of[side][g]]
+	}
+	folded := s.fold(s.Partial.States, len(chosen)+1, to)
+	to = make([]uint32, len(chosen)+1)
+	row := s.row(s.fold(folded, 1, to))
+	out := sideValues{all: numberOr(row.output(aggOutput), math.NaN()), events: numberOr(row.output(eventsOutput), 0)}
+	row = s.row(folded)
+	for i := range chosen {
+		row.group = i
+		out.own = append(out.own, numberOr(row.output(aggOutput), math.NaN()))
+		out.ownEvents = append(out.ownEvents, numberOr(row.output(eventsOutput), 0))
+	}
+	for i := range chosen {
+		to[i] = 1
+		out.without = append(out.without, numberOr(s.row(s.fold(folded, 2, to)).output(aggOutput), math.NaN()))
+		to[i] = 0
+	}
+	return out
+}
+
+// fold merges states into groups.
+func (s *ChangeSide) fold(states []State, groups int, to []uint32) []State {
+	out := make([]State, len(states))
+	for i := range states {
+		out[i] = NewState(&s.Plan.Aggs[i])
+		out[i].Grow(groups)
+		out[i].Merge(states[i], to)
+	}
+	return out
+}
+
+func (s *ChangeSide) row(states []State) *groupRow {
+	return &groupRow{plan: s.Plan, states: states, env: s.Env}
+}
+
+// output is the value of an output for the group that the row stands at.
+func (r *groupRow) output(i int) storage.Value { return r.plan.Outputs[i].Expr.Eval(r) }
+
+// numberOr is a number as a float64; other where it is none.
+func numberOr(v storage.Value, other float64) float64 {
+	switch v.Type {
+	case storage.TypeInt64:
+		return float64(v.Int)
+	case storage.TypeFloat64:
+		return v.Float
+	}
+	return other
+}
