@@ -49,7 +49,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		over:    make(map[*Bound]*Bound),
 	}
 	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
-		b.finishOutputs, b.finishOrder}
+		b.finishOutputs, b.finishOrder, b.bindFill}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -103,8 +103,6 @@ func (b *binder) checkClauses() error {
 		return errorNotYet(s.With[0].Pos, "WITH")
 	case s.Sample != nil:
 		return errorNotYet(s.Sample.Pos, "SAMPLE")
-	case s.Fill:
-		return errorNotYet(s.FillPos, "FILL")
 	case s.Within != nil:
 		return errorNotYet(s.Within.Pos, "WITHIN")
 	}

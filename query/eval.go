@@ -240,6 +240,7 @@ func (b *Bound) evalCase(r Row) storage.Value {
 // range has no length.
 type rateRow interface {
 	rateSeconds() float64
+	isFilled() bool // FILL has added the group: what was counted in it is 0
 }
 
 func (b *Bound) evalRate(r Row) storage.Value {
@@ -249,6 +250,7 @@ func (b *Bound) evalRate(r Row) storage.Value {
 	}
 	total, ok := FloatOf(b.Args[0].Eval(r))
 	seconds := row.rateSeconds()
+	ok = ok || row.isFilled()
 	if !ok || seconds <= 0 {
 		return storage.Value{}
 	}

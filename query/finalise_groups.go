@@ -15,14 +15,22 @@ type groupRow struct {
 	states   []State
 	env      FinalEnv
 	group    int
-	ranking  bool // rates only rank groups over the whole range
+	filled   []bool // groups that FILL has added; nil: none
+	ranking  bool   // rates only rank groups over the whole range
 	warnings Warning
 }
 
 // Column, Key and Agg are Row's.
 func (r *groupRow) Column(int) storage.Value { panic("BUG: a column outside of aggregates") }
 func (r *groupRow) Key(i int) storage.Value  { return r.keys[i].Value(r.group) }
-func (r *groupRow) Agg(i int) storage.Value  { return r.states[i].Value(r.group) }
+func (r *groupRow) Agg(i int) storage.Value {
+	if r.isFilled() {
+		if zero, ok := filledSum(r.plan, i, r.states[i]); ok {
+			return zero
+		}
+	}
+	return r.states[i].Value(r.group)
+}
 
 // Warn is Warner's.
 func (r *groupRow) Warn(w Warning) { r.warnings |= w }
@@ -59,7 +67,11 @@ func (r *groupRow) rateSeconds() float64 {
 
 // finaliseGroups makes the rows of a grouped plan.
 func finaliseGroups(plan *Plan, p *Partial, env FinalEnv, res *Result) {
-	row := &groupRow{plan: plan, keys: p.Keys, states: p.States, env: env}
+	var filled []bool
+	if plan.Fill {
+		p, filled = fillBuckets(plan, p, env, res)
+	}
+	row := &groupRow{plan: plan, keys: p.Keys, states: p.States, env: env, filled: filled}
 	items := sequence(p.Groups)
 	if plan.Having != nil {
 		kept := items[:0]

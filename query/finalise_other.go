@@ -118,7 +118,8 @@ func regroup(row *groupRow, items, to []uint32, groups int) []State {
 
 // rankCombinations returns the best combinations, at most limit.
 func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int, limit int64) []uint32 {
-	whole := &groupRow{plan: row.plan, env: row.env, ranking: true, states: regroup(row, items, comboOf, combos)}
+	whole := &groupRow{plan: row.plan, env: row.env, ranking: true, states: regroup(row, items, comboOf, combos),
+		filled: allFilled(row.filled, items, comboOf, combos)}
 	first := make([]uint32, combos)
 	for at := len(items) - 1; at >= 0; at-- {
 		first[comboOf[at]] = items[at]
@@ -216,7 +217,8 @@ func (f *folded) fold(row *groupRow, items []uint32, keep []bool) {
 			keys[k].Append(storage.Value{})
 		}
 	}
-	f.row = &groupRow{plan: row.plan, env: row.env, keys: keys, states: regroup(row, items, to, f.groups)}
+	f.row = &groupRow{plan: row.plan, env: row.env, keys: keys, states: regroup(row, items, to, f.groups),
+		filled: allFilled(row.filled, items, to, f.groups)}
 }
 
 // show sorts and shows the groups, Other's after those of the same time where

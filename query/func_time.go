@@ -40,12 +40,18 @@ func (b bucketer) start(t int64) (int64, bool) {
 	return subInt64(t, rest)
 }
 
+// next is when the bucket after the one that begins at start begins; false if
+// that is after all times.
+func (b bucketer) next(start int64) (int64, bool) {
+	if b.months > 0 {
+		return monthStart(monthOf(start) + b.months)
+	}
+	return addInt64(start, b.ns)
+}
+
 // seconds is the length of the bucket that begins at start.
 func (b bucketer) seconds(start int64) float64 {
-	if b.months == 0 {
-		return float64(b.ns) / float64(nsPerSecond)
-	}
-	end, ok := monthStart(monthOf(start) + b.months)
+	end, ok := b.next(start)
 	if !ok {
 		end = timeMax
 	}
@@ -98,18 +104,24 @@ func (b bucketer) eval(v storage.Value) (storage.Value, Warning) {
 // unevenBucketSeconds is the length of a bucket of months, 0 if the expression
 // is none.
 func unevenBucketSeconds(key *Bound, start int64) float64 {
-	if key.Op != OpCall || key.Func.Name != timeBucketFunction {
-		return 0
-	}
-	width, ok := constText(key.Args, 0)
-	if !ok {
-		return 0
-	}
-	b, ok := newBucketer(width)
+	b, ok := bucketerOf(key)
 	if !ok {
 		return 0
 	}
 	return b.seconds(start)
+}
+
+// bucketerOf is the bucketer of a call of time_bucket; false for any other
+// expression.
+func bucketerOf(e *Bound) (bucketer, bool) {
+	if e.Op != OpCall || e.Func.Name != timeBucketFunction {
+		return bucketer{}, false
+	}
+	width, ok := constText(e.Args, 0)
+	if !ok {
+		return bucketer{}, false
+	}
+	return newBucketer(width)
 }
 
 func evalEpoch(args []storage.Value) (storage.Value, Warning) {

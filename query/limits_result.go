@@ -9,6 +9,10 @@ const (
 	// all groups, before it becomes uniq: some millions of short texts.
 	uniqExactBytesMax = 64 << 20
 
+	// fillGroupsMax is how many groups there may be with those that FILL adds: a
+	// hundred for every pixel of a wide chart.
+	fillGroupsMax = 500_000
+
 	// textBytesMax is the longest text that replace and regexp_replace make,
 	// which could else multiply their input by itself.
 	textBytesMax = 16 << 20

@@ -30,6 +30,7 @@ type Plan struct {
 	Last bool
 
 	Compare *Compared // COMPARE; nil: none
+	Fill    bool      // FILL: time buckets without rows come out too
 
 	Raw      bool     // aggregates count stored rows, sample_rate is not looked at
 	Weighted bool     // some aggregate weighs, Raw is not set, and the table has a sample_rate column

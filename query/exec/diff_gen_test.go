@@ -315,6 +315,7 @@ func (g *diffGen) groups() string {
 	if bucket {
 		keys = append([]string{g.bucket()}, keys...)
 	}
+	written := keys
 	items = append(items, keys...)
 	items = append(items, g.exact())
 	named := g.chance(30)
@@ -362,10 +363,10 @@ func (g *diffGen) groups() string {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	if other {
-		return sql + " LIMIT " + g.one("1", "2", "5", "100") + " WITH OTHER" + g.clauses()
+		return sql + " LIMIT " + g.one("1", "2", "5", "100") + " WITH OTHER" + g.clauses(written, bucket)
 	}
 	if g.chance(15) && len(keys) > 0 {
 		sql += " LIMIT " + g.one("1", "2") + " BY " + keys[0]
 	}
-	return sql + g.tail() + g.clauses()
+	return sql + g.tail() + g.clauses(written, bucket)
 }

@@ -113,6 +113,9 @@ func (o *oracle) aggregate(e *query.Call, c ctx) storage.Value {
 	case "uniq_exact":
 		return storage.Int(distinct(samples))
 	case "sum":
+		if c.group.filled {
+			return coerce(storage.Int(0), o.typeOf(e, c))
+		}
 		v, _ := o.sum(e, samples, c)
 		return v
 	case "avg":
@@ -300,7 +303,9 @@ func (o *oracle) rate(e *query.Call, samples []sample, c ctx) storage.Value {
 	if len(e.Args) > 0 {
 		total, _ = o.sum(e, samples, c)
 	}
-	if isNull(total) || len(samples) == 0 {
+	if c.group.filled {
+		total = storage.Int(0)
+	} else if isNull(total) || len(samples) == 0 {
 		return null // over nothing only counts are 0
 	}
 	if o.ranking {

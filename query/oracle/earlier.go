@@ -94,7 +94,7 @@ func (o *oracle) itemCell(it item, c ctx) Cell {
 		return o.cell(it.expr, c)
 	}
 	now := c
-	c.group = &group{rows: c.group.earlier, isRest: c.group.isRest}
+	c.group = &group{rows: c.group.earlier, isRest: c.group.isRest, filled: c.group.filled}
 	before := o.cell(it.expr, c)
 	if it.side == sideBefore {
 		return before
@@ -145,13 +145,17 @@ func (g *group) first() Row {
 	if len(g.earlier) > 0 {
 		return g.earlier[0]
 	}
-	return nil
+	return g.of
 }
 
 // add takes in all rows of another group.
 func (g *group) add(other *group) {
 	g.rows = append(g.rows, other.rows...)
 	g.earlier = append(g.earlier, other.earlier...)
+	g.filled = g.filled && other.filled
+	if g.of == nil {
+		g.of = other.of
+	}
 }
 
 // ofEarlier tells whether the row is one of the range moved back.

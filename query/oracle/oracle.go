@@ -108,9 +108,9 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 		return o.finish(o.rowLines(kept), terms), nil
 	}
 	if sel.Limit != nil && sel.Limit.Other {
-		return o.finishOther(o.having(o.group(kept), nil), terms), nil
+		return o.finishOther(o.having(o.fill(o.group(kept)), nil), terms), nil
 	}
-	groups := o.having(o.group(kept), terms)
+	groups := o.having(o.fill(o.group(kept)), terms)
 	return o.finish(o.groupLines(groups), terms), nil
 }
 
@@ -223,6 +223,8 @@ func (o *oracle) position(e query.Expr) (int, bool) {
 type group struct {
 	rows    []Row
 	earlier []Row // COMPARE: of the range moved back
+	filled  bool  // FILL has added it
+	of      Row   // filled: a row with its keys
 	isRest  bool  // made by WITH OTHER: keys are null, but for time buckets
 }
 

@@ -242,7 +242,7 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 	for _, g := range groups {
 		k := o.keyValues(g.first(), notBucket)
 		if combos[k] == nil {
-			combos[k] = &group{}
+			combos[k] = &group{filled: true}
 			all, names = append(all, combos[k]), append(names, k)
 		}
 		combos[k].add(g)
@@ -263,7 +263,7 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 		}
 		k := o.keyValues(g.first(), isBucket)
 		if rest[k] == nil {
-			rest[k] = &group{isRest: true}
+			rest[k] = &group{isRest: true, filled: true}
 			shown = append(shown, rest[k])
 		}
 		rest[k].add(g)
