@@ -49,7 +49,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		over:    make(map[*Bound]*Bound),
 	}
 	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
-		b.finishOutputs, b.finishOrder, b.bindFill}
+		b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

@@ -10,10 +10,6 @@ import (
 
 // call binds a function or an aggregate.
 func (b *binder) call(e *Call, sc scope) (*Bound, error) {
-	switch e.Name {
-	case "unnest":
-		return nil, errorNotYet(e.Pos, e.Name+"()")
-	}
 	if spec, ok := aggregateByName(e.Name); ok {
 		return b.aggregate(e, spec, sc)
 	}
@@ -36,6 +32,8 @@ func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 		return constant(storage.Time(b.q.Now), e.Pos), nil
 	case "time", "time_bucket", "date_trunc":
 		return b.timeBucket(e, sc)
+	case "unnest":
+		return b.unnest(e, sc)
 	}
 	return b.function(e.Name, e.Args, e.Pos, sc)
 }
@@ -154,7 +152,7 @@ func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
 }
 
 // boundNames are the functions that the binder itself knows.
-func boundNames() []string { return []string{"now", "time", "time_bucket", "date_trunc"} }
+func boundNames() []string { return []string{"now", "time", "time_bucket", "date_trunc", "unnest"} }
 
 // callNames are all names that a call may have.
 func callNames() []string {

@@ -181,6 +181,9 @@ func (b *binder) makeOverGroups(e *Bound) (*Bound, error) {
 			return &Bound{Op: OpKey, Type: k.Type, Index: i, Pos: e.Pos}, nil
 		}
 	}
+	if e.Op == OpUnnest {
+		return nil, errUnnestPlace(e.Pos)
+	}
 	if e.Op == OpColumn {
 		name := b.plan.Columns[e.Index].Name
 		return nil, errorAt(CodeBadRequest, e.Pos, "`%s` is neither in GROUP BY nor in an aggregate", name).

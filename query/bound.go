@@ -34,6 +34,9 @@ const (
 	OpHasAll
 	OpHasNone
 	OpIndex // Args[0][Args[1]]
+	// OpUnnest: each item of the list Args[0]. It stands in keys only, and exec puts
+	// an item in its place.
+	OpUnnest
 
 	OpAdd
 	OpSub

@@ -11,8 +11,9 @@ const (
 	WarnCast                         // CAST of what has no such form
 	WarnDomain                       // ln(0), sqrt(-1): no such value
 	WarnArgument                     // an argument that is out of what the function takes
+	WarnItems                        // a list longer than UNNEST takes: nothing is null, items are left out
 
-	warningsCount = 5
+	warningsCount = 6
 )
 
 var warningTexts = [warningsCount]string{
@@ -21,6 +22,7 @@ var warningTexts = [warningsCount]string{
 	"some values could not be cast; they are null",
 	"some values have no result in a mathematical function (ln(0), sqrt(-1)); the results are null",
 	"some arguments of functions are out of range; the results are null",
+	"some lists have more than 1000 items: UNNEST takes the first 1000 of each",
 }
 
 // Texts says in words what is in the set.

@@ -36,6 +36,10 @@ const (
 	topkTextBytes = 64
 )
 
+// UnnestItemsMax is how many items of a list UNNEST takes: each position is a
+// pass over the block, and finds its item anew.
+const UnnestItemsMax = 1000
+
 // histogramBinsDefault is how many parts histogram(x) has at most: they fit on a
 // line of a screen. histogramBinsMax is the most that can be asked for.
 const (

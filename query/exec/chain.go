@@ -23,10 +23,11 @@ type chain struct {
 	view    *blockView
 	state   chainState
 	cover   coverer
-	dirty   bool // the present block has begun to change the state
-	blocked bool // no new groups
-	weighed int  // blocks since the memory was looked at
-	weighAt int  // groups at which to look again
+	dirty   bool       // the present block has begun to change the state
+	blocked bool       // no new groups
+	weighed int        // blocks since the memory was looked at
+	weighAt int        // groups at which to look again
+	items   []itemPlan // of a plan that unnests a list, by position
 }
 
 // chainState is what a chain gathers: all that is thrown away if it has to
@@ -279,6 +280,14 @@ func (c *chain) share() int64 { return c.r.lim.Bytes / int64(c.of) }
 
 // group takes the selected rows into groups and their aggregates.
 func (c *chain) group(v *blockView, sel bitmap, n int) error {
+	if c.r.unnests {
+		return c.unnest(v, sel)
+	}
+	return c.groupRows(v, sel, n)
+}
+
+// groupRows gives each selected row its one group.
+func (c *chain) groupRows(v *blockView, sel bitmap, n int) error {
 	st := &c.state
 	s, err := st.grouper.assign(v, sel, n, st.feeder.plan.countsOnly)
 	if err != nil {

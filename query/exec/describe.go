@@ -43,7 +43,11 @@ func describe(plan *query.Plan, units []unit) Explanation {
 	r.choose(units)
 	if plan.Grouped {
 		d.feeds = compileFeeds(plan)
-		d.grouper = newGrouper(compileKeys(plan.Keys), 1)
+		keys := plan.Keys
+		if plan.Unnested() != nil {
+			keys, _ = plan.ItemKeys(1) // as good as any
+		}
+		d.grouper = newGrouper(compileKeys(keys), 1)
 	}
 	d.out.Blocks = len(units)
 	d.out.BlocksPruned = len(units) - len(r.units)

@@ -198,7 +198,7 @@ func (g *diffGen) any(depth int) string {
 
 // key is a GROUP BY expression.
 func (g *diffGen) key() string {
-	return g.one("service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "user", "log", "trace", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
+	return g.one("unnest(tags)", "UNNEST(any)", "upper(unnest(tags))", "unnest(tags)", "service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "user", "log", "trace", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
 		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
 		"date_trunc('day', seen)", "any", "stamp::time", "typeof(any)", "any::bool", "date_trunc('month', "+g.time(1)+")", "split_part(path, '/', 2)", g.number(1), g.text(1))
 }

@@ -48,4 +48,12 @@ const (
 	// rangesMax is the most separate ranges of codes that are compared one by
 	// one; more go through a table.
 	rangesMax = 3
+
+	// itemPlansMax is for how many positions of an unnested list the plans are
+	// kept: few lists are longer.
+	itemPlansMax = 64
+
+	// itemPassesMax is how many positions of an unnested list are taken before
+	// the scratch is taken back: each pass may take a megabyte of it.
+	itemPassesMax = 16
 )

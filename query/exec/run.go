@@ -55,7 +55,9 @@ type run struct {
 	filter *filter
 	keys   []keyPlan
 	feeds  *feedPlan
-	rows   *rowPlan
+	// unnests: rows go to the groups of all items of a list.
+	unnests bool
+	rows    *rowPlan
 
 	over    atomic.Bool // the deadline has passed, or another chain failed
 	spent   atomic.Int64
@@ -90,6 +92,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	if plan.Grouped {
 		r.keys = compileKeys(plan.Keys)
 		r.feeds = compileFeeds(plan)
+		r.unnests = plan.Unnested() != nil
 	} else {
 		r.rows = compileRows(plan)
 	}

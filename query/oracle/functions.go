@@ -33,6 +33,8 @@ func (o *oracle) call(e *query.Call, c ctx) storage.Value {
 			return storage.String(t.String())
 		}
 		return storage.String(o.eval(e.Args[0], c).Type.String())
+	case "unnest":
+		return c.row[itemColumn]
 	case "length":
 		return length(o.value(e.Args[0], c))
 	}

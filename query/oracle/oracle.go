@@ -95,6 +95,7 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 	if sel.Compare != nil {
 		kept = append(kept, o.earlierRows(rows)...)
 	}
+	kept = o.unnest(kept)
 	o.grouped = o.grouped || len(o.keys) > 0 || sel.GroupAll || sel.Having != nil
 	for _, it := range o.items {
 		o.grouped = o.grouped || o.hasAgg(it.expr, it.mode)

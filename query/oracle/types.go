@@ -128,7 +128,7 @@ func (o *oracle) callType(e *query.Call, c ctx) storage.Type {
 		return storage.TypeString
 	case "now", "time", "time_bucket", "date_trunc", "to_timestamp":
 		return storage.TypeTime
-	case "concat", "lower", "upper", "substr", "replace", "trim", "split_part", "regexp_extract", "regexp_replace", "typeof", "json_extract":
+	case "unnest", "concat", "lower", "upper", "substr", "replace", "trim", "split_part", "regexp_extract", "regexp_replace", "typeof", "json_extract":
 		return storage.TypeString
 	case "starts_with", "ends_with", "contains":
 		return storage.TypeBool
