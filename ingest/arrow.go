@@ -66,11 +66,14 @@ func (p *arrowRows) trim() int {
 	if cap(m.buffer) > pooledArrowMax/2 {
 		m.buffer = nil
 	}
+	if cap(m.spare) > pooledArrowMax/4 {
+		m.spare = nil
+	}
 	if cap(m.metadata) > pooledWindowMax {
 		m.metadata = nil
 	}
 	w := &p.window
-	return cap(m.buffer) + cap(m.metadata) + 8*(cap(w.times)+cap(w.arrivals)) + 4*(cap(w.rows)+cap(w.some)+cap(w.indices))
+	return cap(m.buffer) + cap(m.spare) + cap(m.metadata) + 8*(cap(w.times)+cap(w.arrivals)) + 4*(cap(w.rows)+cap(w.some)+cap(w.indices))
 }
 
 func (p *arrowRows) fill(ctx context.Context, c *chunker) error {

@@ -180,6 +180,19 @@ func (a *arrowArray) takeSpan(v *storage.Vector, first, last int) {
 	_, to := a.span(last - 1)
 	shift := uint32(len(v.Bytes)) - uint32(from) // modulo 2^32
 	v.Bytes = append(v.Bytes, a.data[from:to]...)
+	a.takeEnds(v, first, last, shift)
+}
+
+// lendSpan is takeSpan for texts that are not copied, to an empty vector.
+func (a *arrowArray) lendSpan(v *storage.Vector, first, last int) {
+	from, _ := a.span(first)
+	_, to := a.span(last - 1)
+	v.Lend(a.data[from:to])
+	a.takeEnds(v, first, last, -uint32(from))
+}
+
+// takeEnds appends the ends of the contiguous texts [first, last), shifted.
+func (a *arrowArray) takeEnds(v *storage.Vector, first, last int, shift uint32) {
 	at := len(v.Ends)
 	v.Ends = slices.Grow(v.Ends, last-first)[:at+last-first]
 	out := v.Ends[at:]

@@ -30,6 +30,7 @@ const (
 type arrowWindow struct {
 	from, to int
 	byColumn bool
+	lends    bool     // its texts are not copied
 	timed    int      // the column of their times, -1: none
 	times    []int64  // of its rows; of those without one undefined
 	rows     []uint32 // numbers in the batch of the rows being appended
@@ -188,6 +189,8 @@ func (p *arrowRows) takeRows(c *chunker) int {
 	for i := range n {
 		p.window.rows = append(p.window.rows, base+uint32(i))
 	}
+	// Texts of a record that fills a chunk stay where they are.
+	p.window.lends = c.batch.Rows() == 0 && n == p.rows && n == c.options.ChunkRows
 	timed := false
 	for i := range p.columns {
 		col := &p.columns[i]
@@ -206,6 +209,9 @@ func (p *arrowRows) takeRows(c *chunker) int {
 	}
 	c.batch.EndRows(p.timesOfRows(c, timed, from, n))
 	c.row += uint64(n)
+	if p.window.lends {
+		c.lent = p.messages.lend()
+	}
 	return n
 }
 
@@ -299,6 +305,11 @@ func (p *arrowRows) takeColumn(c *chunker, col *arrowColumn, from, n int) {
 		v.Floats = a.appendFloats(v.Floats, rows, first, n)
 	case arrowTakeTexts:
 		c.batch.Extend(col.slot, storage.TypeString).MakePlain() // another record may have brought codes
+		if p.window.lends && col.valid == nil && a.contiguous() {
+			a.lendSpan(c.batch.Extend(col.slot, storage.TypeString), first, first+n)
+			p.extend(c, col, storage.TypeString, from, n)
+			return
+		}
 		v, rows := p.extend(c, col, storage.TypeString, from, n)
 		a.takeTexts(v, rows, first, n)
 	case arrowTakeHex:

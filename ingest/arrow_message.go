@@ -24,6 +24,7 @@ type arrowMessages struct {
 	metadata []byte
 	body     []byte // of the message
 	buffer   []byte // for bodies that are not kept
+	spare    []byte // for the next, while a chunk has the one before
 	digest   uint64 // of the message
 	zstd     *zstd.Decoder
 	lz4      *lz4.Reader
@@ -81,6 +82,23 @@ func (m *arrowMessages) next(ctx context.Context) (kind int, header flatTable, e
 	}
 	m.digest = xxh3.HashSeed(m.body, xxh3.Hash(m.metadata))
 	return int(k), header, nil
+}
+
+// lend hands out the body that was just read: the next is read into another buffer.
+func (m *arrowMessages) lend() (body []byte) {
+	body, m.buffer, m.spare = m.buffer, m.spare, nil
+	return body
+}
+
+// offer gives a buffer that was handed out back.
+func (m *arrowMessages) offer(buffer []byte) {
+	switch {
+	case cap(buffer) > pooledArrowMax/2:
+	case m.buffer == nil:
+		m.buffer = buffer
+	case m.spare == nil:
+		m.spare = buffer
+	}
 }
 
 // size reads what stands before a message: the bytes of its description.

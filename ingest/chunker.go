@@ -15,8 +15,9 @@ type chunker struct {
 	row     uint64 // rows seen in the body
 	told    int    // errors described so far in the body
 	digest  uint64
-	nowNs   int64 // arrival of the bytes being read
-	columns int   // columns the chunk has asked for
+	nowNs   int64  // arrival of the bytes being read
+	columns int    // columns the chunk has asked for
+	lent    []byte // the message that the batch's texts lie in
 
 	rejected uint32
 	errors   []storage.RowError
@@ -38,7 +39,7 @@ func (c *chunker) open(o Options, sameTimes bool) {
 // begin opens a chunk.
 func (c *chunker) begin(b *storage.Batch) {
 	c.batch, c.digest, c.rejected, c.columns = b, 0, 0, 0
-	c.errors, c.warnings = nil, nil
+	c.errors, c.warnings, c.lent = nil, nil, nil
 	clear(c.warned)
 	c.times.begin()
 }

@@ -82,6 +82,8 @@ type Chunk struct {
 	// Digest is the xxh3 of the chunk's bytes in the body, however it was read.
 	// Chunks cut out of one Arrow record batch: of its bytes and the first row.
 	Digest uint64
+
+	body []byte // what the texts of the batch lie in, if they were not copied
 }
 
 // source reads rows of one format.
@@ -175,6 +177,10 @@ func (d *Decoder) Next(ctx context.Context) (*Chunk, error) {
 	}
 	c := d.takeChunk()
 	d.begin(c.Batch)
+	if rows, ok := d.source.(*arrowRows); ok {
+		rows.messages.offer(c.body)
+		c.body = nil
+	}
 	err := d.source.fill(ctx, &d.chunker)
 	if err != nil {
 		d.err = err
@@ -185,11 +191,12 @@ func (d *Decoder) Next(ctx context.Context) (*Chunk, error) {
 		return nil, err
 	}
 	*c = Chunk{
+		body:  d.lent,
 		Index: d.index, Batch: d.batch, Digest: d.digest, Last: err != nil,
 		Accepted: uint32(d.batch.Rows()), Rejected: d.rejected,
 		Errors: d.errors, Warnings: d.warnings,
 	}
-	d.batch, d.errors, d.warnings = nil, nil, nil
+	d.batch, d.errors, d.warnings, d.lent = nil, nil, nil, nil
 	d.index++
 	return c, nil
 }

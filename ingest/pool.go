@@ -3,14 +3,16 @@ package ingest
 import (
 	"io"
 	"sync"
+
+	"github.com/kelpdb/kelp/storage"
 )
 
 // Pool keeps decoders of JSON from body to body, with their buffers, batches and
 // the names they have met: a body of one row would otherwise spend most of its
 // time on making them. What a decoder yields does not depend on the bodies
-// before. Those of Arrow come in large bodies, and are kept until the collector
-// has run twice: getting tens of MiB afresh for each body would cost more than
-// reading it. CSV passes through.
+// before. Those of Arrow come in large bodies, and are kept one a processor, as long
+// as bodies come: getting tens of MiB afresh for each would cost more than reading
+// it. CSV passes through.
 //
 // The zero value is an empty pool. It is safe for concurrent use.
 type Pool struct {
@@ -18,7 +20,7 @@ type Pool struct {
 	free  []*Decoder // the last used last; at most pooledDecodersMax
 	bytes int        // what they hold, at most pooledBytesMax
 
-	arrow sync.Pool // of *Decoder
+	arrow storage.Shelf[*Decoder]
 }
 
 // Take returns a decoder of a body, as NewDecoder does. Of those in the pool it
@@ -34,7 +36,7 @@ func (p *Pool) Take(r io.Reader, label string, o Options) (*Decoder, error) {
 	case JSON:
 		d = p.take(label)
 	case ArrowStream:
-		d, _ = p.arrow.Get().(*Decoder)
+		d, _ = p.arrow.Take()
 	}
 	if d == nil {
 		d = &Decoder{label: label}
@@ -98,8 +100,8 @@ func (d *Decoder) trim(most int) {
 	d.chunker.options.Now, d.chunker.batch = nil, nil
 	kept := d.free[:0]
 	for _, c := range d.free {
-		if len(kept) < 1 || d.held+c.Batch.Capacity() < most {
-			d.held += c.Batch.Capacity()
+		if size := c.Batch.Capacity() + cap(c.body); len(kept) < 1 || d.held+size < most {
+			d.held += size
 			kept = append(kept, c)
 		}
 	}

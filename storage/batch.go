@@ -10,7 +10,8 @@ import "fmt"
 // has set with AbortRow. Setting a slot twice in one row keeps the last value,
 // whatever the types. Nothing is allocated per field once the arrays have grown.
 //
-// A Batch is owned by one goroutine at a time; the bytes given to it are copied.
+// A Batch is owned by one goroutine at a time; the bytes given to it are copied,
+// but for what is lent to it (Vector.Lend).
 type Batch struct {
 	rows    int
 	times   []int64
@@ -44,6 +45,8 @@ type Vector struct {
 	Coded      bool
 	Codes      []uint16
 	CodedBytes int
+
+	lent bool // Bytes are, or were, those that Lend was given
 }
 
 // Len is the number of values.
@@ -98,6 +101,7 @@ func (b *Batch) Reset() {
 		for _, v := range b.slots[i].Vectors {
 			if v != nil {
 				v.Rows, v.Ints, v.Floats = v.Rows[:0], v.Ints[:0], v.Floats[:0]
+				v.takeBack()
 				v.Bytes, v.Ends, v.Lists = v.Bytes[:0], v.Ends[:0], v.Lists[:0]
 				v.Coded, v.Codes, v.CodedBytes = false, v.Codes[:0], 0
 			}

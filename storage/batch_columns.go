@@ -57,6 +57,23 @@ func (v *Vector) AppendEntry(text []byte) (code uint16, ok bool) {
 	return uint16(len(v.Ends) - 1), true
 }
 
+// Lend makes texts the bytes of an empty vector: they are not copied, and must not
+// change before the batch is reset. The caller appends Rows and Ends. What is appended
+// later goes to memory of the vector's own, with a copy of them.
+func (v *Vector) Lend(texts []byte) {
+	if v.Type != TypeString || len(v.Rows)+len(v.Ends)+len(v.Bytes) > 0 {
+		panic(fmt.Sprintf("BUG: texts lent to a vector of %v with %d values", v.Type, len(v.Rows)))
+	}
+	v.Bytes, v.lent = texts[:len(texts):len(texts)], true
+}
+
+// takeBack lets go of what was lent.
+func (v *Vector) takeBack() {
+	if v.lent {
+		v.Bytes, v.lent = nil, false
+	}
+}
+
 // CountCodes adds the values from index from on to CodedBytes.
 func (v *Vector) CountCodes(from int) {
 	sum := 0

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 )
 
 // encoder is the scratch memory of AppendBlock.
@@ -58,11 +57,11 @@ type encoder struct {
 
 // encoders keeps the arrays of encoders from block to block. It holds nothing
 // that can be observed.
-var encoders = sync.Pool{New: func() any { return new(encoder) }}
+var encoders Shelf[*encoder]
 
 // mergers are the encoders of merges: their arrays grow to the largest blocks
 // there are, and there is one merge at a time, while appends are many and small.
-var mergers = sync.Pool{New: func() any { return new(encoder) }}
+var mergers Shelf[*encoder]
 
 var (
 	// ErrNoRows is returned for a batch without rows: a block has at least one.
@@ -79,7 +78,7 @@ func AppendBlock(dst []byte, b *Batch, o BlockOptions) ([]byte, Meta, error) {
 	if b.Rows() == 0 {
 		return dst, Meta{}, ErrNoRows
 	}
-	e := encoders.Get().(*encoder)
+	e := takeEncoder(&encoders)
 	defer e.release(&encoders)
 	e.begin(b.Rows(), o)
 	e.orderRows(b.Times())
@@ -127,10 +126,17 @@ func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 	}, err
 }
 
-// release lets go of what points into the batch and gives the arrays to the pool
+func takeEncoder(from *Shelf[*encoder]) *encoder {
+	if e, ok := from.Take(); ok {
+		return e
+	}
+	return new(encoder)
+}
+
+// release lets go of what points into the batch and gives the arrays to the shelf
 // they came from.
-func (e *encoder) release(pool *sync.Pool) {
-	defer pool.Put(e)
+func (e *encoder) release(to *Shelf[*encoder]) {
+	defer to.Put(e)
 	clear(e.stored)
 	clear(e.entries)
 	e.coded = Vector{}

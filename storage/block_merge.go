@@ -28,7 +28,7 @@ func MergeBlocks(dst []byte, blocks []*Block, o BlockOptions) ([]byte, Meta, err
 	case rows > RowsPerBlockMax:
 		return dst, Meta{}, fmt.Errorf("%w: %d rows, at most %d fit", ErrBlockTooLarge, rows, RowsPerBlockMax)
 	}
-	e := mergers.Get().(*encoder)
+	e := takeEncoder(&mergers)
 	defer e.release(&mergers)
 	e.begin(rows, o)
 	if err := e.collectBlocks(blocks); err != nil {

@@ -179,7 +179,7 @@
 //
 // # Who owns what
 //
-// A Batch copies what it is given and belongs to one goroutine at a time.
+// A Batch copies what it is given, but for lent texts, and belongs to one goroutine at a time.
 // AppendBlock reads its batch and keeps nothing of it. Block and Column are safe
 // for concurrent use and point into the bytes given to OpenBlock: in a store,
 // into mapped memory, so they and every slice they hand out (Codes, EntryText,
@@ -187,7 +187,7 @@
 // the pin of the view is released. Buffers passed in (buf, TextBuf, ListBuf)
 // belong to the caller and may hold the result until the next call with them.
 // Slices that are handed out are read only. Entry and ValueAt return Values that
-// own their memory. Pools keep scratch memory only.
+// own their memory. Shelves keep scratch memory only: one encoder a processor at most.
 //
 // # Goroutines
 //

@@ -89,7 +89,7 @@ func (s *Store) merge(t *Table, refs []*Ref, rule mergeRule, class blockKind) er
 		return errMergeMoot
 	}
 	defer t.unclaim(refs)
-	buf := blockBuffers.Get().(*[]byte)
+	buf := takeBlockBuffer()
 	defer blockBuffers.Put(buf)
 	data, meta, err := s.encodeMerged((*buf)[:0], refs, rule.richness)
 	if err != nil {

@@ -176,12 +176,19 @@ func (s *Store) appendRich(ctx context.Context, a *Append) (AppendResult, error)
 
 // blockBuffers keeps the buffers that blocks are encoded into before their length
 // is known.
-var blockBuffers = sync.Pool{New: func() any { return new([]byte) }}
+var blockBuffers Shelf[*[]byte]
+
+func takeBlockBuffer() *[]byte {
+	if buf, ok := blockBuffers.Take(); ok {
+		return buf
+	}
+	return new([]byte)
+}
 
 // encodeBlock encodes rows and puts them into memory as a sealed block that no
 // edit names yet.
 func (s *Store) encodeBlock(ctx context.Context, table string, part batchPart, level blockKind, rich Richness) (*Ref, error) {
-	buf := blockBuffers.Get().(*[]byte)
+	buf := takeBlockBuffer()
 	defer blockBuffers.Put(buf)
 	data, meta, err := AppendBlock((*buf)[:0], part.batch, BlockOptions{Shard: s.super.shard, Arrival: part.arrival, Richness: rich})
 	if err != nil {

@@ -136,7 +136,7 @@ func (s *Store) placeThinned(of *Ref, batch *Batch) (*Ref, error) {
 	case rows >= smallMergeRows:
 		level, rich = levelMid, Rich
 	}
-	buf := blockBuffers.Get().(*[]byte)
+	buf := takeBlockBuffer()
 	defer blockBuffers.Put(buf)
 	data, meta, err := AppendBlock((*buf)[:0], batch, BlockOptions{Shard: s.super.shard, Arrival: of.Meta.Arrival, Richness: rich})
 	if err != nil {
