@@ -11,17 +11,21 @@ import (
 )
 
 // UniqExactState counts distinct values exactly (uniq_exact, count(distinct)):
-// numbers, bools and times as words, text and lists by their bytes. When all
-// sets together pass uniqExactBytesMax, all groups count by HyperLogLog from
-// then on. What the sets hold decides that, so neither order nor merging shows.
+// numbers, bools and times as words, text and lists by their bytes, text that ends
+// in a number by that. When all sets together pass uniqExactBytesMax, all groups
+// count by HyperLogLog from then on. What the sets hold decides that, so neither
+// order nor merging shows.
 type UniqExactState struct {
 	Type  storage.Type // of the argument
-	words []wordSet
+	words []numberSet
 	texts []map[string]struct{}
-	held  int        // bytes that the sets are worth
-	sets  []distinct // not nil: over the budget
-	max   int        // the budget: what held may reach
-	n     int
+	forms []*uniqForm // texts that end in a number, unless
+	// asTexts says that all texts are kept as they are.
+	asTexts bool
+	held    int        // bytes that the sets are worth
+	sets    []distinct // not nil: over the budget
+	max     int        // the budget: what held may reach
+	n       int
 }
 
 // What a value in a set costs: a slot and its share of free ones; a text beside
@@ -98,15 +102,28 @@ func (s *UniqExactState) addWord(g uint32, word uint64) {
 		s.sets[g].add(HashInt(int64(word)))
 		return
 	}
-	if s.words[g].add(word) {
-		s.hold(uniqWordBytes)
-	}
+	set := &s.words[g]
+	before := set.cost()
+	set.add(word)
+	s.hold(set.cost() - before)
 }
 
 func (s *UniqExactState) addText(g uint32, text string) {
 	if s.sets != nil {
 		s.sets[g].add(HashString(text))
 		return
+	}
+	if prefix, number, digits, ok := splitNumber(text); ok && !s.asTexts && s.Type == storage.TypeString {
+		if f := s.form(prefix, digits); f != nil {
+			before := f.sets[g].cost()
+			f.sets[g].add(number)
+			s.hold(f.sets[g].cost() - before)
+			return
+		}
+		if s.sets != nil { // that was one form too many
+			s.sets[g].add(HashString(text))
+			return
+		}
 	}
 	if _, known := s.texts[g][text]; known {
 		return
@@ -139,7 +156,16 @@ func (s *UniqExactState) approximate() {
 			s.sets[g].add(HashString(text))
 		}
 	}
-	s.words, s.texts, s.held = nil, nil, 0
+	var buf []byte
+	for _, f := range s.forms {
+		for g := range f.sets {
+			f.sets[g].each(func(number uint64) {
+				buf = f.appendText(buf[:0], number)
+				s.sets[g].add(HashBytes(buf))
+			})
+		}
+	}
+	s.words, s.texts, s.forms, s.held = nil, nil, nil, 0
 }
 
 // Len, Grow, Merge, Value, Bytes and Columns are State's.
@@ -162,6 +188,7 @@ func (s *UniqExactState) Merge(src State, to []uint32) {
 	if from.sets != nil {
 		s.approximate()
 	}
+	s.mergeForms(from, to)
 	for i := range from.n {
 		g := to[i]
 		switch {
@@ -182,23 +209,31 @@ func (s *UniqExactState) Value(i int) storage.Value {
 	case s.sets != nil:
 		return storage.Int(s.sets[i].count())
 	case s.isText():
-		return storage.Int(int64(len(s.texts[i])))
+		n := len(s.texts[i])
+		for _, f := range s.forms {
+			if i < len(f.sets) {
+				n += f.sets[i].n
+			}
+		}
+		return storage.Int(int64(n))
 	}
-	return storage.Int(int64(s.words[i].len()))
+	return storage.Int(int64(s.words[i].n))
 }
 
 func (s *UniqExactState) Bytes() int {
-	n := 8*cap(s.texts) + cap(s.words)*int(unsafe.Sizeof(wordSet{})) + cap(s.sets)*int(unsafe.Sizeof(distinct{}))
+	n := 8*cap(s.texts) + cap(s.words)*int(unsafe.Sizeof(numberSet{})) + cap(s.sets)*int(unsafe.Sizeof(distinct{}))
 	for i := range s.words {
 		n += s.words[i].bytes()
 	}
 	for i := range s.sets {
 		n += s.sets[i].bytes()
 	}
-	if s.isText() {
-		n += s.held
+	for g := range s.texts {
+		for text := range s.texts[g] {
+			n += uniqTextBytes + len(text)
+		}
 	}
-	return n
+	return n + s.formBytes()
 }
 
 // The first byte of an encoded group, and so of all groups of one state.
@@ -206,11 +241,13 @@ const (
 	uniqIsWords    = 0 // words follow, ascending, 8 bytes each, big-endian
 	uniqIsTexts    = 1 // texts follow, ascending, each behind its length as a varint
 	uniqIsDistinct = 2 // a sketch follows
+	uniqIsForms    = 3 // numbers of texts (appendForms), then texts as behind uniqIsTexts
 )
 
 // Columns: the encoded sets.
 func (s *UniqExactState) Columns() []*Vec {
 	encoded := make([]string, s.n)
+	forms := s.sortedForms()
 	var buf []byte
 	for i := range encoded {
 		switch {
@@ -218,6 +255,9 @@ func (s *UniqExactState) Columns() []*Vec {
 			buf = appendDistinct(append(buf[:0], uniqIsDistinct), &s.sets[i])
 		case s.isText():
 			buf = append(buf[:0], uniqIsTexts)
+			if len(forms) > 0 {
+				buf = appendForms(append(buf[:0], uniqIsForms), forms, i)
+			}
 			texts := make([]string, 0, len(s.texts[i]))
 			for text := range s.texts[i] {
 				texts = append(texts, text)
@@ -228,7 +268,10 @@ func (s *UniqExactState) Columns() []*Vec {
 			}
 		default:
 			buf = append(buf[:0], uniqIsWords)
-			for _, word := range s.words[i].sorted() {
+			words := make([]uint64, 0, s.words[i].n)
+			s.words[i].each(func(word uint64) { words = append(words, word) })
+			slices.Sort(words)
+			for _, word := range words {
 				buf = binary.BigEndian.AppendUint64(buf, word)
 			}
 		}
@@ -268,6 +311,9 @@ func (s *UniqExactState) decodeGroup(g uint32, src string) bool {
 		return s.decodeWords(g, []byte(body))
 	case kind == uniqIsTexts && s.isText():
 		return s.decodeTexts(g, body)
+	case kind == uniqIsForms && s.Type == storage.TypeString:
+		texts, ok := s.decodeForms(g, body)
+		return ok && s.decodeTexts(g, texts)
 	}
 	return false
 }

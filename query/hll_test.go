@@ -103,7 +103,7 @@ func TestUniqExactBudget(t *testing.T) {
 		s := &UniqExactState{max: 5000 * uniqWordBytes, Type: 2}
 		s.Grow(1)
 		for i := from; i < to; i++ {
-			s.AddInts([]uint32{0}, []int64{int64(i)})
+			s.AddInts([]uint32{0}, []int64{int64(i) << 40}) // each in a page of its own
 		}
 		return s
 	}

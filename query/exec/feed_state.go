@@ -28,6 +28,10 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 		}
 	default:
 		// The others only ask which values occur in a group.
+		if exact, ok := state.(*query.UniqExactState); ok && vec.form != nil &&
+			exact.AddNumbers(vec.set.rowGroups(), vec.form, vec.formInt) {
+			return
+		}
 		if p := vec.asPairs(); p != nil {
 			feedOccurring(state, p.groups, &p.vec)
 		} else {

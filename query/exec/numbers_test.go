@@ -190,6 +190,8 @@ func TestNumberKeys(t *testing.T) {
 		for _, sql := range []string{
 			"SELECT user, count() FROM t GROUP BY user",
 			"SELECT user, hits(), sum(bytes), max(n) FROM t WHERE bytes > 500 GROUP BY user",
+			"SELECT shard, uniq_exact(user), uniq_exact(n), uniq(user), max(user) FROM t GROUP BY shard",
+			"SELECT uniq_exact(user) FROM t WHERE bytes < 200",
 			"SELECT user, shard, count(), avg(bytes) FROM t GROUP BY user, shard",
 			"SELECT n, count(), uniq(user) FROM t GROUP BY n",
 			"SELECT user, count() AS c FROM t GROUP BY user ORDER BY c DESC, user LIMIT 20",

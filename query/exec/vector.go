@@ -22,6 +22,11 @@ type vector struct {
 	sortedInts   []int64 // in the order of the runs of set
 	sortedFloats []float64
 
+	// Of texts that are stored as numbers: their form and the numbers of the rows.
+	// The texts are written out only if somebody wants them.
+	form    *storage.TextForm
+	formInt []int64
+
 	// From a dictionary: the codes of all rows of the block, and the value of each
 	// code. The values of the rows are written out only if somebody wants them.
 	table    *vector
@@ -189,6 +194,12 @@ func (v *blockView) vectorOfColumn(in *inputPlan, set *rowSet, c *storedColumn) 
 		return []vector{{set: set, typ: storage.TypeFloat64, floats: at(set, v.f64.take, floats)}}, nil
 	}
 	if in.plain && c.shape == storage.ShapeText && in.arg.Type == storage.TypeString {
+		switch ok, err := v.loadNumbers(c); {
+		case err != nil:
+			return nil, err
+		case ok:
+			return []vector{{set: set, typ: storage.TypeString, form: &c.form, formInt: at(set, v.i64.take, c.numbers)}}, nil
+		}
 		text, err := v.loadText(c, set.bits)
 		if err != nil {
 			return nil, err
@@ -327,6 +338,9 @@ func (v *blockView) vectorOfCodes(in *inputPlan, set *rowSet, c *storedColumn, n
 
 // rowValues makes sure that the values of the rows are there.
 func (vec *vector) rowValues() *vector {
+	if vec.form != nil && vec.texts == nil {
+		vec.writeTexts()
+	}
 	if vec.table == nil || vec.expanded {
 		return vec
 	}
@@ -337,6 +351,31 @@ func (vec *vector) rowValues() *vector {
 	expandTable(vec, vec.table, at(vec.set, v.u16.take, vec.codes))
 	return vec
 }
+
+// writeTexts writes the texts of the numbers of a form.
+func (vec *vector) writeTexts() {
+	v := vec.set.sel.view
+	vec.texts = make([]string, len(vec.formInt))
+	ends := v.u32.take(len(vec.formInt))
+	var bytes []byte
+	for i, number := range vec.formInt {
+		if i == 0 {
+			bytes = vec.form.Append(v.u8.take(textRoom)[:0], number)
+			bytes = append(v.u8.take(len(vec.formInt) * (len(bytes) + 1))[:0], bytes...)
+		} else {
+			bytes = vec.form.Append(bytes, number)
+		}
+		ends[i] = uint32(len(bytes))
+	}
+	start := uint32(0)
+	for i, end := range ends {
+		vec.texts[i] = volatileString(bytes[start:end])
+		start = end
+	}
+}
+
+// textRoom holds any text that is stored as a number.
+const textRoom = 128
 
 // expandTable writes the value of each code.
 func expandTable(dst, table *vector, codes []uint16) {
