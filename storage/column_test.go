@@ -91,6 +91,9 @@ func isEmpty(v Value) bool {
 // everyBlock makes blocks of every kind of column in several sizes.
 func everyBlock(t *testing.T, f func(t *testing.T, b *Block, data []byte)) {
 	for _, n := range []int{1, 2, 70, 2100} {
+		if underRace && n > 70 {
+			continue // one goroutine: the run without the race detector does it
+		}
 		for _, richness := range []Richness{Cheap, Rich} {
 			t.Run(fmt.Sprintf("rows=%d,rich=%d", n, richness), func(t *testing.T) {
 				batch := NewBatch()
@@ -130,7 +133,7 @@ func TestAccessorsAgree(t *testing.T) {
 		}
 	})
 	for e := EncConstant; e < encodingsEnd; e++ {
-		if !seen[e] {
+		if !seen[e] && !underRace { // some take more rows
 			t.Errorf("no column is encoded as %v", e)
 		}
 	}
