@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -57,13 +59,18 @@ func DumpBlock(w io.Writer, data []byte) error {
 	d.skipTo(h.namesAt)
 	d.field(h.namesBytes, "names")
 	d.skipTo(h.headLength)
-	for _, c := range b.Columns() {
+	for _, c := range byPlace(b.Columns()) {
 		if c.flags&flagInline == 0 {
 			d.column(c)
 		}
 	}
 	d.skipTo(h.Length)
 	return d.err
+}
+
+// byPlace returns columns in the order in which they lie in the block.
+func byPlace(columns []*Column) []*Column {
+	return slices.SortedStableFunc(slices.Values(columns), func(a, b *Column) int { return cmp.Compare(a.at, b.at) })
 }
 
 // dumper writes fields of data one after another.

@@ -29,6 +29,11 @@ const (
 	// a column has no checksum and no alignment to pay for.
 	inlineBytesMax = 64
 
+	// bodyNearBytes is how long a body may be whose columns lie in order of name:
+	// with its head it takes no more than the 64 KiB that Linux maps by one fault, so
+	// the order makes no difference.
+	bodyNearBytes = 48 << 10
+
 	// countedEntriesMax is the largest dictionary that keeps rows and weights
 	// of each entry: its codes fit a byte, and at 12 bytes an entry it costs
 	// under 0.05 bytes a row of a full block.
