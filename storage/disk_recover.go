@@ -27,13 +27,7 @@ func (d *disk) load() (*replay, error) {
 		return nil, fmt.Errorf("cannot read the disk log: %w", err)
 	}
 	p := newReplay(0)
-	_, torn, err := readDiskLog(src, func(body []byte) error {
-		e, err := decodeEdit(body)
-		if err != nil {
-			return err
-		}
-		return p.apply(e)
-	})
+	_, torn, err := readDiskLog(src, p.takeBody)
 	if errors.Is(err, errNewerEdit) {
 		return nil, fmt.Errorf("cannot read the disk log %s: %w", logName(number), err)
 	}

@@ -187,8 +187,9 @@ var errEditCut = errors.New("an edit is cut short")
 
 // editReader reads fields until the first error, which it keeps.
 type editReader struct {
-	src []byte
-	err error
+	src     []byte
+	err     error
+	buckets *[]TimeCount // where histograms are cut from; nil: each is made
 }
 
 func (r *editReader) fail(err error) {
@@ -258,8 +259,20 @@ func (r *editReader) place() place {
 // decodeEdit decodes the body of an edit. What it returns does not point into
 // src.
 func decodeEdit(src []byte) (*edit, error) {
-	r := &editReader{src: src}
-	e := &edit{seq: r.uvarint()}
+	e := new(edit)
+	if err := decodeEditInto(e, src, nil); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// decodeEditInto is decodeEdit for one edit after the other: the lists of the edit
+// before are used again, so nobody may keep those, and histograms are cut from the
+// rest of buckets, if that is not nil.
+func decodeEditInto(e *edit, src []byte, buckets *[]TimeCount) error {
+	r := &editReader{src: src, buckets: buckets}
+	e.reset()
+	e.seq = r.uvarint()
 	for r.err == nil && len(r.src) > 0 {
 		op := r.src[0]
 		r.src = r.src[1:]
@@ -286,10 +299,28 @@ func decodeEdit(src []byte) (*edit, error) {
 			r.fail(errUnknownEdit(op))
 		}
 	}
-	if r.err != nil {
-		return nil, r.err
+	return r.err
+}
+
+// reset empties an edit and keeps the room of its lists.
+func (e *edit) reset() {
+	*e = edit{
+		tables: e.tables[:0], settings: e.settings[:0], adds: e.adds[:0], places: e.places[:0],
+		drops: e.drops[:0], keys: e.keys[:0], marks: e.marks[:0], gone: e.gone[:0],
 	}
-	return e, nil
+}
+
+// takeBuckets returns room for n buckets.
+func (r *editReader) takeBuckets(n int) []TimeCount {
+	if r.buckets == nil {
+		return make([]TimeCount, n)
+	}
+	if len(*r.buckets) < n {
+		*r.buckets = make([]TimeCount, bucketsAtOnce)
+	}
+	list := (*r.buckets)[:n:n]
+	*r.buckets = (*r.buckets)[n:]
+	return list
 }
 
 func (r *editReader) add() editAdd {
@@ -333,7 +364,7 @@ func (r *editReader) meta() Meta {
 		return m
 	}
 	widths, from := TimeWidths(), int64(0)
-	m.Hist = make([]TimeCount, n)
+	m.Hist = r.takeBuckets(int(n))
 	for i := range m.Hist {
 		width := r.take(1)[0]
 		if int(width) >= len(widths) {

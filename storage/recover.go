@@ -15,6 +15,30 @@ type replay struct {
 	nextBlock uint64
 	epoch     uint64 // whose blocks nextBlock counts
 	tables    map[uint64]*replayTable
+
+	// A log has an edit for every block: what would be made for each is made for many.
+	edit    edit        // the last one
+	adds    []editAdd   // room for blocks
+	buckets []TimeCount // and for their histograms
+}
+
+// takeBody decodes an edit and takes it in.
+func (p *replay) takeBody(body []byte) error {
+	if err := decodeEditInto(&p.edit, body, &p.buckets); err != nil {
+		return err
+	}
+	return p.apply(&p.edit)
+}
+
+// keep copies a block of an edit.
+func (p *replay) keep(a *editAdd) *editAdd {
+	if len(p.adds) == 0 {
+		p.adds = make([]editAdd, addsAtOnce)
+	}
+	kept := &p.adds[0]
+	p.adds = p.adds[1:]
+	*kept = *a
+	return kept
 }
 
 type replayTable struct {
@@ -96,7 +120,7 @@ func (p *replay) applyBlocks(e *edit, table func(uint64) (*replayTable, error)) 
 			return fmt.Errorf("edit %d adds block %v twice", e.seq, a.id)
 		}
 		t.byID[a.id] = len(t.blocks)
-		t.blocks = append(t.blocks, a)
+		t.blocks = append(t.blocks, p.keep(a))
 		if a.id.Epoch == p.epoch {
 			p.nextBlock = max(p.nextBlock, a.id.Seq)
 		}
@@ -171,7 +195,12 @@ func (s *Store) install(p *replay, lengths map[uint32]int64) error {
 // restoreRef makes the ref of a block that was live when the process ended. It
 // does not touch the block.
 func (s *Store) restoreRef(a *editAdd, lengths map[uint32]int64) *Ref {
-	r := &Ref{ID: a.id, Meta: a.meta, kind: a.kind}
+	both := new(struct { // one piece of heap
+		ref Ref
+		at  extent
+	})
+	r := &both.ref
+	r.ID, r.Meta, r.kind = a.id, a.meta, a.kind
 	if r.kind.level() == levelMid && r.Meta.Rows >= finalRowsMin {
 		r.kind = levelFinal | r.kind.class() // two such might not go together
 	}
@@ -185,7 +214,8 @@ func (s *Store) restoreRef(a *editAdd, lengths map[uint32]int64) *Ref {
 	if seg == nil {
 		cause = fmt.Errorf("its segment %d is gone from the memory directory", a.place.file)
 	} else {
-		r.extent.Store(&extent{seg: seg, off: a.place.offset, length: int64(a.meta.Length)})
+		both.at.seg, both.at.off, both.at.length = seg, a.place.offset, int64(a.meta.Length)
+		r.extent.Store(&both.at)
 		if end := a.place.offset + int64(a.meta.Length); end > lengths[seg.no] {
 			cause = fmt.Errorf("it ends at byte %d of %s, which was cut to %d", end, seg.path, lengths[seg.no])
 		}
@@ -204,13 +234,7 @@ func (s *Store) restoreRef(a *editAdd, lengths map[uint32]int64) *Ref {
 // damage tells that the log could not be read to its end.
 func (s *Store) readMemory() (p *replay, damage, err error) {
 	p = newReplay(s.super.epoch)
-	s.log, damage, err = openLog(s.cfg.MemoryDir, s.super.epoch, s.super.log, func(body []byte) error {
-		e, err := decodeEdit(body)
-		if err != nil {
-			return err
-		}
-		return p.apply(e)
-	})
+	s.log, damage, err = openLog(s.cfg.MemoryDir, s.super.epoch, s.super.log, p.takeBody)
 	return p, damage, err
 }
 

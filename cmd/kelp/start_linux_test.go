@@ -40,11 +40,11 @@ func TestStartWork(t *testing.T) {
 	}
 }
 
-// What a block may cost at the start: its entry of the log (one allocation for what
-// it says, one for its histogram of up to 64 buckets), its ref and its extent.
+// What a block may cost at the start: its ref with its extent, the text of its key,
+// and its part of what is made for many: entries of the log, histograms, indexes.
 const (
-	startAllocsMax = 9
-	startBytesMax  = 2_500
+	startAllocsMax = 4
+	startBytesMax  = 1_200
 )
 
 func perBlock(few, many uint64, blocks int) float64 {
