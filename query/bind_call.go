@@ -130,7 +130,7 @@ func typeofNumber(n *Bound) *Bound {
 }
 
 func errUnknownFunction(name string, pos Pos) *Error {
-	return errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).withHint("%s", didYouMean(name, callNames()))
+	return errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).withHint("%s", didYouMean(name, CallNames()))
 }
 
 func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
@@ -154,8 +154,8 @@ func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
 // boundNames are the functions that the binder itself knows.
 func boundNames() []string { return []string{"now", "time", "time_bucket", "date_trunc", "unnest"} }
 
-// callNames are all names that a call may have.
-func callNames() []string {
+// CallNames are the names of all functions and aggregates, sorted.
+func CallNames() []string {
 	names := slices.Concat(FunctionNames(), boundNames(), aggregateNames())
 	slices.Sort(names)
 	return slices.Compact(names)

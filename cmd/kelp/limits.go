@@ -69,4 +69,11 @@ const (
 	// sparkBucketsMax bounds the time buckets that are drawn; time(auto) gives no
 	// more than 300.
 	sparkBucketsMax = 3000
+
+	// completeTimeout is how long the prompt waits for names and values to
+	// propose: nobody waits longer for a Tab.
+	completeTimeout = 700 * time.Millisecond
+
+	// completeValues is how many values of a column are proposed.
+	completeValues = "40"
 )

@@ -12,7 +12,8 @@ import (
 )
 
 const promptHelp = `  a question ends with ;      \t tables      \d TABLE its columns
-  Ctrl-C drops what was typed  \? this       \q ends
+  Tab completes it             \? this       \q ends
+  Ctrl-C drops what was typed  Ctrl-R searches what was asked before
 `
 
 // prompt asks for questions until the user has none. Answers and errors are
@@ -25,6 +26,9 @@ func (a *asker) prompt() error {
 	history := historyFile(os.Getenv)
 	loadHistory(line, history)
 	defer saveHistory(line, history)
+	known := newCompleter(a.console, a.server)
+	line.SetWordCompleter(known.complete)
+	line.SetTabCompletionStyle(liner.TabPrints)
 
 	fmt.Fprintf(a.console.stdout, "kelp at %s\n%s", a.server.Address(), promptHelp)
 	typed := ""
@@ -32,7 +36,7 @@ func (a *asker) prompt() error {
 		text, err := line.Prompt(map[bool]string{true: "kelp> ", false: "  ... "}[typed == ""])
 		switch {
 		case errors.Is(err, liner.ErrPromptAborted):
-			typed = ""
+			typed, known.before = "", ""
 			continue
 		case errors.Is(err, io.EOF):
 			fmt.Fprintln(a.console.stdout)
@@ -40,9 +44,13 @@ func (a *asker) prompt() error {
 		case err != nil:
 			return fmt.Errorf("cannot read the terminal: %w", err)
 		}
+		known.forget()
 		var done bool
 		if typed, done = a.typed(line, typed, text); done {
 			return nil
+		}
+		if known.before = typed; typed != "" {
+			known.before += "\n"
 		}
 	}
 }

@@ -25,15 +25,23 @@ func endOfStatement(text string) (int, bool) {
 			return i, true
 		case rest[0] == '\'' || rest[0] == '"':
 			i += skipPast(rest, 1, rest[:1])
-		case strings.HasPrefix(rest, "--"):
-			i += skipPast(rest, 2, "\n")
-		case strings.HasPrefix(rest, "/*"):
-			i += skipPast(rest, 2, "*/")
 		default:
-			i++
+			i += max(1, commentLength(rest))
 		}
 	}
 	return len(text), false
+}
+
+// commentLength returns the length of the comment that text begins with; 0 if
+// it begins with none.
+func commentLength(text string) int {
+	switch {
+	case strings.HasPrefix(text, "--"):
+		return skipPast(text, 2, "\n")
+	case strings.HasPrefix(text, "/*"):
+		return skipPast(text, 2, "*/")
+	}
+	return 0
 }
 
 // skipPast returns the length up to behind the next end, all of text if there
