@@ -106,13 +106,17 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ask.id, ask.remote = id, r.RemoteAddr
+	if export := a.exporter(ask); export != nil {
+		return a.serveExport(w, r, export, format)
+	}
 	ans, err := a.Answer(r.Context(), ask)
 	a.metrics.count(ans, err)
 	if err != nil {
 		return err
 	}
 	ans.ID = id // also of a statement, which can not be cancelled
-	return format.write(w, r, ans)
+	format.write(w, r, ans)
+	return nil
 }
 
 // Answer runs any statement: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN.

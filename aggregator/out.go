@@ -11,25 +11,46 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"github.com/kelpdb/kelp/query"
 )
 
 // outFormat writes an answer in one media type.
 type outFormat struct {
-	media string
-	write func(w http.ResponseWriter, r *http.Request, ans *Answer) error
+	media  string
+	stream func(w http.ResponseWriter, r *http.Request) answerStream
+}
+
+// An answerStream writes an answer, in pages or in one: begin, rows for each page, of
+// the same columns, end. whole is the answer if there is one page alone, so that what
+// stands behind it can go into headers; nil: it goes into trailers. An error says that
+// the client went away.
+type answerStream interface {
+	begin(first *query.Result, whole *Answer)
+	rows(page *query.Result) error
+	end(ans *Answer) error
+}
+
+// write writes a whole answer.
+func (f outFormat) write(w http.ResponseWriter, r *http.Request, ans *Answer) {
+	out := f.stream(w, r)
+	out.begin(ans.Result, ans)
+	if out.rows(ans.Result) == nil {
+		_ = out.end(ans) // the client may have gone; nobody is left to tell
+	}
 }
 
 // formatOf chooses the answer's format by the Accept header: of the media types
 // in it that we know the one of the highest quality, of equals the first; JSON
 // if it names none or anything.
 func formatOf(accept string) (outFormat, error) {
-	asJSON := outFormat{"application/json", writeAnswerJSON}
+	asJSON := outFormat{"application/json", newJSONStream}
 	formats := []outFormat{
 		asJSON,
-		{"application/x-ndjson", writeAnswerNDJSON},
-		{"text/csv", writeAnswerCSV},
-		{"application/vnd.apache.arrow.stream", writeAnswerArrow},
-		{"*/*", writeAnswerJSON}, {"application/*", writeAnswerJSON}, {"text/html", writeAnswerJSON},
+		{"application/x-ndjson", newNDJSONStream},
+		{"text/csv", newCSVStream},
+		{"application/vnd.apache.arrow.stream", newArrowStream},
+		{"*/*", newJSONStream}, {"application/*", newJSONStream}, {"text/html", newJSONStream},
 	}
 	if strings.TrimSpace(accept) == "" {
 		return asJSON, nil
@@ -51,11 +72,11 @@ func formatOf(accept string) (outFormat, error) {
 			best, bestQuality = formats[i], quality
 		}
 	}
-	if best.write == nil && strings.Contains(accept, "text/event-stream") {
+	if best.stream == nil && strings.Contains(accept, "text/event-stream") {
 		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
 			Message: "answers as text/event-stream are not there yet", Hint: "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
 	}
-	if best.write == nil {
+	if best.stream == nil {
 		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
 			Message: fmt.Sprintf("cannot answer as %q", accept),
 			Hint:    "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}

@@ -16,40 +16,69 @@ import (
 // arrowRowsMax is the rows of one record batch of an Arrow answer.
 const arrowRowsMax = 65_536
 
-// writeAnswerArrow writes an Arrow IPC stream of at least one record batch. The
-// summary travels as JSON in the last one's metadata, and in the trailers.
-func writeAnswerArrow(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
-	w.Header().Set("Trailer", trailers)
-	w.Header().Set("Content-Type", "application/vnd.apache.arrow.stream")
-	res := ans.Result
+// answerArrow writes an Arrow IPC stream of at least one record batch. The
+// summary travels as JSON in the last one's metadata, and in the trailers: so the
+// last rows are held back until it is known that none follow.
+type answerArrow struct {
+	w      http.ResponseWriter
+	schema *arrow.Schema
+	stream *arrowStream
+	out    *ipc.Writer
+	held   *query.Result // of which rows from on are not written yet
+	from   int
+}
+
+func newArrowStream(w http.ResponseWriter, _ *http.Request) answerStream { return &answerArrow{w: w} }
+
+func (s *answerArrow) begin(first *query.Result, _ *Answer) {
+	s.w.Header().Set("Trailer", trailers)
+	s.w.Header().Set("Content-Type", "application/vnd.apache.arrow.stream")
+	fields := make([]arrow.Field, len(first.Columns))
+	for i, c := range first.Columns {
+		fields[i] = arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: true}
+	}
+	s.schema = arrow.NewSchema(fields, nil)
+	s.stream = &arrowStream{w: s.w}
+	s.out = ipc.NewWriterWithPayloadWriter(s.stream, ipc.WithSchema(s.schema))
+	s.held = first
+	s.from = first.Rows // its rows come by rows
+}
+
+func (s *answerArrow) rows(res *query.Result) error {
+	if s.from < s.held.Rows {
+		if err := s.batch(s.held.Rows); err != nil {
+			return err
+		}
+	}
+	s.held, s.from = res, 0
+	for s.held.Rows-s.from > arrowRowsMax {
+		if err := s.batch(s.from + arrowRowsMax); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch writes the held rows up to one.
+func (s *answerArrow) batch(to int) error {
+	rec := arrowRecord(s.schema, s.held, s.from, to)
+	defer rec.Release()
+	s.from = to
+	return s.out.Write(rec)
+}
+
+func (s *answerArrow) end(ans *Answer) error {
 	note, err := json.Marshal(summary(ans))
 	if err != nil {
 		panic("BUG: a summary is not JSON: " + err.Error())
 	}
-	fields := make([]arrow.Field, len(res.Columns))
-	for i, c := range res.Columns {
-		fields[i] = arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: true}
+	s.stream.note = note
+	if err := s.batch(s.held.Rows); err != nil {
+		return err
 	}
-	schema := arrow.NewSchema(fields, nil)
-	stream := &arrowStream{w: w}
-	out := ipc.NewWriterWithPayloadWriter(stream, ipc.WithSchema(schema))
-	for from := 0; from == 0 || from < res.Rows; from += arrowRowsMax {
-		to := min(from+arrowRowsMax, res.Rows)
-		if to == res.Rows {
-			stream.note = note
-		}
-		rec := arrowRecord(schema, res, from, to)
-		err := out.Write(rec)
-		rec.Release()
-		if err != nil {
-			return nil // the client went away
-		}
-	}
-	if err := out.Close(); err != nil {
-		return nil // as above
-	}
-	setSummary(w.Header(), ans)
-	return nil
+	err = s.out.Close()
+	setSummary(s.w.Header(), ans)
+	return err
 }
 
 func arrowType(t storage.Type) arrow.DataType {

@@ -70,9 +70,7 @@ func TestAnswerArrow(t *testing.T) {
 		}
 		ans := &Answer{ID: "q", Result: res, Plan: &query.Plan{}, Completeness: Completeness{Ratio: 0.75, RowsCovered: 3, RowsExpected: 4}}
 		w := httptest.NewRecorder()
-		if err := writeAnswerArrow(w, nil, ans); err != nil {
-			t.Fatal(err)
-		}
+		outFormat{stream: newArrowStream}.write(w, nil, ans)
 		stream := w.Body.Bytes()
 		r, err := ipc.NewReader(bytes.NewReader(stream))
 		if err != nil {

@@ -8,36 +8,46 @@ import (
 	"github.com/kelpdb/kelp/storage"
 )
 
-// writeAnswerCSV writes RFC 4180 with a header row. Null is an empty field and
-// the empty text is "", as PostgreSQL has it; but a lone null is "" too, because
+// csvStream writes RFC 4180 with a header row. Null is an empty field and the
+// empty text is "", as PostgreSQL has it; but a lone null is "" too, because
 // readers skip a line with nothing on it. Text stays as it is to the byte, also
 // its line ends, which encoding/csv would change.
-func writeAnswerCSV(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
-	w.Header().Set("Trailer", trailers)
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	res := ans.Result
-	var buf []byte
-	for i, c := range res.Columns {
-		buf = appendCSVField(buf, i, c.Name, true)
+type csvStream struct {
+	w   http.ResponseWriter
+	buf []byte
+}
+
+func newCSVStream(w http.ResponseWriter, _ *http.Request) answerStream { return &csvStream{w: w} }
+
+func (s *csvStream) begin(first *query.Result, _ *Answer) {
+	s.w.Header().Set("Trailer", trailers)
+	s.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	for i, c := range first.Columns {
+		s.buf = appendCSVField(s.buf, i, c.Name, true)
 	}
-	buf = append(buf, "\r\n"...)
+	s.buf = append(s.buf, "\r\n"...)
+}
+
+func (s *csvStream) rows(res *query.Result) error {
 	lone := len(res.Cols) == 1
 	for row := 0; row < res.Rows; row++ {
 		for i, col := range res.Cols {
 			v := col.Value(row)
-			buf = appendCSVField(buf, i, csvText(v), lone || v.Type != storage.TypeNull)
+			s.buf = appendCSVField(s.buf, i, csvText(v), lone || v.Type != storage.TypeNull)
 		}
-		buf = append(buf, "\r\n"...)
-		if len(buf) > flushBytes {
-			if _, err := w.Write(buf); err != nil {
-				return nil // the client went away
-			}
-			buf = buf[:0]
+		s.buf = append(s.buf, "\r\n"...)
+		var err error
+		if s.buf, err = flushed(s.w, s.buf); err != nil {
+			return err
 		}
 	}
-	_, _ = w.Write(buf) // the client may have gone
-	setSummary(w.Header(), ans)
 	return nil
+}
+
+func (s *csvStream) end(ans *Answer) error {
+	_, err := s.w.Write(s.buf)
+	setSummary(s.w.Header(), ans)
+	return err
 }
 
 // appendCSVField appends the i-th field of a record; there tells whether an

@@ -17,8 +17,8 @@ func TestCSV(t *testing.T) {
 			addRow(res, row...)
 		}
 		w := httptest.NewRecorder()
-		if err := writeAnswerCSV(w, nil, &Answer{Result: res}); err != nil || w.Body.String() != want {
-			t.Errorf("%q, want %q (%v)", w.Body, want, err)
+		if (outFormat{stream: newCSVStream}).write(w, nil, &Answer{Result: res}); w.Body.String() != want {
+			t.Errorf("%q, want %q", w.Body, want)
 		}
 	}
 	null, text := storage.Value{}, storage.String

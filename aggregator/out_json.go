@@ -7,41 +7,58 @@ import (
 	"github.com/kelpdb/kelp/query"
 )
 
-// writeAnswerJSON writes the whole answer as one object, columns and rows first.
-func writeAnswerJSON(w http.ResponseWriter, _ *http.Request, ans *Answer) error {
-	setSummary(w.Header(), ans)
-	w.Header().Set("Content-Type", "application/json")
-	buf := append(make([]byte, 0, 64<<10), `{"columns":`...)
-	buf = appendColumns(buf, ans.Result)
-	buf = append(buf, `,"rows":[`...)
-	res := ans.Result
+// jsonStream writes the whole answer as one object, columns and rows first.
+type jsonStream struct {
+	w    http.ResponseWriter
+	buf  []byte
+	some bool // a row was written
+}
+
+func newJSONStream(w http.ResponseWriter, _ *http.Request) answerStream { return &jsonStream{w: w} }
+
+func (s *jsonStream) begin(first *query.Result, whole *Answer) {
+	if whole != nil {
+		setSummary(s.w.Header(), whole)
+	} else {
+		s.w.Header().Set("Trailer", trailers)
+	}
+	s.w.Header().Set("Content-Type", "application/json")
+	s.buf = append(make([]byte, 0, 64<<10), `{"columns":`...)
+	s.buf = appendColumns(s.buf, first)
+	s.buf = append(s.buf, `,"rows":[`...)
+}
+
+func (s *jsonStream) rows(res *query.Result) error {
 	for row := 0; row < res.Rows; row++ {
-		if row > 0 {
-			buf = append(buf, ',')
+		if s.some {
+			s.buf = append(s.buf, ',')
 		}
-		buf = append(buf, '[')
+		s.some = true
+		s.buf = append(s.buf, '[')
 		for i, col := range res.Cols {
 			if i > 0 {
-				buf = append(buf, ',')
+				s.buf = append(s.buf, ',')
 			}
-			buf = query.AppendJSONValue(buf, col.Value(row))
+			s.buf = query.AppendJSONValue(s.buf, col.Value(row))
 		}
-		buf = append(buf, ']')
-		if len(buf) > 60<<10 {
-			if _, err := w.Write(buf); err != nil {
-				return nil // the client went away
-			}
-			buf = buf[:0]
+		s.buf = append(s.buf, ']')
+		var err error
+		if s.buf, err = flushed(s.w, s.buf); err != nil {
+			return err
 		}
 	}
-	buf = append(buf, `],`...)
+	return nil
+}
+
+func (s *jsonStream) end(ans *Answer) error {
 	tail, err := json.Marshal(summary(ans))
 	if err != nil {
 		panic("BUG: a summary is not JSON: " + err.Error())
 	}
-	buf = append(buf, tail[1:]...)
-	_, _ = w.Write(append(buf, '\n')) // the client may have gone
-	return nil
+	s.buf = append(append(s.buf, `],`...), tail[1:]...)
+	_, err = s.w.Write(append(s.buf, '\n'))
+	setSummary(s.w.Header(), ans) // in the header it has been sent
+	return err
 }
 
 func appendColumns(buf []byte, res *query.Result) []byte {

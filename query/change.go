@@ -105,15 +105,12 @@ func betweenTimes(r Range) *RangeClause {
 	if r.From == openFrom && r.To == openTo {
 		return nil
 	}
-	text := func(t int64) Expr {
-		return &Literal{Value: storage.String(time.Unix(0, t).UTC().Format(time.RFC3339Nano))}
-	}
 	out := &RangeClause{Kind: RangeSince}
 	if r.From != openFrom {
-		out.From = text(r.From)
+		out.From = timeLiteral(r.From)
 	}
 	if r.To != openTo {
-		out.To = text(r.To)
+		out.To = timeLiteral(r.To)
 	}
 	return out
 }
@@ -200,4 +197,19 @@ func BindSelection(table string, where Expr, from, to string, q *Query) (*Change
 	}
 	out.Present, out.Closed = plan.Range, plan.Closed
 	return out, nil
+}
+
+// UpTo is a condition that holds for what the given one holds for, nil: for all, of
+// the rows up to a time.
+func UpTo(where Expr, at int64) Expr {
+	until := &Binary{Op: BinaryLe, X: &Name{Name: storage.TimeColumn}, Y: timeLiteral(at)}
+	if where == nil {
+		return until
+	}
+	return &Logic{Args: []Expr{where, until}}
+}
+
+// timeLiteral is a time as it is written.
+func timeLiteral(t int64) Expr {
+	return &Literal{Value: storage.String(time.Unix(0, t).UTC().Format(time.RFC3339Nano))}
 }
