@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/kelpdb/kelp/storage"
 )
 
 // referenceRows writes n rows like those of the reference workload.
@@ -47,6 +49,33 @@ func BenchmarkJSON(b *testing.B) {
 	}
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*rows), "cpu-ns/row")
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkJSONToBlock decodes bodies as writers commonly send them and encodes
+// each as a block, which is all that a server does with them but for HTTP, copies
+// and merges.
+func BenchmarkJSONToBlock(b *testing.B) {
+	const rows = 20_000
+	body := referenceRows(rows)
+	d, err := NewDecoder(&endless{body: body}, Options{ChunkRows: rows})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	var block []byte
+	before := cpuTime(b)
+	for b.Loop() {
+		c, err := d.Next(context.Background())
+		if err != nil || c.Accepted != rows {
+			b.Fatal(err, c)
+		}
+		if block, _, err = storage.AppendBlock(block[:0], c.Batch, storage.BlockOptions{Richness: storage.Rich}); err != nil {
+			b.Fatal(err)
+		}
+		d.Recycle(c)
+	}
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*rows), "cpu-ns/row")
 }
 
 // endless repeats a body for ever.

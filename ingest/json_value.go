@@ -44,7 +44,21 @@ func (p *jsonRows) object(i int, o *jsonObject, depth int) int {
 		if buf[i] == ' ' {
 			i = skipSpace(buf, i)
 		}
-		if i = p.value(i, f, depth); i < 0 {
+		// Nearly every value is a text without escapes, or a number.
+		switch c := buf[i]; {
+		case c == '"' && f.rank == 0 && f.gen == p.names.gen:
+			if end := p.plainEnd(i + 1); buf[end] == '"' && end-i <= ValueBytesMax {
+				p.c.batch.SetString(f.slot, buf[i+1:end])
+				i = end + 1
+				break
+			}
+			i = p.value(i, f, depth)
+		case isDigit(c):
+			i = p.numberField(i, f)
+		default:
+			i = p.value(i, f, depth)
+		}
+		if i < 0 {
 			return -1
 		}
 		if buf[i] <= ' ' {

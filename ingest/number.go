@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 	"unsafe"
 )
@@ -60,6 +62,36 @@ func parseInt(text []byte) (n int64, ok bool) {
 	return int64(u), u <= math.MaxInt64
 }
 
+// scanDigits reads digits at buf[i], which follow those of u, and returns where they
+// end. The value wraps past 64 bits. Eight bytes at once take no branch on how many
+// digits there are, which nobody can predict.
+func scanDigits(buf []byte, i int, u uint64) (value uint64, end int) {
+	for i+8 <= len(buf) {
+		x := binary.LittleEndian.Uint64(buf[i:]) ^ '0'*ones
+		other := (x + (0x80-10)*ones | x) & highs // its first bit is right, and behind a digit
+		n := bits.TrailingZeros64(other) >> 3
+		u, i = u*tens[n]+eightDigits(x<<(64-8*uint(n))), i+n
+		if n < 8 {
+			return u, i
+		}
+	}
+	for ; isDigit(buf[i]); i++ {
+		u = u*10 + uint64(buf[i]-'0')
+	}
+	return u, i
+}
+
+// tens are the powers of ten that eight digits and fewer are shifted by.
+var tens = [9]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
+// eightDigits is the number of eight digits, a byte each from 0 to 9, the first in
+// the lowest byte.
+func eightDigits(x uint64) uint64 {
+	x = (x*10 + x>>8) & 0x00ff_00ff_00ff_00ff
+	x = (x*100 + x>>16) & 0x0000_ffff_0000_ffff
+	return (x*10_000 + x>>32) & 0xffff_ffff
+}
+
 // number is what a JSON number means.
 type number struct {
 	float bool
@@ -77,11 +109,7 @@ func scanNumber(buf []byte, i int) (n number, end, at int, bad bool) {
 		i++
 	}
 	first := i
-	u := uint64(0)
-	for isDigit(buf[i]) {
-		u = u*10 + uint64(buf[i]-'0')
-		i++
-	}
+	u, i := scanDigits(buf, i, 0)
 	digits := i - first
 	if digits == 0 || buf[first] == '0' && digits > 1 {
 		return n, -1, min(first+digits, first+1), false
@@ -112,11 +140,7 @@ func scanFloat(buf []byte, start, i int, u uint64, digits int) (n number, end, a
 	exponent := 0
 	if buf[i] == '.' {
 		point := i
-		i++
-		for isDigit(buf[i]) {
-			u = u*10 + uint64(buf[i]-'0')
-			i++
-		}
+		u, i = scanDigits(buf, i+1, u)
 		exponent = point + 1 - i
 		if exponent == 0 {
 			return n, -1, i, false

@@ -47,6 +47,10 @@ type Vector struct {
 	CodedBytes int
 
 	lent bool // Bytes are, or were, those that Lend was given
+
+	// So many elements of the array of Rows are their own index, from its length on.
+	// That holds where appending makes a larger array: its length is past them.
+	counted int
 }
 
 // Len is the number of values.
@@ -100,6 +104,7 @@ func (b *Batch) Reset() {
 	for i := range b.slots {
 		for _, v := range b.slots[i].Vectors {
 			if v != nil {
+				v.countRows()
 				v.Rows, v.Ints, v.Floats = v.Rows[:0], v.Ints[:0], v.Floats[:0]
 				v.takeBack()
 				v.Bytes, v.Ends, v.Lists = v.Bytes[:0], v.Ends[:0], v.Lists[:0]
@@ -109,6 +114,15 @@ func (b *Batch) Reset() {
 	}
 	b.rows, b.times = 0, b.times[:0]
 	b.nextRow()
+}
+
+// countRows notes whether Rows count from 0 without a gap, as those of most columns
+// do: then the next rows need not be written again.
+func (v *Vector) countRows() {
+	v.counted = 0
+	if n := len(v.Rows); n > 0 && v.Rows[n-1] == uint32(n-1) { // they are ascending
+		v.counted = n
+	}
 }
 
 // Rows is the number of closed rows.
@@ -215,7 +229,11 @@ func (b *Batch) open(slot int, t Type) *Vector {
 	if v.Coded {
 		v.MakePlain()
 	}
-	v.Rows = append(v.Rows, uint32(b.rows))
+	if n := len(v.Rows); n == b.rows && n < v.counted {
+		v.Rows = v.Rows[:n+1]
+	} else {
+		v.Rows = append(v.Rows, uint32(b.rows))
+	}
 	return v
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -108,5 +109,45 @@ func TestBatchModel(t *testing.T) {
 	}
 	if !bytes.Equal(array, []byte(strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz", 4))) {
 		t.Error("the texts given were written to")
+	}
+}
+
+// TestRowsOfReusedBatch: the rows of a value are right in a batch that was used
+// before, whichever rows have had one then and have one now.
+func TestRowsOfReusedBatch(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 9))
+	b := NewBatch()
+	slot := b.Slot([]byte("c"))
+	for round := range 200 {
+		var want []uint32
+		gap := rng.IntN(80) // the first row without a value
+		for row := 0; row < 1+rng.IntN(100); {
+			set := row < gap || rng.IntN(2) == 0
+			if set {
+				b.SetInt(slot, int64(row))
+				if rng.IntN(5) == 0 {
+					b.SetFloat(slot, 1)
+					b.SetInt(slot, int64(row))
+				}
+			}
+			if rng.IntN(8) == 0 {
+				b.AbortRow()
+				continue
+			}
+			if rng.IntN(40) == 0 {
+				b.Unset(slot)
+				set = false
+			}
+			if set {
+				want = append(want, uint32(row))
+			}
+			b.EndRow(1)
+			row++
+		}
+		if v := b.Slots()[slot].Vectors[TypeInt64]; v != nil && !slices.Equal(v.Rows, want) {
+			t.Fatalf("seed %d, round %d: got rows %d, want %d", seed, round, v.Rows, want)
+		}
+		b.Reset()
 	}
 }
