@@ -39,7 +39,7 @@ func flipTargets(t *testing.T, s *Store) (targets []flipTarget) {
 			target := flipTarget{
 				id: r.ID, path: e.seg.path, place: byteRange{e.off, e.off + e.length},
 			}
-			h, err := decodeHeader(b.data)
+			h, err := decodeHeader(b.data, len(b.data))
 			if err != nil {
 				t.Fatal(err)
 			}

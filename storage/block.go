@@ -67,6 +67,7 @@ type Block struct {
 	header BlockHeader
 	crc    uint32
 	dir    directory
+	from   blockFile // where it may be read, too
 
 	// Of the columns, most blocks are asked for few: each is made when it is.
 	mu   sync.Mutex

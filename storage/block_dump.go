@@ -28,7 +28,7 @@ const (
 // bytes; the error is of writing only.
 func DumpBlock(w io.Writer, data []byte) error {
 	d := &dumper{w: w, data: data, lines: dumpArrayLines}
-	h, err := decodeHeader(data)
+	h, err := decodeHeader(data, len(data))
 	if err != nil {
 		d.note("not readable: %v", err)
 		d.field(min(len(data), headerBytes), "header")

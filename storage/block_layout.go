@@ -59,9 +59,10 @@ var (
 	errCutShort  = errors.New("block is cut short")
 )
 
-// decodeHeader reads the fixed part and checks what can be checked without the
-// rest: every length in it is within data afterwards.
-func decodeHeader(data []byte) (header, error) {
+// decodeHeader reads the fixed part of a block, of which there are size bytes, and
+// checks what can be checked without the rest: every length in it is within size
+// afterwards. data is the beginning of them.
+func decodeHeader(data []byte, size int) (header, error) {
 	var h header
 	if len(data) < headerBytes {
 		return h, fmt.Errorf("%w: %d bytes, a header has %d", errCutShort, len(data), headerBytes)
@@ -88,8 +89,8 @@ func decodeHeader(data []byte) (header, error) {
 		return h, fmt.Errorf("block has %d rows, not 1 to %d", h.Rows, RowsPerBlockMax)
 	case h.Columns < 1 || h.Columns > ColumnsPerBlockMax:
 		return h, fmt.Errorf("block has %d columns, not 1 to %d", h.Columns, ColumnsPerBlockMax)
-	case h.Length > len(data):
-		return h, fmt.Errorf("%w: %d bytes of %d", errCutShort, len(data), h.Length)
+	case h.Length > size:
+		return h, fmt.Errorf("%w: %d bytes of %d", errCutShort, size, h.Length)
 	case h.headLength+tailBytes > h.Length || h.headLength < headerBytes+h.Columns*entryBytes:
 		return h, fmt.Errorf("head of %d bytes does not fit a block of %d", h.headLength, h.Length)
 	case h.namesAt < headerBytes+h.Columns*entryBytes || h.namesAt+h.namesBytes > h.headLength:
@@ -237,11 +238,17 @@ func (e *entry) check(h *header) error {
 // data, unless data does not start at a multiple of 8: then it is copied.
 // OpenBlock accepts any bytes and never panics.
 func OpenBlock(data []byte) (*Block, error) {
-	h, err := decodeHeader(data)
+	h, err := decodeHeader(data, len(data))
 	if err != nil {
 		return nil, err
 	}
-	if crc := headerChecksum(data[:h.headLength]); crc != h.crc {
+	return openBlock(data, data, &h)
+}
+
+// openBlock is OpenBlock for a block whose header is h. head is the bytes of its head
+// or more; of data nothing is touched but where it must be copied.
+func openBlock(data, head []byte, h *header) (*Block, error) {
+	if crc := headerChecksum(head[:h.headLength]); crc != h.crc {
 		return nil, fmt.Errorf("header of block %v has checksum %08x, not %08x", h.ID, crc, h.crc)
 	}
 	data = data[:h.Length:h.Length]
@@ -251,8 +258,8 @@ func OpenBlock(data []byte) (*Block, error) {
 		copy(owned, data)
 		data = owned
 	}
-	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(data, &h)}
-	if err := b.dir.check(&h); err != nil {
+	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(head, h)}
+	if err := b.dir.check(h); err != nil {
 		return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
 	}
 	return b, nil

@@ -71,8 +71,11 @@ func (c *Column) open() *columnState {
 	}
 	// Two callers may both do the work; they find the same.
 	s := new(columnState)
-	err := c.checkBytes()
-	if err == nil {
+	done, err := c.peek(&s.opened)
+	if !done {
+		err = c.checkBytes()
+	}
+	if !done && err == nil {
 		s.opened, err = section{
 			typ: c.typ, enc: c.enc, inner: c.inner, rows: c.Rows(), nulls: c.nulls, data: c.data,
 		}.open()

@@ -191,13 +191,17 @@ func openDict(s section, o *opened) error {
 	return o.setCodes(r)
 }
 
+// codes is how many codes there are: the entries, and null.
+func (r *codesReader) codes() int {
+	if r.hasNull {
+		return r.entries + 1
+	}
+	return r.entries
+}
+
 // setCodes checks the packed codes of r.
 func (o *opened) setCodes(r *codesReader) error {
-	codes := r.entries
-	if r.hasNull {
-		codes++
-	}
-	if !codesBelow(r.packed, r.width, codes) {
+	if codes := r.codes(); !codesBelow(r.packed, r.width, codes) {
 		return fmt.Errorf("a code past a dictionary of %d", codes)
 	}
 	o.codes = r

@@ -170,8 +170,14 @@ func TestBudgetShrinks(t *testing.T) {
 // testFlip flips a bit in the middle of a block in memory.
 func testFlip(t testing.TB, e *extent) {
 	t.Helper()
+	testFlipAt(t, e, int(e.length)/2)
+}
+
+// testFlipAt flips a bit of a byte of a block.
+func testFlipAt(t testing.TB, e *extent, at int) {
+	t.Helper()
 	data := bytes.Clone(e.bytes())
-	data[len(data)/2] ^= 1
+	data[at] ^= 1
 	if err := e.write(data); err != nil {
 		t.Fatal(err)
 	}

@@ -299,7 +299,7 @@ func dumpFound(w io.Writer, path string) error {
 			return err
 		}
 		step := smallAlign
-		if h, err := decodeHeader(src[at:]); err == nil {
+		if h, err := decodeHeader(src[at:], len(src)-at); err == nil {
 			step = int(roundUp(int64(h.Length), smallAlign))
 		}
 		at += step

@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"os"
+	"sync"
+)
+
+// A first look at a block in a store is by read and not through the mapping: a fault
+// there maps the 16 pages around, which takes some four times as long as copying the
+// few that are wanted. After a start nothing is mapped, and the first query may look
+// at thousands of blocks, of which it wants the head and the counts of a dictionary.
+// What is read is the same page cache. Where a read does not give all, the mapping has
+// the word, and what is wrong with it is found as ever.
+
+// blockFile is where a block lies in a file; without a file it is in memory alone.
+type blockFile struct {
+	file *os.File
+	off  int64
+}
+
+// read fills buf with the bytes of the block from at on; false: it could not.
+func (f blockFile) read(buf []byte, at int) bool {
+	if f.file == nil {
+		return false
+	}
+	n, err := f.file.ReadAt(buf, f.off+int64(at))
+	return err == nil && n == len(buf)
+}
+
+// peekBuf is room for the bytes of a look; it begins at a multiple of 8.
+type peekBuf [peekColumnBytes / 8]uint64
+
+var peekBufs = sync.Pool{New: func() any { return new(peekBuf) }}
+
+// open is OpenBlock for a block that lies in a file and is mapped as data.
+func (f blockFile) open(data []byte) (*Block, error) {
+	buf := peekBufs.Get().(*peekBuf)
+	defer peekBufs.Put(buf)
+	if head := bytesOf(buf[:])[:min(peekHeadBytes, len(data))]; f.read(head, 0) {
+		// A head that is longer, or wrong, is looked at where it lies.
+		if h, err := decodeHeader(head, len(data)); err == nil && h.headLength <= len(head) {
+			b, err := openBlock(data, head, &h)
+			if err == nil {
+				b.from = f
+			}
+			return b, err
+		}
+	}
+	b, err := OpenBlock(data)
+	if err == nil {
+		b.from = f
+	}
+	return b, err
+}
+
+// peek opens a dictionary column without its rows being mapped: entries and counts
+// are copied, the codes are checked and stay where they are. False: open has to look
+// itself.
+func (c *Column) peek(o *opened) (done bool, err error) {
+	if c.enc != EncDict || c.flags&flagInline != 0 || c.length > peekColumnBytes || c.block.from.file == nil {
+		return false, nil
+	}
+	buf := peekBufs.Get().(*peekBuf)
+	defer peekBufs.Put(buf)
+	data := bytesOf(buf[:])[:c.length]
+	if !c.block.from.read(data, c.at) {
+		return false, nil
+	}
+	if checksum(data) != c.crc {
+		return true, errColumnChecksum
+	}
+	*o = opened{rows: c.Rows()}
+	if err := openDict(section{typ: c.typ, enc: c.enc, rows: c.Rows(), nulls: c.nulls, data: data}, o); err != nil {
+		return true, err
+	}
+	r := o.codes
+	packedAt := len(data) - len(r.packed)
+	if packedAt > peekEntriesBytes {
+		return false, nil
+	}
+	own := alignedBytes(packedAt)
+	copy(own, data)
+	r.packed = c.data[packedAt:]
+	return true, r.readEntries(own[dictHeaderBytes:], r.codes(), own[9])
+}
