@@ -120,8 +120,8 @@ func sumOnce(refs []*Ref) map[string]ColumnInfo {
 	for _, r := range refs {
 		rows += uint64(r.Meta.Rows)
 		if b, err := r.directory(); err == nil {
-			for _, col := range b.Columns() {
-				sums.add(r, col)
+			for i := range b.header.Columns {
+				sums.add(r, b.dir.entry(i))
 			}
 		}
 	}
@@ -145,24 +145,23 @@ func (c *schemaCache) takeIn(r *Ref) bool {
 	if err != nil {
 		return false
 	}
-	columns := b.Columns()
-	r.columns = make([]columnShare, 0, len(columns))
-	for _, col := range columns {
-		r.columns = append(r.columns, c.columns.add(r, col))
+	r.columns = make([]columnShare, 0, b.header.Columns)
+	for i := range b.header.Columns {
+		r.columns = append(r.columns, c.columns.add(r, b.dir.entry(i)))
 	}
 	return true
 }
 
-// add adds a column of a block.
-func (s columnSums) add(r *Ref, col *Column) columnShare {
-	name := columnKind{columnName{col.Name(), col.Type()}, col.Encoding()}
+// add adds a column of a block by its entry: a schema is no reason to make columns.
+func (s columnSums) add(r *Ref, col entry) columnShare {
+	name := columnKind{columnName{col.name, col.typ}, col.enc}
 	sum := s[name]
 	if sum == nil {
 		sum = &columnSum{}
 		name.name = strings.Clone(name.name) // not the names of all its block
 		s[name] = sum
 	}
-	share := columnShare{sum: sum, rows: uint32(r.Meta.Rows - col.NullCount()), bytes: uint32(col.Bytes())}
+	share := columnShare{sum: sum, rows: uint32(r.Meta.Rows - col.nulls), bytes: uint32(col.length)}
 	sum.rows += uint64(share.rows)
 	sum.bytes += uint64(share.bytes)
 	return share
