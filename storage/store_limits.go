@@ -263,7 +263,7 @@ const (
 	// startRest is how long after a start the disk's log is read, unless recovery
 	// needs it, scrubFirst how long after it the first pass of the scrub begins: the
 	// first answers come before both.
-	startRest  = 150 * time.Millisecond
+	startRest  = 300 * time.Millisecond
 	scrubFirst = time.Second
 
 	// scrubEvery is the pause between two passes of the scrub. During a pass it takes
