@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/leaf"
 	"github.com/kelpdb/kelp/query/exec"
 	"github.com/kelpdb/kelp/storage"
 	"github.com/kelpdb/kelp/ui"
@@ -104,24 +105,43 @@ func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, e
 			err = errors.Join(err, node.close())
 		}
 	}()
-	node.agg, err = aggregator.New(aggregator.Config{
-		Name: serveName, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
-		Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
-	})
+	names := leafNames(&cmd.storeFlags, cmd.Leaves, log)
+	// The aggregator reads its journal and the leaves read their logs: at once, as
+	// somebody waits for both.
+	made := make(chan error, 1)
+	go func() {
+		var err error
+		node.agg, err = aggregator.New(aggregator.Config{
+			Name: serveName, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
+			Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
+		})
+		made <- err
+	}()
+	leaves, err := cmd.openLeaves(names, node, log)
+	if err := <-made; err != nil {
+		return node, err
+	}
 	if err != nil {
 		return node, err
 	}
-	names := leafNames(&cmd.storeFlags, cmd.Leaves, log)
+	for i, name := range names {
+		node.agg.Attach(name, address, leaves[i], true)
+	}
+	return node, nil
+}
+
+// openLeaves opens the leaves of the process; the node closes their stores.
+func (cmd *serveCmd) openLeaves(names []string, node *serveNode, log *slog.Logger) (leaves []*leaf.Leaf, err error) {
 	budgets := shareMemory(int64(cmd.Memory), cmd.heldBy(names))
 	for i, name := range names {
 		l, store, err := cmd.openLeaf(name, len(names), budgets[i], node.pool, log)
 		if err != nil {
-			return node, err
+			return nil, err
 		}
 		node.stores = append(node.stores, store)
-		node.agg.Attach(name, address, l, true)
+		leaves = append(leaves, l)
 	}
-	return node, nil
+	return leaves, nil
 }
 
 // untilReady waits until every leaf has said what it holds.
