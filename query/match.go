@@ -3,18 +3,24 @@ package query
 import (
 	"bytes"
 	"regexp"
+	"regexp/syntax"
 	"unsafe"
 )
 
 // Matcher tells whether text matches a constant pattern: LIKE, ILIKE or a
-// regular expression. It is immutable and used concurrently.
+// regular expression. What it tells never changes, and it is used
+// concurrently.
 type Matcher struct {
 	kind    matchKind
-	literal []byte // every match contains it; nil: nothing is known
+	literal []byte     // every match contains it; nil: nothing is known
+	sought  soughtText // the same
 	like    []likeToken
 	parts   [][]byte // between the %s of a pattern; the first and last may be empty
 	fold    bool
 	re      *regexp.Regexp
+	prog    *syntax.Prog // of re; nil: it is too large for an automaton
+	begins  bool         // every match of re begins with the literal
+	kept    scanners
 }
 
 type matchKind uint8

@@ -35,6 +35,7 @@ func CompileLike(pattern string, escape rune, fold bool) (*Matcher, error) {
 	switch {
 	case !fold:
 		m.literal = longestLiteral(tokens)
+		m.sought = newSought(m.literal)
 		m.kind = likeShape(m.parts)
 	case len(m.parts) == 3 && len(m.parts[0])+len(m.parts[2]) == 0 && isASCII(m.parts[1]):
 		m.kind, m.parts = matchFolded, m.parts[1:2]

@@ -23,11 +23,38 @@ func CompileRegex(expr string, fold bool) (*Matcher, error) {
 	tree = tree.Simplify()
 	if lit, whole := requiredLiteral(tree); len(lit) > 0 {
 		m.literal = []byte(lit)
+		m.sought = newSought(m.literal)
 		if whole {
 			m.kind = matchContains
 		}
 	}
+	if prog, err := syntax.Compile(tree); err == nil && len(prog.Inst) <= dfaInstructionsMax {
+		m.prog, m.begins = prog, len(m.literal) > 0 && m.kind == matchRegex && beginsWith(tree, m.literal)
+	}
 	return m, nil
+}
+
+// dfaInstructionsMax bounds the work of making one state of an automaton.
+const dfaInstructionsMax = 10_000
+
+// beginsWith tells whether every match begins with the literal: the expression is
+// it, and then something.
+func beginsWith(re *syntax.Regexp, literal []byte) bool {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	if re.Op != syntax.OpConcat {
+		return false
+	}
+	run := ""
+	for _, sub := range re.Sub {
+		lit, whole := requiredLiteral(sub)
+		if !whole {
+			break
+		}
+		run += lit
+	}
+	return run == string(literal)
 }
 
 // requiredLiteral returns the longest text found that every match contains;

@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"bytes"
-
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 )
@@ -116,11 +114,13 @@ func maskTextMatch(v *blockView, dst bitmap, text storage.Text, sel bitmap, m *q
 	}
 	rows := 0
 	expired := false
+	scan := m.Scanner()
+	defer scan.Close()
 	forEach(sel, func(row int) {
 		if rows++; rows%pollRows == 0 && !expired {
 			expired = v.expired()
 		}
-		if !expired && m.Match(text.At(row)) {
+		if !expired && scan.Match(text.At(row)) {
 			dst.set(row)
 		}
 	})
@@ -132,8 +132,10 @@ func maskTextMatch(v *blockView, dst bitmap, text storage.Text, sel bitmap, m *q
 
 func maskTextLiteral(dst bitmap, text storage.Text, sel bitmap, m *query.Matcher, literal []byte) {
 	row := 0
+	scan := m.Scanner()
+	defer scan.Close()
 	for at := 0; ; {
-		next := bytes.Index(text.Bytes[at:], literal)
+		next := m.Index(text.Bytes[at:])
 		if next < 0 {
 			return
 		}
@@ -146,8 +148,10 @@ func maskTextLiteral(dst bitmap, text storage.Text, sel bitmap, m *query.Matcher
 			at++ // over the border of two rows
 			continue
 		}
-		if sel.has(row) && m.Match(text.At(row)) {
-			dst.set(row)
+		if sel.has(row) {
+			if line := text.At(row); scan.MatchFrom(line, len(line)-(end-at)) {
+				dst.set(row)
+			}
 		}
 		at = end
 	}
