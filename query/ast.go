@@ -331,11 +331,12 @@ type Call struct {
 	Filter   Expr // FILTER (WHERE ...)
 }
 
-// Extract is extract(Field from X). Field is in lower case.
+// Extract is extract(Field from X[, Zone]). Field is in lower case.
 type Extract struct {
 	Pos   Pos
 	Field string
 	X     Expr
+	Zone  Expr // nil: the query's
 }
 
 // Position of each node.

@@ -3,6 +3,7 @@ package query
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -75,6 +76,9 @@ type binder struct {
 	limitBy []boundOrder
 	over    map[*Bound]*Bound // what overGroups has made
 	other   Pos               // of WITH OTHER
+
+	zone     *time.Location // of buckets and of times without one; nil: UTC
+	zoneName string
 }
 
 // boundItem is one thing selected, a * already spread out.
@@ -106,19 +110,7 @@ func (b *binder) checkClauses() error {
 	case s.Within != nil:
 		return errorNotYet(s.Within.Pos, "WITHIN")
 	}
-	if s.Zone != nil {
-		return checkZone(s.Zone.Value.Str, s.Zone.Pos)
-	}
-	return checkZone(b.q.Zone, Pos{})
-}
-
-// checkZone takes the names of UTC only.
-func checkZone(zone string, pos Pos) error {
-	switch zone {
-	case "", "UTC", "utc", "Etc/UTC", "Z":
-		return nil
-	}
-	return errorNotYet(pos, "the time zone `"+clip(zone)+"`").withHint("times are in UTC")
+	return b.bindZone()
 }
 
 // warn notes a warning once.
@@ -294,7 +286,12 @@ func (b *binder) addKey(e *Bound, name string) {
 	if k.Type == storage.TypeNull {
 		k.Type = storage.TypeString
 	}
-	k.TimeBucket, k.Width, k.Origin = b.timeBucketOf(e)
+	if k.TimeBucket, k.Width, k.Origin = b.timeBucketOf(e); k.TimeBucket {
+		var ok bool
+		if k.buckets, ok = bucketerOf(e); !ok {
+			panic("BUG: a time bucket without a width")
+		}
+	}
 	b.plan.Keys = append(b.plan.Keys, k)
 }
 

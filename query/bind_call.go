@@ -34,6 +34,11 @@ func (b *binder) call(e *Call, sc scope) (*Bound, error) {
 		return b.timeBucket(e, sc)
 	case "unnest":
 		return b.unnest(e, sc)
+	case "extract":
+		if len(e.Args) == 2 && b.zone != nil { // the query's zone, as in extract(x FROM t)
+			zone := &Literal{Pos: e.Pos, Value: storage.String(b.zoneName)}
+			return b.function(e.Name, []Expr{e.Args[0], e.Args[1], zone}, e.Pos, sc)
+		}
 	}
 	return b.function(e.Name, e.Args, e.Pos, sc)
 }

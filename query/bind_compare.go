@@ -53,6 +53,9 @@ func (b *binder) literalTo(lit, other *Bound) *Bound {
 		return lit
 	}
 	v, ok := literalAs(lit.Const, other.Type, other.Op == OpColumn)
+	if other.Type == storage.TypeTime && lit.Const.Type == storage.TypeString {
+		v, ok = b.writtenTime(lit.Const)
+	}
 	if !ok {
 		what := "a value"
 		if other.Op == OpColumn {

@@ -62,11 +62,7 @@ func (b *binder) expr(e Expr, sc scope) (*Bound, error) {
 	case *Call:
 		return b.call(e, sc)
 	case *Extract:
-		if e.Field == "epoch" { // the one field that is not an int64
-			return b.function("epoch", []Expr{e.X}, e.Pos, sc)
-		}
-		field := &Literal{Pos: e.Pos, Value: storage.String(e.Field)}
-		return b.function("extract", []Expr{field, e.X}, e.Pos, sc)
+		return b.extract(e, sc)
 	}
 	panic("BUG: an unknown expression")
 }
@@ -269,14 +265,14 @@ func (b *binder) binary(e *Binary, sc scope) (*Bound, error) {
 	case e.Op == BinaryConcat:
 		return b.fold(&Bound{Op: OpConcat, Type: storage.TypeString, Args: []*Bound{x, y}, Pos: e.Pos}), nil
 	}
-	return b.arithmetic(e, timeBeside(e.Y, x), timeBeside(e.X, y))
+	return b.arithmetic(e, b.timeBeside(e.Y, x), b.timeBeside(e.X, y))
 }
 
 // timeBeside makes a time of a constant text that reads as one, beside a length
 // of time: '2026-11-22' + 10h. Any other text is in numeric context.
-func timeBeside(other Expr, x *Bound) *Bound {
+func (b *binder) timeBeside(other Expr, x *Bound) *Bound {
 	if _, ok := other.(*Duration); ok && x.Op == OpConst && x.Const.Type == storage.TypeString {
-		if t, ok := Cast(x.Const, storage.TypeTime); ok {
+		if t, ok := b.writtenTime(x.Const); ok {
 			return constant(t, x.Pos)
 		}
 	}

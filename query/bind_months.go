@@ -28,7 +28,7 @@ func (b *binder) shiftByMonths(e *Binary, sc scope) (n *Bound, ok bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
-	if x, err = timeToShift(x); err != nil {
+	if x, err = b.timeToShift(x); err != nil {
 		return nil, false, err
 	}
 	months, ns := d.Months, d.Ns
@@ -57,10 +57,10 @@ func durationOfMonths(e Expr) *Duration {
 }
 
 // timeToShift refuses what never is a time. A column of texts may hold times.
-func timeToShift(x *Bound) (*Bound, error) {
+func (b *binder) timeToShift(x *Bound) (*Bound, error) {
 	isText := x.Type == storage.TypeString
 	if isText && x.Op == OpConst {
-		if t, ok := Cast(x.Const, storage.TypeTime); ok {
+		if t, ok := b.writtenTime(x.Const); ok {
 			return constant(t, x.Pos), nil
 		}
 		isText = false

@@ -55,7 +55,7 @@ func (b *binder) rangeEnd(e Expr) (int64, error) {
 		return 0, err
 	}
 	if x.Op == OpConst && !x.Const.IsNull() && (x.Type == storage.TypeTime || x.Type == storage.TypeString) {
-		if t, ok := Cast(x.Const, storage.TypeTime); ok {
+		if t, ok := b.writtenTime(x.Const); ok {
 			return t.Int, nil
 		}
 		return 0, errorAt(CodeType, e.Position(), "'%s' is not a time", clip(x.Const.Str)).

@@ -521,6 +521,4 @@ func TestBindNotYet(t *testing.T) {
 	e("SELECT ms FROM t SAMPLE 10 ROWS", CodeBadRequest, "SAMPLE is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t WITHIN 1s", CodeBadRequest, "WITHIN is not there yet (line 1, column 25)")
 	e("WITH x AS ms + 1 SELECT x FROM t", CodeBadRequest, "WITH is not there yet (line 1, column 6)")
-	e("SELECT ms FROM t TIMEZONE 'Europe/Berlin'", CodeBadRequest, "the time zone `Europe/Berlin` is not there yet (line 1, column 27); times are in UTC")
-	e("SELECT time(1h, 'Europe/Berlin') FROM t", CodeBadRequest, "the time zone `Europe/Berlin` is not there yet (line 1, column 17); times are in UTC")
 }

@@ -30,14 +30,13 @@ func (b *binder) timeBucket(e *Call, sc scope) (*Bound, error) {
 	if len(args) < atLeast || len(args) > atMost {
 		return nil, errArgCount(e.Pos, e.Name, atLeast, atMost, len(args))
 	}
+	var written Expr
 	if len(args) == atMost {
-		zone, _, err := b.constText(args[atMost-1], "the time zone", sc)
-		if err == nil {
-			err = checkZone(zone, args[atMost-1].Position())
-		}
-		if err != nil {
-			return nil, err
-		}
+		written = args[atMost-1]
+	}
+	zone, err := b.zoneArg(written, sc)
+	if err != nil {
+		return nil, err
 	}
 	months, ns, err := b.bucketWidth(e, sc)
 	if err != nil {
@@ -49,16 +48,18 @@ func (b *binder) timeBucket(e *Call, sc scope) (*Bound, error) {
 	} else if t, err = b.expr(args[1], sc); err != nil {
 		return nil, err
 	}
-	return b.bucketOf(months, ns, t, e)
+	return b.bucketOf(months, ns, t, zone, e)
 }
 
-func (b *binder) bucketOf(months, ns int64, t *Bound, e *Call) (*Bound, error) {
+// bucketOf makes the call. Buckets of whole days or months are those of the
+// zone's calendar; of all others the zone does not matter.
+func (b *binder) bucketOf(months, ns int64, t, zone *Bound, e *Call) (*Bound, error) {
 	f, ok := LookupFunction(timeBucketFunction)
 	if !ok {
 		panic("BUG: there is no function " + timeBucketFunction)
 	}
 	if t.Op == OpConst && t.Type == storage.TypeString {
-		v, ok := Cast(t.Const, storage.TypeTime)
+		v, ok := b.writtenTime(t.Const)
 		if !ok {
 			return nil, errorAt(CodeType, t.Pos, "'%s' is not a time", clip(t.Const.Str))
 		}
@@ -66,7 +67,11 @@ func (b *binder) bucketOf(months, ns int64, t *Bound, e *Call) (*Bound, error) {
 	}
 	width := constant(storage.String(durationText(months, ns)), e.Pos)
 	n := &Bound{Op: OpCall, Args: []*Bound{width, t}, Pos: e.Pos}
-	return b.callOf(f, n, []storage.Type{width.Type, t.Type})
+	types := []storage.Type{width.Type, t.Type}
+	if zone != nil && isCalendar(months, ns) {
+		n.Args, types = append(n.Args, zone), append(types, zone.Type)
+	}
+	return b.callOf(f, n, types)
 }
 
 // bucketWidth reads the first argument: a duration, a unit, or auto.
@@ -143,7 +148,7 @@ func (b *binder) timeBucketOf(e *Bound) (is bool, width, origin int64) {
 		return false, 0, 0
 	}
 	months, ns, _ := parseDuration(e.Args[0].Const.Str)
-	if months != 0 {
+	if months != 0 || len(e.Args) > 2 {
 		return true, 0, 0
 	}
 	return true, ns, bucketOrigin(ns)

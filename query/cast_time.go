@@ -11,7 +11,10 @@ import "time"
 //	          ...Z  +02  +0200  +02:00  UTC without; a space may stand before it
 //
 // Every part has all of its digits.
-func parseTime(s string) (int64, bool) {
+func parseTime(s string) (int64, bool) { return parseTimeIn(s, time.UTC) }
+
+// parseTimeIn is parseTime where a text without a zone is in the one given.
+func parseTimeIn(s string, zone *time.Location) (int64, bool) {
 	p := timeText{rest: s, ok: true}
 	year := p.digits(4)
 	p.skip('-')
@@ -29,7 +32,9 @@ func parseTime(s string) (int64, bool) {
 			second = p.digits(2)
 			nano = p.fraction()
 		}
-		offset = p.zone()
+		if p.rest != "" {
+			offset, zone = p.zone(), time.UTC
+		}
 	}
 	if !p.ok || p.rest != "" || hour > 23 || minute > 59 || second > 59 {
 		return 0, false
@@ -37,6 +42,9 @@ func parseTime(s string) (int64, bool) {
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nano, time.UTC)
 	if t.Month() != time.Month(month) || t.Day() != day { // there is no such day
 		return 0, false
+	}
+	if zone != time.UTC {
+		t = time.Date(year, time.Month(month), day, hour, minute, second, nano, zone)
 	}
 	return timeToNs(t.Add(-time.Duration(offset) * time.Minute))
 }
@@ -96,11 +104,8 @@ func (p *timeText) fraction() int {
 	return nano
 }
 
-// zone reads the offset from UTC in minutes; nothing is UTC.
+// zone reads the offset from UTC in minutes.
 func (p *timeText) zone() int {
-	if p.rest == "" {
-		return 0
-	}
 	if p.at(' ') {
 		p.skip(' ')
 	}

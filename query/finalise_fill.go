@@ -90,10 +90,7 @@ func fillStarts(plan *Plan, key *Key, env FinalEnv) ([]int64, bool) {
 			return nil, true
 		}
 	}
-	b, ok := bucketerOf(key.Expr)
-	if !ok {
-		panic("BUG: a time bucket without a width")
-	}
+	b := &key.buckets
 	var starts []int64
 	start, ok := b.start(from)
 	for ok && start <= last && from <= last {

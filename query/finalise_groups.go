@@ -45,10 +45,7 @@ func (r *groupRow) rateSeconds() float64 {
 		if !key.TimeBucket || r.keys[k].IsNull(r.group) {
 			continue
 		}
-		if key.Width > 0 {
-			return float64(key.Width) / float64(nsPerSecond)
-		}
-		if s := unevenBucketSeconds(key.Expr, r.keys[k].Ints[r.group]); s > 0 {
+		if s := key.buckets.seconds(r.keys[k].Ints[r.group]); s > 0 {
 			return s
 		}
 	}

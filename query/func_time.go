@@ -10,9 +10,26 @@ import (
 )
 
 // bucketer puts times into buckets: of a fixed number of nanoseconds counted from
-// origin, or of months counted from 1970-01, both in UTC.
+// origin, or of months counted from 1970-01, both in UTC; with a zone of as many
+// days or months of its calendar.
 type bucketer struct {
 	months, ns, origin int64
+	zone               *time.Location // nil: UTC
+}
+
+// isCalendar tells widths that a zone's calendar matters to: whole days, months.
+func isCalendar(months, ns int64) bool { return months > 0 || ns > 0 && ns%nsPerDay == 0 }
+
+// bucketerIn is newBucketer in a time zone.
+func bucketerIn(width, zone string) (b bucketer, err error) {
+	b, ok := newBucketer(width)
+	if !ok {
+		return b, fmt.Errorf("'%s' is not the width of a time bucket, such as 30s, 5m or 1d", width)
+	}
+	if isCalendar(b.months, b.ns) {
+		b.zone, err = loadZone(zone)
+	}
+	return b, err
 }
 
 // newBucketer reads a width such as 5m, 1w or 3mo.
@@ -26,6 +43,9 @@ func newBucketer(width string) (bucketer, bool) {
 
 // start is when the bucket of a time begins; false if that is before all times.
 func (b bucketer) start(t int64) (int64, bool) {
+	if b.zone != nil {
+		return b.zonedStart(t)
+	}
 	if b.months > 0 {
 		return monthStart(floorDiv(monthOf(t), b.months) * b.months)
 	}
@@ -43,6 +63,9 @@ func (b bucketer) start(t int64) (int64, bool) {
 // next is when the bucket after the one that begins at start begins; false if
 // that is after all times.
 func (b bucketer) next(start int64) (int64, bool) {
+	if b.zone != nil {
+		return b.zonedNext(start)
+	}
 	if b.months > 0 {
 		return monthStart(monthOf(start) + b.months)
 	}
@@ -51,6 +74,9 @@ func (b bucketer) next(start int64) (int64, bool) {
 
 // seconds is the length of the bucket that begins at start.
 func (b bucketer) seconds(start int64) float64 {
+	if b.months == 0 && b.zone == nil {
+		return float64(b.ns) / float64(nsPerSecond)
+	}
 	end, ok := b.next(start)
 	if !ok {
 		end = timeMax
@@ -70,23 +96,37 @@ func monthStart(month int64) (int64, bool) {
 
 func bindTimeBucket(f *Function, args []*Bound) error {
 	width, ok := constText(args, 0)
-	if !ok {
+	zone, known := zoneOfArgs(args)
+	if !ok || !known {
 		return nil
 	}
-	b, ok := newBucketer(width)
-	if !ok {
-		return fmt.Errorf("'%s' is not the width of a time bucket, such as 30s, 5m or 1d", width)
+	b, err := bucketerIn(width, zone)
+	if err != nil {
+		return err
 	}
 	f.eval = func(args []storage.Value) (storage.Value, Warning) { return b.eval(args[1]) }
 	return nil
 }
 
 func evalTimeBucket(args []storage.Value) (storage.Value, Warning) {
-	b, ok := newBucketer(CanonicalText(args[0]))
-	if !ok {
+	zone := ""
+	if len(args) > 2 {
+		zone = CanonicalText(args[2])
+	}
+	b, err := bucketerIn(CanonicalText(args[0]), zone)
+	if err != nil {
 		return storage.Value{}, WarnArgument
 	}
 	return b.eval(args[1])
+}
+
+// zoneOfArgs is the zone that a function of times has as its third argument, ""
+// without one; false if it is no constant.
+func zoneOfArgs(args []*Bound) (string, bool) {
+	if len(args) < 3 {
+		return "", true
+	}
+	return constText(args, 2)
 }
 
 func (b bucketer) eval(v storage.Value) (storage.Value, Warning) {
@@ -101,16 +141,6 @@ func (b bucketer) eval(v storage.Value) (storage.Value, Warning) {
 	return storage.Time(start), 0
 }
 
-// unevenBucketSeconds is the length of a bucket of months, 0 if the expression
-// is none.
-func unevenBucketSeconds(key *Bound, start int64) float64 {
-	b, ok := bucketerOf(key)
-	if !ok {
-		return 0
-	}
-	return b.seconds(start)
-}
-
 // bucketerOf is the bucketer of a call of time_bucket; false for any other
 // expression.
 func bucketerOf(e *Bound) (bucketer, bool) {
@@ -121,7 +151,29 @@ func bucketerOf(e *Bound) (bucketer, bool) {
 	if !ok {
 		return bucketer{}, false
 	}
-	return newBucketer(width)
+	zone, ok := zoneOfArgs(e.Args)
+	if !ok {
+		return bucketer{}, false
+	}
+	b, err := bucketerIn(width, zone)
+	return b, err == nil
+}
+
+// Bounds are the bucket that a key puts a time of the column into, in ns: its
+// start, which is the key's value, and its end. The times of the column that lie
+// in it are Shift earlier. It is false for a key that is no bucket of time, and
+// at the ends of time.
+func (k *Key) Bounds(t int64) (start, end int64, ok bool) {
+	if !k.TimeBucket {
+		return 0, 0, false
+	}
+	if t, ok = addInt64(t, k.Shift); !ok {
+		return 0, 0, false
+	}
+	if start, ok = k.buckets.start(t); ok {
+		end, ok = k.buckets.next(start)
+	}
+	return start, end, ok
 }
 
 func evalEpoch(args []storage.Value) (storage.Value, Warning) {
@@ -137,7 +189,7 @@ func evalToTimestamp(args []storage.Value) (storage.Value, Warning) {
 	return shiftTime(0, args[0], false)
 }
 
-// extractField computes a field of a time in UTC.
+// extractField computes a field of a time in its zone.
 type extractField func(t time.Time) int64
 
 func bindExtract(f *Function, args []*Bound) error {
@@ -149,7 +201,15 @@ func bindExtract(f *Function, args []*Bound) error {
 	if field == nil {
 		return fmt.Errorf("there is no field `%s` of a time; there are year quarter month week day dow isodow doy hour minute second epoch", name)
 	}
-	f.eval = func(args []storage.Value) (storage.Value, Warning) { return extract(field, args[1]) }
+	name, ok = zoneOfArgs(args)
+	if !ok {
+		return nil
+	}
+	zone, err := loadZone(name)
+	f.eval = func(args []storage.Value) (storage.Value, Warning) { return extract(field, args[1], zone) }
+	if err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -158,15 +218,26 @@ func evalExtract(args []storage.Value) (storage.Value, Warning) {
 	if field == nil {
 		return storage.Value{}, WarnArgument
 	}
-	return extract(field, args[1])
+	zone := (*time.Location)(nil)
+	if len(args) > 2 {
+		var err error
+		if zone, err = loadZone(CanonicalText(args[2])); err != nil {
+			return storage.Value{}, WarnArgument
+		}
+	}
+	return extract(field, args[1], zone)
 }
 
-func extract(field extractField, v storage.Value) (storage.Value, Warning) {
+func extract(field extractField, v storage.Value, zone *time.Location) (storage.Value, Warning) {
 	t, ok := asTime(v)
 	if !ok {
 		return storage.Value{}, 0
 	}
-	return storage.Int(field(time.Unix(0, t).UTC())), 0
+	at := time.Unix(0, t).UTC()
+	if zone != nil {
+		at = at.In(zone)
+	}
+	return storage.Int(field(at)), 0
 }
 
 // extractFieldOf returns nil for a name that is no field.

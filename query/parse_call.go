@@ -97,10 +97,14 @@ func (p *parser) extract(pos Pos) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := &Extract{Pos: pos, Field: strings.ToLower(field.text), X: x}
+	if p.acceptOp(",") && p.cur().kind == tokenString {
+		e.Zone = textLiteral(p.next())
+	}
 	if err = p.expectOp(")"); err != nil {
 		return nil, err
 	}
-	return &Extract{Pos: pos, Field: strings.ToLower(field.text), X: x}, p.grow(0, pos)
+	return e, p.grow(0, pos)
 }
 
 // caseExpr reads CASE ... END.

@@ -30,6 +30,7 @@ type Plan struct {
 	Last bool
 
 	Compare *Compared // COMPARE; nil: none
+	Zone    string    // the time zone of the query where it is not UTC
 	Fill    bool      // FILL: time buckets without rows come out too
 
 	Raw      bool     // aggregates count stored rows, sample_rate is not looked at
@@ -60,6 +61,7 @@ type Key struct {
 	Width      int64 // ns
 	Origin     int64 // ns
 	Shift      int64 // ns added to the bucket: COMPARE moves those of the past forward
+	buckets    bucketer
 }
 
 // AggKind names what an aggregate computes.

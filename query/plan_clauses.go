@@ -11,6 +11,9 @@ func (p *Plan) ClauseTexts() []string {
 		texts = append(texts, "COMPARE: the same once more from "+at(p.Range.From-c.Back)+" to "+at(p.Range.To-c.Back)+
 			", "+durationText(0, c.Back)+" earlier; joined by the keys")
 	}
+	if p.Zone != "" {
+		texts = append(texts, "TIMEZONE: buckets of days and more, and times without a zone, are in "+p.Zone)
+	}
 	if p.Fill {
 		texts = append(texts, "FILL: the time buckets without rows come out too")
 	}

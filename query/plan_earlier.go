@@ -31,9 +31,11 @@ func (p *Plan) earlier() *Plan {
 	for i := range past.Keys {
 		k := &past.Keys[i]
 		k.Expr = m.moved(k.Expr)
-		if k.TimeBucket && k.Width > 0 {
-			k.Origin = floorMod(k.Origin-floorMod(m.back, k.Width), k.Width)
+		if k.TimeBucket {
 			k.Shift = m.back
+		}
+		if k.Width > 0 {
+			k.Origin = floorMod(k.Origin-floorMod(m.back, k.Width), k.Width)
 		}
 	}
 	past.Aggs = slices.Clone(p.Aggs)

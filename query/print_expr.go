@@ -76,6 +76,10 @@ func (p *printer) expr(e Expr) {
 		p.quoted(e.Field)
 		p.text(" FROM ")
 		p.expr(e.X)
+		if e.Zone != nil {
+			p.text(", ")
+			p.expr(e.Zone)
+		}
 		p.text(")")
 	default:
 		p.predicate(e)

@@ -2,6 +2,9 @@ package exec
 
 import "strings"
 
+// diffZones have half hours, days without a midnight, and days with two.
+var diffZones = []string{"Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Sao_Paulo", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia", "UTC"}
+
 // clauses is what may stand behind LIMIT in a query for groups.
 func (g *diffGen) clauses(keys []string, bucket bool) string {
 	s := ""
@@ -11,6 +14,9 @@ func (g *diffGen) clauses(keys []string, bucket bool) string {
 	}
 	if g.chance(15) {
 		s += " COMPARE " + g.one("1h", "45m", "30m", "100s", "1d", "1mo", "1h")
+	}
+	if g.chance(20) {
+		s += " TIMEZONE '" + g.one(diffZones...) + "'"
 	}
 	return s
 }

@@ -200,11 +200,11 @@ func (g *diffGen) any(depth int) string {
 func (g *diffGen) key() string {
 	return g.one("unnest(tags)", "UNNEST(any)", "upper(unnest(tags))", "unnest(tags)", "service", "status", "ok", "mix", "f", "ms", "tags", "rare", "odd", "nosuch", "path", "big", "user", "log", "trace", "service", "status", "id", "seq", "same", "bucket(seq, 1000)", "seq % 7",
 		"status / 100", "lower(service)", "bucket(ms, 100)", "length(tags)", "coalesce(rare, -1)", "service || status", "ms > 100",
-		"date_trunc('day', seen)", "any", "stamp::time", "typeof(any)", "any::bool", "date_trunc('month', "+g.time(1)+")", "split_part(path, '/', 2)", g.number(1), g.text(1))
+		"date_trunc('day', seen)", "date_trunc('day', seen, 'America/Havana')", "extract(hour FROM seen, 'Asia/Kolkata')", "any", "stamp::time", "typeof(any)", "any::bool", "date_trunc('month', "+g.time(1)+")", "split_part(path, '/', 2)", g.number(1), g.text(1))
 }
 
 func (g *diffGen) bucket() string {
-	return g.one("time(1m)", "time(auto)", "time(10m)", "time_bucket('30m', time)", "date_trunc('hour', time)", "time(1w)", "time(1mo)")
+	return g.one("time(1m)", "time(auto)", "time(10m)", "time_bucket('30m', time)", "date_trunc('hour', time)", "time(1w)", "time(1mo)", "time(1d)", "time(1d, 'Asia/Kolkata')", "time(1mo, 'Europe/Berlin')")
 }
 
 // exact is an aggregate that may be ordered by.

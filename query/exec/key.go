@@ -160,6 +160,7 @@ func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, er
 		if value, ok := plan.evenBucket(v); ok {
 			return constantKey(table, value), nil
 		}
+		return g.keyOfUneven(v, plan, table, rows())
 	}
 	stored := v.column(plan.columns[0])
 	switch {
@@ -200,6 +201,7 @@ func (k *keyPlan) path(v *blockView) leafPath {
 		if _, ok := k.evenBucket(v); ok {
 			return pathConstant
 		}
+		return pathSpan
 	}
 	switch {
 	case counts:

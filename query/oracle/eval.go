@@ -26,7 +26,7 @@ func (o *oracle) isTrue(e query.Expr, c ctx) bool {
 func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 	switch e := e.(type) {
 	case *query.Literal:
-		return e.Value
+		return o.zoned(e.Value)
 	case *query.Duration:
 		if e.Ns%1_000_000_000 == 0 {
 			return storage.Int(e.Ns / 1_000_000_000)
@@ -69,7 +69,7 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 		}
 		return o.call(e, c)
 	case *query.Extract:
-		return extract(e.Field, asTime(o.eval(e.X, c)))
+		return extract(e.Field, asTime(o.eval(e.X, c)), o.zoneOf(e.Zone))
 	}
 	panic("BUG: an unknown expression")
 }

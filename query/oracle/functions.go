@@ -18,6 +18,12 @@ func (o *oracle) call(e *query.Call, c ctx) storage.Value {
 		return storage.Time(o.now)
 	case "time":
 		return storage.Time(o.bucketOf(e).start(c.row[storage.TimeColumn].Int))
+	case "extract":
+		zone := o.zone
+		if len(e.Args) > 2 {
+			zone = o.zoneOf(e.Args[2])
+		}
+		return extract(e.Args[0].(*query.Literal).Value.Str, asTime(o.eval(e.Args[1], c)), zone)
 	case "time_bucket", "date_trunc":
 		t := asTime(o.eval(e.Args[1], c))
 		if isNull(t) {

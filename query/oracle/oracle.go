@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -48,11 +49,12 @@ type oracle struct {
 	grouped          bool
 	ranking          bool                 // of groups over the whole range: rates are totals
 	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
-	back             int64                // COMPARE: ns by which the range is moved back
-	at               []int                // COMPARE: where the written items are among all
-	shift            int                  // items put in front of those written
-	tol              float64              // of the cell being computed: relative
-	abs              float64              // absolute
+	zone             *time.Location
+	back             int64   // COMPARE: ns by which the range is moved back
+	at               []int   // COMPARE: where the written items are among all
+	shift            int     // items put in front of those written
+	tol              float64 // of the cell being computed: relative
+	abs              float64 // absolute
 }
 
 // item is one output: what is selected, or hidden, to order by.
@@ -74,8 +76,12 @@ type key struct {
 // the root of a query fixes. Queries that are not valid may panic or give
 // anything: whether they are refused is not the oracle's business.
 func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
+	zone, err := zoneNamed(sel.Zone)
+	if err != nil {
+		return nil, err
+	}
 	o := &oracle{sel: sel, now: now, columns: columnTypes(rows), types: make(map[typeKey]storage.Type),
-		hasFloats: make(map[string]bool), floats: make(map[*query.Call]bool)}
+		zone: zone, hasFloats: make(map[string]bool), floats: make(map[*query.Call]bool)}
 	for _, row := range rows {
 		for name, v := range row {
 			o.hasFloats[name] = o.hasFloats[name] || v.Type == storage.TypeFloat64

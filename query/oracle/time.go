@@ -102,11 +102,15 @@ func shiftMonths(t storage.Value, months int64) storage.Value {
 // bucket is a time bucket: whole months, or nanoseconds.
 type bucket struct {
 	months, ns int64
+	zone       *time.Location
 }
 
 // start is when the bucket of a time begins. Fixed widths count from 1970,
 // weeks from a Monday.
 func (b bucket) start(t int64) int64 {
+	if b.isZoned() {
+		return b.zonedStart(t)
+	}
 	at := time.Unix(0, t).UTC()
 	if b.months > 0 {
 		month := (at.Year()-1970)*12 + int(at.Month()) - 1
@@ -125,6 +129,9 @@ func (b bucket) start(t int64) int64 {
 }
 
 func (b bucket) seconds(start int64) float64 {
+	if b.isZoned() {
+		return b.zonedSeconds(start)
+	}
 	if b.months == 0 {
 		return float64(b.ns) / 1e9
 	}
@@ -132,8 +139,17 @@ func (b bucket) seconds(start int64) float64 {
 	return float64(end-start) / 1e9
 }
 
-// bucketOf reads the width of time(), time_bucket() and date_trunc().
+// bucketOf reads the width and zone of time(), time_bucket() and date_trunc().
 func (o *oracle) bucketOf(e *query.Call) bucket {
+	b := o.widthOf(e)
+	b.zone = o.zone
+	if n := len(e.Args); n > 2 || n > 1 && e.Name == "time" {
+		b.zone = o.zoneOf(e.Args[n-1])
+	}
+	return b
+}
+
+func (o *oracle) widthOf(e *query.Call) bucket {
 	switch w := e.Args[0].(type) {
 	case *query.Duration:
 		return bucket{months: w.Months, ns: w.Ns}
@@ -232,11 +248,11 @@ func (o *oracle) autoWidth() int64 {
 	return 7 * d
 }
 
-func extract(field string, v storage.Value) storage.Value {
+func extract(field string, v storage.Value, zone *time.Location) storage.Value {
 	if isNull(v) {
 		return null
 	}
-	t := time.Unix(0, v.Int).UTC()
+	t := time.Unix(0, v.Int).In(zone)
 	if field == "epoch" {
 		return storage.Float(seconds(big.NewInt(v.Int)))
 	}
