@@ -49,8 +49,8 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		warned:  make(map[string]bool),
 		over:    make(map[*Bound]*Bound),
 	}
-	steps := []func() error{b.checkClauses, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
-		b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill}
+	steps := []func() error{b.checkClauses, b.checkWith, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
+		b.bindDerived, b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -76,6 +76,8 @@ type binder struct {
 	limitBy []boundOrder
 	over    map[*Bound]*Bound // what overGroups has made
 	other   Pos               // of WITH OTHER
+
+	derived []derived // WITH
 
 	zone     *time.Location // of buckets and of times without one; nil: UTC
 	zoneName string
@@ -103,8 +105,6 @@ type boundOrder struct {
 func (b *binder) checkClauses() error {
 	s := b.sel
 	switch {
-	case len(s.With) > 0:
-		return errorNotYet(s.With[0].Pos, "WITH")
 	case s.Sample != nil:
 		return errorNotYet(s.Sample.Pos, "SAMPLE")
 	case s.Within != nil:
@@ -131,9 +131,9 @@ func (b *binder) schemaNames() []string {
 	return b.names
 }
 
-// isColumn tells whether some row has the column.
+// isColumn tells whether some row has the column, or it is derived.
 func (b *binder) isColumn(name string) bool {
-	return name == storage.TimeColumn || b.q.Schema[name] != 0
+	return name == storage.TimeColumn || b.q.Schema[name] != 0 || b.derivedIndex(name) >= 0
 }
 
 // column binds a column's name; a name that no row has is a column of nulls.
@@ -162,6 +162,9 @@ func (b *binder) warnUnknown(name string) {
 	}
 	text := "no row has `" + name + "`"
 	candidates := slices.AppendSeq(slices.Clone(b.schemaNames()), maps.Keys(b.aliases))
+	for _, d := range b.derived {
+		candidates = append(candidates, d.item.Name)
+	}
 	slices.Sort(candidates)
 	if near := didYouMean(name, candidates); near != "" {
 		text += "; " + near
@@ -190,7 +193,9 @@ func (b *binder) bindItems() error {
 	b.aliases = make(map[string]int)
 	for _, item := range b.sel.Items {
 		if item.Star {
-			b.spreadStar(item.Pos)
+			if err := b.spreadStar(item.Pos); err != nil {
+				return err
+			}
 			continue
 		}
 		e, err := b.expr(item.Expr, scope{place: "SELECT", aggs: true})
@@ -216,14 +221,26 @@ func errTooMany(pos Pos, what string, n, most int) *Error {
 	return errorAt(CodeBadRequest, pos, "%d %s, at most %d are possible", n, what, most)
 }
 
-// spreadStar puts all columns for *: time, then the others by name.
-func (b *binder) spreadStar(pos Pos) {
+// spreadStar puts all columns for *: time, then the others by name, derived ones
+// among them.
+func (b *binder) spreadStar(pos Pos) error {
 	b.items = append(b.items, boundItem{name: storage.TimeColumn, expr: b.column(storage.TimeColumn, pos), pos: pos})
-	for _, name := range b.schemaNames() {
-		if name != storage.TimeColumn && b.q.Schema[name] != 0 {
-			b.items = append(b.items, boundItem{name: name, expr: b.column(name, pos), pos: pos})
-		}
+	names := slices.Clone(b.schemaNames())
+	for _, d := range b.derived {
+		names = append(names, d.item.Name)
 	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == storage.TimeColumn || !b.isColumn(name) {
+			continue
+		}
+		e, err := b.columnOrDerived(name, pos, scope{})
+		if err != nil {
+			return err
+		}
+		b.items = append(b.items, boundItem{name: name, expr: e, pos: pos})
+	}
+	return nil
 }
 
 // position reads a whole number that stands for an item, from 1.

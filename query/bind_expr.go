@@ -137,7 +137,14 @@ func (b *binder) name(e *Name, sc scope) (*Bound, error) {
 		}
 		return b.items[item].expr, nil
 	}
-	return b.column(e.Name, e.Pos), nil
+	return b.columnOrDerived(e.Name, e.Pos, sc)
+}
+
+func (b *binder) columnOrDerived(name string, pos Pos, sc scope) (*Bound, error) {
+	if i := b.derivedIndex(name); i >= 0 {
+		return b.derive(i, sc)
+	}
+	return b.column(name, pos), nil
 }
 
 func errNestedAggregate(pos Pos) *Error {

@@ -23,6 +23,11 @@ const (
 	orderTermsMax = 1_000
 	aggsMax       = 5_000
 
+	// derivedMax bounds the columns of WITH, and derivedNodesMax how large one may
+	// be with those it is derived from written out: it is evaluated row by row.
+	derivedMax      = 100
+	derivedNodesMax = 10_000
+
 	// planWarningsMax bounds the warnings of one plan; for as many unknown names
 	// a near one is sought.
 	planWarningsMax = 50

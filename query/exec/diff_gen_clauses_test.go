@@ -20,3 +20,13 @@ func (g *diffGen) clauses(keys []string, bucket bool) string {
 	}
 	return s
 }
+
+// with is derived columns: one that is new, one that hides a column, and one
+// made of both. Queries use them by the columns that they hide.
+func (g *diffGen) with() string {
+	if !g.chance(15) {
+		return ""
+	}
+	return "WITH d AS " + g.one(g.number(1), g.text(1), "any", "status") + ", " + g.one("rare", "odd", "path") + " AS " +
+		g.one("coalesce(rare, d)", "d", "d || path", "status + d", "CASE WHEN "+g.cond(1)+" THEN d END") + " "
+}

@@ -234,10 +234,11 @@ func (g *diffGen) timeRange() string {
 }
 
 func (g *diffGen) query() string {
+	with := g.with()
 	if g.chance(30) {
-		return g.rows()
+		return with + g.rows()
 	}
-	return g.groups()
+	return with + g.groups()
 }
 
 func (g *diffGen) where() string {

@@ -50,11 +50,12 @@ type oracle struct {
 	ranking          bool                 // of groups over the whole range: rates are totals
 	floats           map[*query.Call]bool // sums of integers that pass int64 in some group
 	zone             *time.Location
-	back             int64   // COMPARE: ns by which the range is moved back
-	at               []int   // COMPARE: where the written items are among all
-	shift            int     // items put in front of those written
-	tol              float64 // of the cell being computed: relative
-	abs              float64 // absolute
+	derived          map[string]query.Expr // WITH
+	back             int64                 // COMPARE: ns by which the range is moved back
+	at               []int                 // COMPARE: where the written items are among all
+	shift            int                   // items put in front of those written
+	tol              float64               // of the cell being computed: relative
+	abs              float64               // absolute
 }
 
 // item is one output: what is selected, or hidden, to order by.
@@ -76,12 +77,13 @@ type key struct {
 // the root of a query fixes. Queries that are not valid may panic or give
 // anything: whether they are refused is not the oracle's business.
 func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
+	sel, derived := substituted(sel)
 	zone, err := zoneNamed(sel.Zone)
 	if err != nil {
 		return nil, err
 	}
 	o := &oracle{sel: sel, now: now, columns: columnTypes(rows), types: make(map[typeKey]storage.Type),
-		zone: zone, hasFloats: make(map[string]bool), floats: make(map[*query.Call]bool)}
+		zone: zone, derived: derived, hasFloats: make(map[string]bool), floats: make(map[*query.Call]bool)}
 	for _, row := range rows {
 		for name, v := range row {
 			o.hasFloats[name] = o.hasFloats[name] || v.Type == storage.TypeFloat64
@@ -154,13 +156,20 @@ func (o *oracle) setItems() {
 		if it.Star {
 			var names []string
 			for name := range o.columns {
-				if name != storage.TimeColumn {
+				if name != storage.TimeColumn && o.derived[name] == nil {
 					names = append(names, name)
 				}
 			}
+			for name := range o.derived {
+				names = append(names, name)
+			}
 			slices.Sort(names)
 			for _, name := range append([]string{storage.TimeColumn}, names...) {
-				o.items = append(o.items, item{name: name, expr: &query.Name{Name: name}})
+				e := o.derived[name]
+				if e == nil {
+					e = &query.Name{Name: name}
+				}
+				o.items = append(o.items, item{name: name, expr: e})
 			}
 			continue
 		}
