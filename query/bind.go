@@ -11,7 +11,19 @@ import (
 // bindText makes the plan of a query's text: of its SELECT, or of the one that
 // it explains.
 func bindText(q *Query) (*Plan, error) {
-	stmt, err := Parse(q.SQL)
+	plan, err := bindParsed(q.SQL, q)
+	if err == nil {
+		return plan, nil
+	}
+	return nil, correct(q.SQL, err, func(sql string) error {
+		_, err := bindParsed(sql, q)
+		return err
+	})
+}
+
+// bindParsed makes the plan of a text in the place of the query's own.
+func bindParsed(sql string, q *Query) (*Plan, error) {
+	stmt, err := parse(sql)
 	if err != nil {
 		return nil, err
 	}

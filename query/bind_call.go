@@ -135,7 +135,7 @@ func typeofNumber(n *Bound) *Bound {
 }
 
 func errUnknownFunction(name string, pos Pos) *Error {
-	return errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).withHint("%s", didYouMean(name, CallNames()))
+	return errorAt(CodeUnknownFunction, pos, "there is no function `%s`", clip(name)).suggest(name, CallNames())
 }
 
 func errArgCount(pos Pos, name string, atLeast, atMost, got int) *Error {
@@ -260,7 +260,7 @@ func (b *binder) aggregate(e *Call, spec aggregateSpec, sc scope) (*Bound, error
 	if !sc.aggs {
 		err := errorAt(CodeBadRequest, e.Pos, "the aggregate %s() cannot stand in %s", e.Name, sc.place)
 		if sc.place == "WHERE" {
-			err.Hint = "conditions on aggregates stand in HAVING"
+			err.Hint, err.fix = "conditions on aggregates stand in HAVING", correction{groupOnly: b.inHaving()}
 		}
 		return nil, err
 	}

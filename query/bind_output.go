@@ -52,7 +52,7 @@ func (b *binder) addItems(front int) error {
 			err = b.addCompared(item)
 		}
 		if err != nil {
-			return err
+			return b.mustGroup(item, err)
 		}
 	}
 	for _, terms := range [][]boundOrder{b.order, b.limitBy} {
@@ -186,8 +186,12 @@ func (b *binder) makeOverGroups(e *Bound) (*Bound, error) {
 	}
 	if e.Op == OpColumn {
 		name := b.plan.Columns[e.Index].Name
-		return nil, errorAt(CodeBadRequest, e.Pos, "`%s` is neither in GROUP BY nor in an aggregate", name).
-			withHint("add it to GROUP BY, or write any(%s)", name)
+		err := errorAt(CodeBadRequest, e.Pos, "`%s` is neither in GROUP BY nor in an aggregate", name).
+			withHint("write any(%s), or add it to GROUP BY", name)
+		if !b.sel.GroupAll {
+			err.fix.key = writtenName(name)
+		}
+		return nil, err
 	}
 	copied := *e
 	copied.Args = make([]*Bound, len(e.Args))

@@ -20,7 +20,9 @@ type Error struct {
 	Code    string
 	Message string
 	Pos     Pos
-	Hint    string
+	Hint    string // what to write instead: with the corrected query, where it is known
+
+	fix correction
 }
 
 func (e *Error) Error() string {

@@ -28,6 +28,11 @@ const (
 	derivedMax      = 100
 	derivedNodesMax = 10_000
 
+	// correctionsMax is how many mistakes of one text are corrected together, and
+	// correctedBytesMax how long a corrected query is shown.
+	correctionsMax    = 5
+	correctedBytesMax = 1000
+
 	// planWarningsMax bounds the warnings of one plan; for as many unknown names
 	// a near one is sought.
 	planWarningsMax = 50

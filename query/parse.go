@@ -8,6 +8,17 @@ import (
 // Parse reads one statement. Errors are *Error with the place of the token
 // that does not fit.
 func Parse(sql string) (Statement, error) {
+	stmt, err := parse(sql)
+	if err != nil {
+		return nil, correct(sql, err, func(sql string) error {
+			_, err := parse(sql)
+			return err
+		})
+	}
+	return stmt, nil
+}
+
+func parse(sql string) (Statement, error) {
 	tokens, err := lex(sql)
 	if err != nil {
 		return nil, err
@@ -137,7 +148,7 @@ func (p *parser) expected(what string, words ...string) *Error {
 	}
 	err := errorAt(CodeParse, t.pos, "%s", msg)
 	if t.kind == tokenName && !t.quoted && len(words) > 0 {
-		err.Hint = didYouMean(strings.ToUpper(t.text), words)
+		err.suggest(strings.ToUpper(t.text), words)
 	}
 	return err
 }

@@ -190,7 +190,7 @@ func (p *parser) typeName() (storage.Type, error) {
 	}
 	err := p.expected("the name of a type")
 	if t.kind == tokenName {
-		err.Hint = didYouMean(strings.ToLower(t.text), typeNames())
+		err.suggest(strings.ToLower(t.text), typeNames())
 	}
 	if err.Hint == "" {
 		err.Hint = "types are int64, float64, string, bool, time"
