@@ -77,7 +77,7 @@ func TestErrorsTravel(t *testing.T) {
 	bad := &query.Error{Code: "parse_error", Message: "expected", Hint: "write", Pos: query.Pos{Line: 2, Column: 5}}
 	f(bad, func(err error) bool {
 		var got *query.Error
-		return errors.As(err, &got) && *got == *bad
+		return errors.As(err, &got) && reflect.DeepEqual(got, bad)
 	})
 	f(context.DeadlineExceeded, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) })
 	f(errors.New("a disk is gone"), func(err error) bool {
