@@ -265,40 +265,28 @@ func (a *Aggregator) serveExport(w http.ResponseWriter, r *http.Request, e *expo
 		e.run = run
 		start := time.Now()
 		out := format.stream(w, r)
-		for {
-			page, last, err := e.next(ctx)
+		for last := false; !last; {
+			page, ended, err := e.nextInTime(ctx)
 			if err != nil {
 				return nil, err
 			}
+			last = ended
 			e.answer.Elapsed = time.Since(start)
-			if left, limited := timeLeft(ctx); !last && limited && left < exportTimeLeast {
-				last = true
-				e.answer.Result.Truncated = &query.Truncated{By: "time", Limit: e.ask.TimeoutMs, Kept: e.rows}
-			}
 			if err := e.answer.judge(e.ask); err != nil {
 				return nil, err
 			}
 			// A client that takes nothing holds up a page's memory, not for ever.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportIdle)) // a recorder has none
-			var whole *Answer
-			if last && !began {
-				whole = e.answer
-			}
 			if !began {
-				out.begin(page, whole)
 				began = true
+				out.begin(page, e.whole(last))
 			}
 			if err := out.rows(page); err != nil {
 				return nil, context.Canceled // the client went away
 			}
-			if last {
-				done := *e.answer
-				result := *e.answer.Result
-				result.Rows = int(e.rows)
-				done.Result = &result
-				return &done, out.end(&done)
-			}
 		}
+		done := e.done()
+		return done, out.end(done)
 	})
 	a.metrics.count(ans, err)
 	if err != nil && began {
@@ -308,8 +296,37 @@ func (a *Aggregator) serveExport(w http.ResponseWriter, r *http.Request, e *expo
 	return err
 }
 
-// timeLeft is the time until a context's deadline; false without one.
-func timeLeft(ctx context.Context) (time.Duration, bool) {
+// nextInTime is next; when the export's time is over, what has gone out is all, and it
+// ends with no rows.
+func (e *exporter) nextInTime(ctx context.Context) (page *query.Result, last bool, err error) {
+	if e.answer == nil || !timeOver(ctx) {
+		page, last, err = e.next(ctx)
+		if err == nil || e.answer == nil || !timeOver(ctx) || ctx.Err() == context.Canceled {
+			return page, last, err
+		}
+	}
+	e.answer.Result.Truncated = &query.Truncated{By: "time", Limit: e.ask.TimeoutMs, Kept: e.rows}
+	return &query.Result{}, true, nil
+}
+
+// timeOver tells whether too little time is left for another page.
+func timeOver(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return time.Until(deadline), ok
+	return ok && time.Until(deadline) < exportTimeLeast
+}
+
+// whole is the answer if its first page is the last one, else nil.
+func (e *exporter) whole(last bool) *Answer {
+	if !last {
+		return nil
+	}
+	return e.answer
+}
+
+// done is what stands behind all rows that went out.
+func (e *exporter) done() *Answer {
+	ans, result := *e.answer, *e.answer.Result
+	result.Rows = int(e.rows)
+	ans.Result = &result
+	return &ans
 }
