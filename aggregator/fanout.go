@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kelpdb/kelp/query"
@@ -19,6 +20,7 @@ const (
 	reasonDamaged     = "damaged"
 	reasonLost        = "lost"
 	reasonUnsupported = "unsupported"
+	reasonPending     = "pending" // it has not answered yet: of answers that are not the last
 )
 
 // reply is what came of asking one leaf.
@@ -64,6 +66,9 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 				return nil, err
 			}
 			parts = append(parts, p)
+			if q.Refined != nil && len(waiting) > 0 {
+				q.Refined(func() (*query.Partial, error) { return a.soFar(plan, parts, waiting) })
+			}
 		case <-askCtx.Done():
 			for _, s := range drain(replies, waiting, func(r reply) {
 				if p, err := a.heed(plan, r); err == nil {
@@ -77,6 +82,16 @@ func (a *Aggregator) Run(ctx context.Context, q *query.Query) (*query.Partial, e
 	}
 	if ctx.Err() == context.Canceled {
 		return nil, ctx.Err()
+	}
+	return query.Merge(plan, parts)
+}
+
+// soFar is the partial of the leaves that have answered; of the others it has what
+// they promised.
+func (a *Aggregator) soFar(plan *query.Plan, parts []*query.Partial, waiting map[string]seat) (*query.Partial, error) {
+	parts = slices.Clone(parts)
+	for _, s := range waiting {
+		parts = append(parts, a.absent(plan, s, reasonPending))
 	}
 	return query.Merge(plan, parts)
 }

@@ -106,6 +106,9 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ask.id, ask.remote = id, r.RemoteAddr
+	if format.events {
+		return a.serveEvents(w, r, ask)
+	}
 	if export := a.exporter(ask); export != nil {
 		return a.serveExport(w, r, export, format)
 	}

@@ -19,6 +19,7 @@ import (
 type outFormat struct {
 	media  string
 	stream func(w http.ResponseWriter, r *http.Request) answerStream
+	events bool // several answers, each as stream has it
 }
 
 // An answerStream writes an answer, in pages or in one: begin, rows for each page, of
@@ -44,13 +45,14 @@ func (f outFormat) write(w http.ResponseWriter, r *http.Request, ans *Answer) {
 // in it that we know the one of the highest quality, of equals the first; JSON
 // if it names none or anything.
 func formatOf(accept string) (outFormat, error) {
-	asJSON := outFormat{"application/json", newJSONStream}
+	asJSON := outFormat{media: "application/json", stream: newJSONStream}
 	formats := []outFormat{
 		asJSON,
-		{"application/x-ndjson", newNDJSONStream},
-		{"text/csv", newCSVStream},
-		{"application/vnd.apache.arrow.stream", newArrowStream},
-		{"*/*", newJSONStream}, {"application/*", newJSONStream}, {"text/html", newJSONStream},
+		{media: "application/x-ndjson", stream: newNDJSONStream},
+		{media: "text/csv", stream: newCSVStream},
+		{media: "application/vnd.apache.arrow.stream", stream: newArrowStream},
+		{media: eventStream, stream: newJSONStream, events: true},
+		{media: "*/*", stream: newJSONStream}, {media: "application/*", stream: newJSONStream}, {media: "text/html", stream: newJSONStream},
 	}
 	if strings.TrimSpace(accept) == "" {
 		return asJSON, nil
@@ -72,14 +74,10 @@ func formatOf(accept string) (outFormat, error) {
 			best, bestQuality = formats[i], quality
 		}
 	}
-	if best.stream == nil && strings.Contains(accept, "text/event-stream") {
-		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
-			Message: "answers as text/event-stream are not there yet", Hint: "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
-	}
 	if best.stream == nil {
 		return asJSON, &apiError{Status: http.StatusNotAcceptable, Code: "bad_request",
 			Message: fmt.Sprintf("cannot answer as %q", accept),
-			Hint:    "application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"}
+			Hint:    "application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or text/event-stream"}
 	}
 	return best, nil
 }

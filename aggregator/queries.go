@@ -25,7 +25,8 @@ type Ask struct {
 	id     string // of the query; "": it gets one
 	remote string // who asks; "": the server itself
 
-	everyGroup bool // all groups are wanted, not only those that will be shown
+	refined    refiner // nil: only the last answer is wanted
+	everyGroup bool    // all groups are wanted, not only those that will be shown
 }
 
 // Answer is a result with what stands behind it.
@@ -219,6 +220,7 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Prog
 			schema[name] |= types
 		}
 		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: !ask.everyGroup}
+		a.passRefined(q, ask.refined)
 		got, err := a.runCompared(ctx, q)
 		var stale *staleError
 		if !errors.As(err, &stale) {

@@ -33,6 +33,11 @@ type Query struct {
 	// in the process.
 	Progress *Progress
 
+	// Refined is called when some of the leaves have answered and others have not,
+	// with what makes a partial of those that have; nil: nobody wants to know. It stays
+	// in the process, and holds up the query while it runs.
+	Refined func(soFar func() (*Partial, error))
+
 	// Sole says that the answer is merged with no other that has groups, so that
 	// groups that will not be shown may be left out. It does not travel: a Runner
 	// that asks others takes it back if it asks more than one.
