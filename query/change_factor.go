@@ -2,9 +2,11 @@ package query
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"math"
+	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -28,7 +30,7 @@ const (
 	factorsMax = 200
 
 	// factorBytesMax is what the states of all weighed values may hold before fewer
-	// are weighed, down to factorsMin: leaving one out merges all others.
+	// are weighed, down to factorsMin: each is merged some eight times.
 	factorBytesMax = 4 << 20
 	factorsMin     = 8
 )
@@ -60,12 +62,15 @@ func Factors(by []int, now, before ChangeSide) (all Factor, list []Factor, err e
 			return all, nil, err
 		}
 	}
-	values := alignValues(now.Partial, before.Partial)
+	values, err := alignValues(now.Partial, before.Partial)
+	if err != nil {
+		return all, nil, err
+	}
 	chosen := values.choose(now, before)
 	n, b := values.leaveOut(&now, chosen, 0), values.leaveOut(&before, chosen, 1)
 	all = Factor{Now: n.all, Before: b.all, Events: n.events, EventsBefore: b.events, Share: 1, Expected: 1}
 	for i, v := range chosen {
-		f := Factor{By: by, Values: values.list[v], Now: n.own[i], Before: b.own[i], Events: n.ownEvents[i], EventsBefore: b.ownEvents[i],
+		f := Factor{By: by, Values: values.values(v), Now: n.own[i], Before: b.own[i], Events: n.ownEvents[i], EventsBefore: b.ownEvents[i],
 			withoutNow: n.without[i], withoutBefore: b.without[i]}
 		f.weigh(&all)
 		list = append(list, f)
@@ -119,38 +124,49 @@ func CompareFactors(a, b *Factor) int {
 // alignedValues is the values of both sides: which there are, and which group of
 // either side each is.
 type alignedValues struct {
-	list [][]storage.Value
-	of   [2][]uint32 // by side and group: the value
+	keys  []*Vec
+	count int
+	of    [2][]uint32 // by side and group: the value
 }
 
-func alignValues(now, before *Partial) *alignedValues {
+func alignValues(now, before *Partial) (*alignedValues, error) {
 	a := &alignedValues{}
-	seen := make(map[string]uint32)
+	for k, column := range now.Keys {
+		if len(before.Keys) != len(now.Keys) || before.Keys[k].Type != column.Type {
+			return nil, errors.New("a column has got values of another type between two questions: ask again")
+		}
+		a.keys = append(a.keys, NewVec(column.Type))
+	}
+	ids := newGroupIDs(a.keys, now.Groups+before.Groups)
 	for side, p := range []*Partial{now, before} {
-		for g := range p.Groups {
-			var key strings.Builder
-			values := make([]storage.Value, len(p.Keys))
-			for k, column := range p.Keys {
-				values[k] = column.Value(g)
-				key.WriteByte(byte(values[k].Type))
-				key.Write(AppendJSONValue(nil, values[k]))
-				key.WriteByte(0)
-			}
-			at, ok := seen[key.String()]
-			if !ok {
-				at = uint32(len(a.list))
-				seen[key.String()] = at
-				a.list = append(a.list, values)
-			}
-			a.of[side] = append(a.of[side], at)
+		a.of[side] = ids.of(p.Keys, p.Groups)
+	}
+	a.count = len(ids.hashes)
+	return a, nil
+}
+
+// values is the combination of values with a number.
+func (a *alignedValues) values(v int) []storage.Value {
+	list := make([]storage.Value, len(a.keys))
+	for k, column := range a.keys {
+		list[k] = column.Value(v)
+	}
+	return list
+}
+
+// less orders the numbers of values by the values.
+func (a *alignedValues) less(x, y int) bool {
+	for _, column := range a.keys {
+		if c := column.compare(x, column, y); c != 0 {
+			return c < 0
 		}
 	}
-	return a
+	return false
 }
 
 // choose picks the values that are weighed, in a fixed order.
 func (a *alignedValues) choose(now, before ChangeSide) []int {
-	all := make([]int, len(a.list))
+	all := make([]int, a.count)
 	for i := range all {
 		all[i] = i
 	}
@@ -158,11 +174,10 @@ func (a *alignedValues) choose(now, before ChangeSide) []int {
 	if bytes := now.bytes() + before.bytes(); bytes > factorBytesMax {
 		most = max(factorsMin, factorsMax*factorBytesMax/bytes)
 	}
-	slices.SortFunc(all, func(x, y int) int { return slices.CompareFunc(a.list[x], a.list[y], Order) })
 	if len(all) <= most {
-		return all
+		return selectBest(all, len(all), a.less)
 	}
-	events, moved := make([]float64, len(a.list)), make([]float64, len(a.list))
+	events, moved := make([]float64, a.count), make([]float64, a.count)
 	for side, s := range []ChangeSide{now, before} {
 		row := s.row(s.Partial.States)
 		sign := float64(1 - 2*side)
@@ -174,13 +189,17 @@ func (a *alignedValues) choose(now, before ChangeSide) []int {
 	}
 	taken := make(map[int]bool)
 	for _, by := range [][]float64{events, moved} {
-		slices.SortStableFunc(all, func(x, y int) int { return cmp.Compare(math.Abs(by[y]), math.Abs(by[x])) })
-		for _, v := range all[:most/2] {
+		for _, v := range selectBest(all, most/2, func(x, y int) bool {
+			if c := cmp.Compare(math.Abs(by[x]), math.Abs(by[y])); c != 0 { // NaN is the least
+				return c > 0
+			}
+			return a.less(x, y)
+		}) {
 			taken[v] = true
 		}
 	}
-	slices.SortFunc(all, func(x, y int) int { return slices.CompareFunc(a.list[x], a.list[y], Order) })
-	return slices.DeleteFunc(all, func(v int) bool { return !taken[v] })
+	chosen := slices.Collect(maps.Keys(taken))
+	return selectBest(chosen, len(chosen), a.less)
 }
 
 // bytes is about what the states hold.
@@ -208,7 +227,7 @@ type sideValues struct {
 // without. What is not chosen is folded into one group first.
 func (a *alignedValues) leaveOut(s *ChangeSide, chosen []int, side int) sideValues {
 	rest := uint32(len(chosen))
-	place := make([]uint32, len(a.list))
+	place := make([]uint32, a.count)
 	for i := range place {
 		place[i] = rest
 	}
@@ -220,8 +239,7 @@ func (a *alignedValues) leaveOut(s *ChangeSide, chosen []int, side int) sideValu
 		to[g] = place[a.of[side][g]]
 	}
 	folded := s.fold(s.Partial.States, len(chosen)+1, to)
-	to = make([]uint32, len(chosen)+1)
-	row := s.row(s.fold(folded, 1, to))
+	row := s.row(s.fold(folded, 1, make([]uint32, len(chosen)+1)))
 	out := sideValues{all: numberOr(row.output(aggOutput), math.NaN()), events: numberOr(row.output(eventsOutput), 0)}
 	row = s.row(folded)
 	for i := range chosen {
@@ -229,21 +247,55 @@ func (a *alignedValues) leaveOut(s *ChangeSide, chosen []int, side int) sideValu
 		out.own = append(out.own, numberOr(row.output(aggOutput), math.NaN()))
 		out.ownEvents = append(out.ownEvents, numberOr(row.output(eventsOutput), 0))
 	}
+	row = s.row(s.leaveEachOut(folded, len(chosen)+1))
 	for i := range chosen {
-		to[i] = 1
-		out.without = append(out.without, numberOr(s.row(s.fold(folded, 2, to)).output(aggOutput), math.NaN()))
-		to[i] = 0
+		row.group = i
+		out.without = append(out.without, numberOr(row.output(aggOutput), math.NaN()))
 	}
 	return out
 }
 
-// fold merges states into groups.
+// leaveEachOut makes of n groups as many, each of all but one. It halves: what is
+// outside of a half is what is outside of both, and the other half. So each group is
+// merged once for each time that n can be halved, and not n times.
+func (s *ChangeSide) leaveEachOut(folded []State, n int) []State {
+	levels := bits.Len(uint(n - 1))
+	outside := s.fold(folded, 1, nil)
+	to := make([]uint32, n)
+	for level := 1; level <= levels; level++ {
+		halves := 1 << level
+		parents := make([]uint32, halves/2)
+		next := s.fold(folded, halves, nil)
+		for half := range uint32(2) {
+			for i := range parents {
+				parents[i] = 2*uint32(i) + half
+			}
+			mergeStates(next, outside, parents)
+		}
+		for i := range to {
+			to[i] = uint32(i>>(levels-level)) ^ 1 // the other half
+		}
+		mergeStates(next, folded, to)
+		outside = next
+	}
+	return outside
+}
+
+func mergeStates(into, from []State, to []uint32) {
+	for i := range into {
+		into[i].Merge(from[i], to)
+	}
+}
+
+// fold merges states into groups; to is nil for groups of nothing.
 func (s *ChangeSide) fold(states []State, groups int, to []uint32) []State {
 	out := make([]State, len(states))
 	for i := range states {
 		out[i] = NewState(&s.Plan.Aggs[i])
 		out[i].Grow(groups)
-		out[i].Merge(states[i], to)
+	}
+	if to != nil {
+		mergeStates(out, states, to)
 	}
 	return out
 }
