@@ -25,6 +25,7 @@ type chain struct {
 	cover   coverer
 	dirty   bool       // the present block has begun to change the state
 	blocked bool       // no new groups
+	held    int64      // bytes of the state, as the budget knows them
 	weighed int        // blocks since the memory was looked at
 	weighAt int        // groups at which to look again
 	items   []itemPlan // of a plan that unnests a list, by position
@@ -55,6 +56,7 @@ func (r *run) newChain(number, of int) *chain {
 func (c *chain) restart() {
 	c.state, c.next, c.dirty, c.blocked = chainState{}, 0, false, false
 	c.weighed, c.weighAt = 0, 0
+	c.r.budget.release([]*chain{c})
 	c.cover = coverer{}
 	c.cover.init(c.r.plan)
 	if c.r.plan.Grouped {
@@ -268,10 +270,7 @@ func (c *chain) collect(v *blockView, sel bitmap) error {
 	if err := rows.add(v, sel, &c.dirty); err != nil {
 		return err
 	}
-	if int64(rows.bytes()) > c.share() {
-		c.blocked = true
-		c.state.cut = &query.Truncated{By: "memory", Limit: c.r.lim.Bytes}
-	}
+	c.hold(int64(rows.bytes()))
 	return nil
 }
 
@@ -320,10 +319,8 @@ func (c *chain) weigh() {
 		return
 	}
 	c.weighed, c.weighAt = 0, groups+groups/8
-	if int64(st.grouper.bytes()+st.feeder.bytes()) > c.share() {
-		c.blocked = true
+	if c.hold(int64(st.grouper.bytes() + st.feeder.bytes())); c.blocked {
 		st.grouper.stop()
-		st.cut = &query.Truncated{By: "memory", Limit: c.r.lim.Bytes}
 	}
 }
 

@@ -11,6 +11,12 @@ const (
 	// bytesMaxDefault is the most memory of a query that names no budget.
 	bytesMaxDefault = 512 << 20
 
+	// processBytesMax is the most memory of all queries of a process: a few of the
+	// largest, or as many of the usual ones as may run. A query that holds less than
+	// one part in budgetParts of it is not cut short for the others' sake.
+	processBytesMax = 1 << 30
+	budgetParts     = 16
+
 	// sliceMax is how long a query keeps a worker before the next one in its
 	// lane has its turn.
 	sliceMax = 2 * time.Millisecond

@@ -11,6 +11,7 @@ import (
 // many queries take turns instead of fighting for the processors.
 type Pool struct {
 	workers int
+	budget  budget // of the memory of all queries
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
@@ -32,7 +33,7 @@ type job struct {
 
 // NewPool starts workers goroutines; Close stops them.
 func NewPool(workers int) *Pool {
-	p := &Pool{workers: max(1, workers)}
+	p := &Pool{workers: max(1, workers), budget: budget{max: processBytesMax}}
 	p.ready.L = &p.mu
 	p.wg.Add(p.workers)
 	for range p.workers {

@@ -51,6 +51,7 @@ type run struct {
 	ctx    context.Context
 	plan   *query.Plan
 	lim    Limits
+	budget *budget
 	units  []unit
 	filter *filter
 	keys   []keyPlan
@@ -87,7 +88,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	if lim.Bytes <= 0 {
 		lim.Bytes = bytesMaxDefault
 	}
-	r := &run{ctx: ctx, plan: plan, lim: lim, filter: compileFilter(plan.Filter, true)}
+	r := &run{ctx: ctx, plan: plan, lim: lim, budget: &p.budget, filter: compileFilter(plan.Filter, true)}
 	r.coverer.init(plan)
 	if plan.Grouped {
 		r.keys = compileKeys(plan.Keys)
@@ -102,6 +103,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	for i := range chains {
 		chains[i] = r.newChain(i, len(chains))
 	}
+	defer p.budget.release(chains)
 	if len(r.units) > 0 {
 		if err := r.work(p, chains); err != nil {
 			return nil, Coverage{}, err
