@@ -1,6 +1,9 @@
 package storage
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Batch is a run of at most RowsPerBlockMax rows in column form, as a decoder
 // fills it, before it is encoded into a block.
@@ -48,9 +51,10 @@ type Vector struct {
 
 	lent bool // Bytes are, or were, those that Lend was given
 
-	// So many elements of the array of Rows are their own index, from its length on.
-	// That holds where appending makes a larger array: its length is past them.
-	counted int
+	// So many elements of this array, which Rows were in, are their own index, but
+	// for those that were appended since.
+	counted   int
+	countedIn *uint32
 }
 
 // Len is the number of values.
@@ -119,9 +123,9 @@ func (b *Batch) Reset() {
 // countRows notes whether Rows count from 0 without a gap, as those of most columns
 // do: then the next rows need not be written again.
 func (v *Vector) countRows() {
-	v.counted = 0
+	v.counted, v.countedIn = 0, nil
 	if n := len(v.Rows); n > 0 && v.Rows[n-1] == uint32(n-1) { // they are ascending
-		v.counted = n
+		v.counted, v.countedIn = n, unsafe.SliceData(v.Rows)
 	}
 }
 
@@ -229,7 +233,7 @@ func (b *Batch) open(slot int, t Type) *Vector {
 	if v.Coded {
 		v.MakePlain()
 	}
-	if n := len(v.Rows); n == b.rows && n < v.counted {
+	if n := len(v.Rows); n == b.rows && n < v.counted && unsafe.SliceData(v.Rows) == v.countedIn {
 		v.Rows = v.Rows[:n+1]
 	} else {
 		v.Rows = append(v.Rows, uint32(b.rows))

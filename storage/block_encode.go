@@ -25,27 +25,28 @@ type encoder struct {
 	body    []byte // the other columns
 	hist    []int64
 
-	dict     dictBuilder
-	rowBuf   []uint32
-	timeBuf  []int64
-	at       []uint32
-	inverse  []int32
-	rowCodes []uint16
-	ints     []int64
-	keys     []int64
-	words    []uint64
-	lengths  []int64
-	lists    ListBuf
-	raw      []byte
-	text     int // bytes of text of all rows
-	floats   []float64
-	pairs    []sortPair
-	spare    []sortPair
-	weightOf []uint64
-	merged   Vector // values or dictionary entries of the parts of one column
-	coded    Vector // the entries of a Coded vector of the batch
-	remap    []uint16
-	wide     []uint16
+	dict      dictBuilder
+	rowBuf    []uint32
+	timeBuf   []int64
+	partTimes []int64
+	at        []uint32
+	inverse   []int32
+	rowCodes  []uint16
+	ints      []int64
+	keys      []int64
+	words     []uint64
+	lengths   []int64
+	lists     ListBuf
+	raw       []byte
+	text      int // bytes of text of all rows
+	floats    []float64
+	pairs     []sortPair
+	spare     []sortPair
+	weightOf  []uint64
+	merged    Vector // values or dictionary entries of the parts of one column
+	coded     Vector // the entries of a Coded vector of the batch
+	remap     []uint16
+	wide      []uint16
 
 	patches    []uint32 // rows that ALP leaves out
 	parsed     []int64  // numbers of texts

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -113,6 +114,54 @@ func TestMergeIsAppend(t *testing.T) {
 		if other := dumpLines(t, want)[i]; line != other {
 			t.Fatalf("merged block has\n%s\nat once\n%s", line, other)
 		}
+	}
+}
+
+// TestMergeOrder: blocks that do not overlap in time become the same block in
+// whichever order they come, and nothing has to change places; the rows of blocks that
+// meet in one instant keep the order of the blocks.
+func TestMergeOrder(t *testing.T) {
+	var blocks []*Block
+	for i := range 3 {
+		data, _ := sealed(t, workloadBatch(3_000, int64(i*3_000)), BlockOptions{Richness: Rich})
+		blocks = append(blocks, mustOpen(t, data))
+	}
+	want, _, err := MergeBlocks(nil, blocks, BlockOptions{Richness: Rich})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, order := range [][3]int{{0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		mixed := []*Block{blocks[order[0]], blocks[order[1]], blocks[order[2]]}
+		got, _, err := MergeBlocks(nil, mixed, BlockOptions{Richness: Rich})
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("in the order %d the block is another (%v)", order, err)
+		}
+		if sorted := inTimeOrder(mixed); !slices.Equal(sorted, blocks) || mixed[0] != blocks[order[0]] {
+			t.Errorf("the order %d is not put right, or in place", order)
+		}
+	}
+	var meeting []*Block
+	for i, times := range [][]int64{{5, 9}, {1, 5}} {
+		b := NewBatch()
+		slot := b.Slot([]byte("n"))
+		for j, at := range times {
+			b.SetInt(slot, int64(10*i+j))
+			b.EndRow(at)
+		}
+		data, _ := sealed(t, b, BlockOptions{Richness: Rich})
+		meeting = append(meeting, mustOpen(t, data))
+	}
+	data, _, err := MergeBlocks(nil, meeting, BlockOptions{Richness: Rich})
+	if err != nil {
+		t.Fatal(err)
+	}
+	SealBlock(data, BlockID{1, 1})
+	b := NewBatch()
+	if err := mustOpen(t, data).Batch(b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.slots[0].Vectors[TypeInt64].Ints; !slices.Equal(got, []int64{10, 0, 11, 1}) {
+		t.Errorf("rows of one instant: got %d", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -169,9 +170,9 @@ func (r *packedRun) at(i int) uint64 {
 // commonDivisor is the greatest number that divides all of values, 1 if all are
 // 0. Times of whole milliseconds lose their six zeros by it.
 func commonDivisor(values []uint64) uint64 {
-	d := uint64(0)
+	d, by := uint64(0), divisor{}
 	for _, v := range values {
-		if v == 0 || d != 0 && v%d == 0 {
+		if v == 0 || d != 0 && by.divides(v) {
 			continue
 		}
 		for v != 0 {
@@ -180,6 +181,33 @@ func commonDivisor(values []uint64) uint64 {
 		if d == 1 {
 			break
 		}
+		by = divisorOf(d)
 	}
 	return max(d, 1)
 }
+
+// divisor divides by a number without the processor's division, which takes many
+// times as long as all else that is done with a value. A multiple of an odd number is
+// the quotient times it modulo 2^64, so that times its inverse gives the quotient; the
+// powers of two are rotated out. Of what is no multiple the result is larger than any
+// quotient (Granlund and Montgomery 1994, section 9).
+type divisor struct {
+	inverse uint64 // of the odd part
+	twos    int
+	most    uint64 // the largest quotient
+}
+
+func divisorOf(d uint64) divisor {
+	by := divisor{twos: bits.TrailingZeros64(d), most: math.MaxUint64 / d}
+	odd := d >> by.twos
+	by.inverse = odd // right for three bits; each step doubles them
+	for range 5 {
+		by.inverse *= 2 - odd*by.inverse
+	}
+	return by
+}
+
+func (by divisor) divides(v uint64) bool { return by.quotient(v) <= by.most }
+
+// quotient is v over the divisor, of which v is a multiple.
+func (by divisor) quotient(v uint64) uint64 { return bits.RotateLeft64(v*by.inverse, -by.twos) }

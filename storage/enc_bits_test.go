@@ -114,6 +114,29 @@ func TestCommonDivisor(t *testing.T) {
 	f(1, math.MaxUint64, 1<<63)
 }
 
+// TestDivisor: quotients of multiples are right, and nothing else is taken for one.
+func TestDivisor(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for round := range 20_000 {
+		d := rng.Uint64() >> rng.IntN(64)
+		if round%3 == 0 {
+			d = d >> 20 << rng.IntN(20)
+		}
+		d = max(d, 1)
+		by := divisorOf(d)
+		multiple := rng.Uint64N(math.MaxUint64/d) * d
+		for _, v := range []uint64{0, 1, d - 1, d, d + 1, multiple, multiple + 1, multiple - 1, rng.Uint64(), math.MaxUint64, math.MaxUint64 / d * d} {
+			if got := by.divides(v); got != (v%d == 0) {
+				t.Fatalf("seed %d: %d divides %d: got %v", seed, d, v, got)
+			}
+			if v%d == 0 && by.quotient(v) != v/d {
+				t.Fatalf("seed %d: %d / %d: got %d", seed, v, d, by.quotient(v))
+			}
+		}
+	}
+}
+
 func TestCodesBelow(t *testing.T) {
 	for _, width := range []int{1, 2, 4, 8, 16} {
 		top := 1 << width

@@ -31,6 +31,7 @@ func (e *encoder) appendDelta(dst []byte, values []int64) []byte {
 		last = v
 	}
 	scale := commonDivisor(e.words)
+	by := divisorOf(scale)
 	dst = appendWord(dst, scale)
 	head := len(dst)
 	dst = appendZeros(dst, deltaRunBytes*((len(values)+runRows-1)/runRows))
@@ -38,7 +39,7 @@ func (e *encoder) appendDelta(dst []byte, values []int64) []byte {
 		run := e.words[from+1 : min(from+runRows, len(values))]
 		if scale > 1 {
 			for i, d := range run {
-				run[i] = d / scale
+				run[i] = by.quotient(d)
 			}
 		}
 		least := uint64(0)

@@ -33,6 +33,7 @@ func (e *encoder) appendFOR(dst []byte, s *source, values []int64, low int64) []
 		e.words[i] = uint64(v) - uint64(low)
 	}
 	scale := commonDivisor(e.words)
+	by := divisorOf(scale)
 	dst = appendWord(dst, scale)
 	head := len(dst)
 	dst = appendZeros(dst, forRunBytes*((len(values)+runRows-1)/runRows))
@@ -44,7 +45,7 @@ func (e *encoder) appendFOR(dst []byte, s *source, values []int64, low int64) []
 		}
 		if scale > 1 {
 			for i, v := range run {
-				run[i] = v / scale
+				run[i] = by.quotient(v)
 			}
 		}
 		width, exceptions := runWidth(run)
