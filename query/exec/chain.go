@@ -17,6 +17,7 @@ type chain struct {
 	r     *run
 	of    int // chains of the query
 	units []unit
+	rows  int // of all units
 	next  int
 	bad   []bool // units that turned out to be damaged
 
@@ -45,6 +46,7 @@ func (r *run) newChain(number, of int) *chain {
 	c := &chain{r: r, of: of}
 	for i := number; i < len(r.units); i += of {
 		c.units = append(c.units, r.units[i])
+		c.rows += r.units[i].meta.Rows
 	}
 	c.bad = make([]bool, len(c.units))
 	c.view = newBlockView(r.plan.Columns, r.over.Load)
@@ -288,7 +290,10 @@ func (c *chain) group(v *blockView, sel bitmap, n int) error {
 // groupRows gives each selected row its one group.
 func (c *chain) groupRows(v *blockView, sel bitmap, n int) error {
 	st := &c.state
-	s, err := st.grouper.assign(v, sel, n, st.feeder.plan.countsOnly)
+	s, err := c.assignSpan(v, sel, n)
+	if s == nil && err == nil {
+		s, err = st.grouper.assign(v, sel, n, st.feeder.plan.countsOnly)
+	}
 	if err != nil {
 		return err
 	}
@@ -305,6 +310,9 @@ func (c *chain) groupRows(v *blockView, sel bitmap, n int) error {
 	}
 	st.fed = st.grouper.index.groups
 	st.feeder.grow(st.fed)
+	if s.span {
+		st.grouper.span.mark(s.groups)
+	}
 	st.feeder.feed(feeds)
 	c.weigh()
 	return nil
@@ -320,6 +328,7 @@ func (c *chain) weigh() {
 	}
 	c.weighed, c.weighAt = 0, groups+groups/8
 	if c.hold(int64(st.grouper.bytes() + st.feeder.bytes())); c.blocked {
+		st.settle()
 		st.grouper.stop()
 	}
 }

@@ -13,6 +13,7 @@ type feedPlan struct {
 	weighs     bool // some aggregate weighs
 	weighted   bool // and rows have weights
 	countsOnly bool // only counts of all rows
+	flat       bool // states of a few words a group
 }
 
 // aggPlan is one aggregate. Aggregates that take the same values of the same
@@ -61,6 +62,7 @@ func compileFeeds(plan *query.Plan) *feedPlan {
 		f.countsOnly = f.countsOnly && (a.Kind == query.AggCount || a.Kind == query.AggHits) && a.Arg == nil && a.Filter == nil
 		f.aggs = append(f.aggs, p)
 	}
+	f.flat = flatStates(f.aggs)
 	f.weighted = f.weighs && plan.Weighted && !plan.Raw
 	return f
 }

@@ -58,6 +58,9 @@ func (r *run) joinRows(out *query.Partial, chains []*chain) error {
 // joinGroups merges the groups of all chains into those of the first, in the
 // order of the chains.
 func (r *run) joinGroups(out *query.Partial, chains []*chain) {
+	for _, c := range chains {
+		c.state.settle()
+	}
 	into := &chains[0].state
 	into.grouper.index.limit = len(chains) * r.lim.Groups
 	for i := range into.grouper.tables {

@@ -5,6 +5,7 @@ type grouper struct {
 	plans  []keyPlan
 	tables []keyTable
 	index  *groupIndex
+	span   *spanGroups // not nil: groups are numbers, and tables are empty
 }
 
 func newGrouper(plans []keyPlan, limit int) *grouper {
@@ -28,6 +29,9 @@ func (g *grouper) stop() {
 
 func (g *grouper) bytes() int {
 	n := g.index.bytes()
+	if g.span != nil {
+		n += 8 * cap(g.span.present)
+	}
 	for i := range g.tables {
 		n += g.tables[i].bytes()
 	}
@@ -52,6 +56,7 @@ type selection struct {
 	header  bool     // counts come from the dictionary: no row was read
 
 	groups []uint32 // by selected row, made when first needed
+	span   bool     // groups are numbers
 	cut    bool     // rows of groups that were not taken are left out
 }
 
