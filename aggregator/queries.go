@@ -101,10 +101,14 @@ func (a *Aggregator) underWay(ctx context.Context, ask Ask, answer func(context.
 
 // timeout is the time a question has.
 func (ask *Ask) timeout() time.Duration {
-	if ask.TimeoutMs <= 0 {
-		return timeoutDefault
+	timeout := timeoutDefault
+	if ask.TimeoutMs > 0 {
+		timeout = time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
 	}
-	return time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
+	if within := query.WithinOf(ask.SQL); within > 0 {
+		timeout = min(timeout, within)
+	}
+	return timeout
 }
 
 // selectIn waits for the query's turn, runs it, and makes the answer of what comes

@@ -119,8 +119,10 @@ func (b *binder) checkClauses() error {
 	switch {
 	case s.Sample != nil:
 		return errorNotYet(s.Sample.Pos, "SAMPLE")
+	case s.Within != nil && (s.Within.Months != 0 || s.Within.Ns <= 0):
+		return errorAt(CodeBadRequest, s.Within.Pos, "WITHIN takes a time to wait, above 0").withHint("write WITHIN 2s, say")
 	case s.Within != nil:
-		return errorNotYet(s.Within.Pos, "WITHIN")
+		b.plan.Within = s.Within.Ns
 	}
 	return b.bindZone()
 }

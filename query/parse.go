@@ -3,6 +3,7 @@ package query
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Parse reads one statement. Errors are *Error with the place of the token
@@ -54,6 +55,16 @@ func TableOf(sql string) (string, error) {
 	default:
 		return "", nil
 	}
+}
+
+// WithinOf is how long the answer to a statement may take by its WITHIN; 0 if it
+// does not say, or is no statement.
+func WithinOf(sql string) time.Duration {
+	stmt, err := Parse(sql)
+	if s, ok := stmt.(*Select); err == nil && ok && s.Within != nil && s.Within.Months == 0 {
+		return time.Duration(max(0, s.Within.Ns))
+	}
+	return 0
 }
 
 // parser walks over the tokens of one text.

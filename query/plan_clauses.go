@@ -14,6 +14,9 @@ func (p *Plan) ClauseTexts() []string {
 	if p.Zone != "" {
 		texts = append(texts, "TIMEZONE: buckets of days and more, and times without a zone, are in "+p.Zone)
 	}
+	if p.Within > 0 {
+		texts = append(texts, "WITHIN: what is not read after "+durationText(0, p.Within)+" is missing from the answer")
+	}
 	if p.Fill {
 		texts = append(texts, "FILL: the time buckets without rows come out too")
 	}
