@@ -3,12 +3,13 @@ package exec
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 )
 
-// Explanation says how a plan would run over some blocks, without reading rows.
+// Explanation says how a plan would run over some blocks. It reads the rows of a few.
 type Explanation struct {
 	Blocks       int `json:"blocks"`
 	BlocksPruned int `json:"blocks_pruned"` // out of range, or no row of theirs can match
@@ -24,8 +25,11 @@ type Explanation struct {
 	Filter     []string `json:"filter"`
 	Keys       []string `json:"keys"`
 	Aggregates []string `json:"aggregates"`
-	Rowwise    string   `json:"rows_wanted,omitempty"` // plans for rows: which, and when they stop
-	Clauses    []string `json:"clauses"`               // COMPARE and its kin
+	// Cost is of each part of the work what it took over a few blocks, and what
+	// that makes for all of them.
+	Cost    []string `json:"cost"`
+	Rowwise string   `json:"rows_wanted,omitempty"` // plans for rows: which, and when they stop
+	Clauses []string `json:"clauses"`               // COMPARE and its kin
 }
 
 // Describe says how Run would go about a plan. The blocks are those of a pinned view.
@@ -43,11 +47,7 @@ func describe(plan *query.Plan, units []unit) Explanation {
 	r.choose(units)
 	if plan.Grouped {
 		d.feeds = compileFeeds(plan)
-		keys := plan.Keys
-		if plan.Unnested() != nil {
-			keys, _ = plan.ItemKeys(1) // as good as any
-		}
-		d.grouper = newGrouper(compileKeys(keys), 1)
+		d.grouper = newGrouper(compileKeys(firstKeys(plan)), 1)
 	}
 	d.out.Blocks = len(units)
 	d.out.BlocksPruned = len(units) - len(r.units)
@@ -70,6 +70,9 @@ func describe(plan *query.Plan, units []unit) Explanation {
 	if d.out.Rows > 0 {
 		d.out.BytesPerRow = float64(d.out.Bytes) / float64(d.out.Rows)
 	}
+	m := newMeter(time.Now)
+	m.measure(plan, r.units)
+	d.out.Cost = m.lines(d.out.Rows)
 	d.list()
 	d.out.Clauses = plan.ClauseTexts()
 	return d.out
@@ -235,6 +238,9 @@ func (d *describer) aggregate(v *blockView, a *aggPlan, header bool) {
 		}
 		d.read(v, in.columns...)
 		path = worst.String()
+	}
+	if a.By != nil {
+		d.read(v, d.feeds.inputs[a.value].columns...)
 	}
 	if f := d.feeds.filters[in.filter]; f != nil {
 		d.read(v, f.columns(nil)...)

@@ -62,4 +62,9 @@ const (
 	// itemPassesMax is how many positions of an unnested list are taken before
 	// the scratch is taken back: each pass may take a megabyte of it.
 	itemPassesMax = 16
+
+	// measureBlocksMax is how many blocks EXPLAIN runs the query over, and
+	// measureTime how long at most: it is to answer at once.
+	measureBlocksMax = 6
+	measureTime      = 50 * time.Millisecond
 )
