@@ -255,7 +255,7 @@ func (table *testTable) checkSole(t *testing.T, pool *Pool, sql string) {
 func TestSpanGroups(t *testing.T) {
 	table := userTable(t)
 	plan := table.plan(t, "SELECT user, sum(bytes) FROM t GROUP BY user")
-	run := &run{ctx: context.Background(), plan: plan, lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, units: table.units}
+	run := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, units: table.units}
 	run.filter, run.keys, run.feeds = compileFilter(plan.Filter, true), compileKeys(plan.Keys), compileFeeds(plan)
 	c := run.newChain(0, 1)
 	s := new(scratch)
