@@ -38,7 +38,10 @@ func (m *meter) lap(part string, at time.Time) time.Time {
 // measure runs a plan over a few of the blocks that are left of a choice, from all
 // over it, until measureTime is spent. Blocks that cannot be read are passed over.
 func (m *meter) measure(plan *query.Plan, units []unit) {
-	r := &run{ctx: context.Background(), plan: plan, filter: compileFilter(plan.Filter, true), lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}}
+	r := &run{
+		ctx: context.Background(), plan: plan, filter: compileFilter(plan.Filter, true),
+		lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, budget: &budget{max: bytesMaxDefault},
+	}
 	if plan.Grouped {
 		r.keys, r.feeds = compileKeys(firstKeys(plan)), compileFeeds(plan)
 	} else {
