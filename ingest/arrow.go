@@ -32,6 +32,7 @@ type arrowRows struct {
 	digest    uint64 // of its message
 	hash      *xxh3.Hasher
 	text      []byte
+	numbers   []uint32 // 0, 1, 2 and so on, lent to columns of all rows
 }
 
 // arrowColumn is a leaf of the schema: what becomes a column.
@@ -73,7 +74,7 @@ func (p *arrowRows) trim() int {
 		m.metadata = nil
 	}
 	w := &p.window
-	return cap(m.buffer) + cap(m.spare) + cap(m.metadata) + 8*(cap(w.times)+cap(w.arrivals)) + 4*(cap(w.rows)+cap(w.some)+cap(w.indices))
+	return cap(m.buffer) + cap(m.spare) + cap(m.metadata) + 8*(cap(w.times)+cap(w.arrivals)) + 4*(cap(p.numbers)+cap(w.later)+cap(w.some)+cap(w.indices))
 }
 
 func (p *arrowRows) fill(ctx context.Context, c *chunker) error {

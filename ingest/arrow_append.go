@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -180,32 +181,40 @@ func (a *arrowArray) takeSpan(v *storage.Vector, first, last int) {
 	_, to := a.span(last - 1)
 	shift := uint32(len(v.Bytes)) - uint32(from) // modulo 2^32
 	v.Bytes = append(v.Bytes, a.data[from:to]...)
-	a.takeEnds(v, first, last, shift)
-}
-
-// lendSpan is takeSpan for texts that are not copied, to an empty vector.
-func (a *arrowArray) lendSpan(v *storage.Vector, first, last int) {
-	from, _ := a.span(first)
-	_, to := a.span(last - 1)
-	v.Lend(a.data[from:to])
-	a.takeEnds(v, first, last, -uint32(from))
-}
-
-// takeEnds appends the ends of the contiguous texts [first, last), shifted.
-func (a *arrowArray) takeEnds(v *storage.Vector, first, last int, shift uint32) {
 	at := len(v.Ends)
 	v.Ends = slices.Grow(v.Ends, last-first)[:at+last-first]
-	out := v.Ends[at:]
+	a.shiftEnds(v.Ends[at:], first, shift)
+}
+
+// lendSpan is takeSpan for texts that are not copied, to an empty vector. It does
+// nothing and reports false if their ends do not lie as they are needed.
+func (a *arrowArray) lendSpan(v *storage.Vector, first, last int) bool {
+	if !a.contiguous() || a.large() || first == last {
+		return false
+	}
+	from, _ := a.span(first)
+	_, to := a.span(last - 1)
+	ends := a.offsets[4*(first+1) : 4*(last+1)]
+	if from != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(ends)))%4 != 0 {
+		return false
+	}
+	v.Lend(a.data[:to], ends)
+	return true
+}
+
+// shiftEnds writes the ends of the contiguous texts from first on, shifted.
+func (a *arrowArray) shiftEnds(dst []uint32, first int, shift uint32) {
+	n := len(dst)
 	if a.large() {
-		offsets := a.offsets[8*(first+1):]
-		for i := range out {
-			out[i] = uint32(binary.LittleEndian.Uint64(offsets[8*i:])) + shift
+		offsets := a.offsets[8*(first+1):][:8*n]
+		for i := range dst {
+			dst[i] = uint32(binary.LittleEndian.Uint64(offsets[8*i:])) + shift
 		}
 		return
 	}
-	offsets := a.offsets[4*(first+1):]
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint32(offsets[4*i:]) + shift
+	offsets := a.offsets[4*(first+1):][:4*n]
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint32(offsets[4*i:]) + shift
 	}
 }
 
@@ -241,10 +250,15 @@ func (a *arrowArray) takeLists(v *storage.Vector, rows []uint32, first, n int) {
 	_, to := a.span(first + n - 1)
 	shift := uint32(len(v.Ends)) - uint32(from) // modulo 2^32
 	items.takeItems(v, from, to)
-	v.Lists = slices.Grow(v.Lists, n)
+	at := len(v.Lists)
+	v.Lists = slices.Grow(v.Lists, n)[:at+n]
+	if a.field.kind != arrowFixedSizeList {
+		a.shiftEnds(v.Lists[at:], first, shift)
+		return
+	}
 	for i := range n {
 		_, end := a.span(first + i)
-		v.Lists = append(v.Lists, uint32(end)+shift)
+		v.Lists[at+i] = uint32(end) + shift
 	}
 }
 

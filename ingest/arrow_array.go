@@ -254,14 +254,23 @@ func (a *arrowArray) checkOffsets(limit int) error {
 	if (a.length+1)*width > len(a.offsets) {
 		return errArrowShort
 	}
-	before := uint64(0)
-	for i := range a.length + 1 {
-		at := uint64(0)
-		if width == 8 {
-			at = binary.LittleEndian.Uint64(a.offsets[8*i:])
-		} else {
-			at = uint64(binary.LittleEndian.Uint32(a.offsets[4*i:]))
+	n := a.length + 1
+	if width == 4 {
+		before, falls := uint32(0), uint64(0) // its high bit is set where one falls
+		offsets := a.offsets[:4*n]
+		for i := range n {
+			at := binary.LittleEndian.Uint32(offsets[4*i:])
+			falls |= uint64(at) - uint64(before)
+			before = at
 		}
+		if falls>>63 != 0 || uint64(before) > uint64(limit) {
+			return errArrowOffsets
+		}
+		return nil
+	}
+	before := uint64(0)
+	for i := range n {
+		at := binary.LittleEndian.Uint64(a.offsets[8*i:])
 		if at < before || at > uint64(limit) {
 			return errArrowOffsets
 		}

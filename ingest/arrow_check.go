@@ -65,6 +65,9 @@ func (a *arrowArray) textsPlain(from, to int) (longest int, ok bool) {
 	if ascii && last-first <= ValueBytesMax {
 		return last - first, true
 	}
+	if ascii {
+		return a.longestSpan(from, to), true
+	}
 	for i := from; i < to; i++ {
 		start, end := a.span(i)
 		if start < last && !utf8.RuneStart(a.data[start]) {
@@ -73,6 +76,25 @@ func (a *arrowArray) textsPlain(from, to int) (longest int, ok bool) {
 		longest = max(longest, end-start)
 	}
 	return longest, true
+}
+
+// longestSpan is the most that two neighbouring offsets of values [from, to) are apart.
+func (a *arrowArray) longestSpan(from, to int) (longest int) {
+	if a.large() || a.field.kind == arrowFixedSizeList {
+		for i := from; i < to; i++ {
+			start, end := a.span(i)
+			longest = max(longest, end-start)
+		}
+		return longest
+	}
+	offsets := a.offsets[4*from : 4*(to+1)]
+	start, most := binary.LittleEndian.Uint32(offsets), uint32(0)
+	for i := range to - from {
+		end := binary.LittleEndian.Uint32(offsets[4*i+4:])
+		most = max(most, end-start)
+		start = end
+	}
+	return int(most)
 }
 
 // validText tells whether bytes are UTF-8, and whether they are ASCII.
@@ -135,6 +157,9 @@ func (a *arrowArray) listsPlain(from, to int) (longest int, ok bool) {
 		}
 	} else if longest, ok = items.textsPlain(first, last); !ok {
 		return 0, false
+	}
+	if a.longestSpan(from, to) <= storage.ListItemsMax && items.textBytesAtMost(first, last, longest) <= ValueBytesMax {
+		return longest, true
 	}
 	for i := from; i < to; i++ {
 		start, end := a.span(i)

@@ -50,13 +50,15 @@ func (p *arrowRows) takeCodes(c *chunker, col *arrowColumn, from, n int) {
 	before := len(v.Codes)
 	v.Codes = slices.Grow(v.Codes, n)
 	if rows == nil {
-		for _, k := range p.window.indices {
-			code := col.remap[k]
+		out, remap := v.Codes[before:before+n], col.remap
+		for i, k := range p.window.indices {
+			code := remap[k]
 			if code == 0 {
 				code = col.enter(v, a.dict, int(k))
 			}
-			v.Codes = append(v.Codes, code-1)
+			out[i] = code - 1
 		}
+		v.Codes = v.Codes[:before+n]
 	}
 	for _, row := range rows {
 		k := p.window.indices[row]

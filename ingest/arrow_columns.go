@@ -34,6 +34,7 @@ type arrowWindow struct {
 	timed    int      // the column of their times, -1: none
 	times    []int64  // of its rows; of those without one undefined
 	rows     []uint32 // numbers in the batch of the rows being appended
+	later    []uint32 // their array, if they do not begin with 0
 	some     []uint32 // those of them that have a value, from 0
 	indices  []uint32 // of them into a dictionary
 	arrivals []int64
@@ -184,11 +185,7 @@ func (col *arrowColumn) validity(from, to int) []uint64 {
 func (p *arrowRows) takeRows(c *chunker) int {
 	n := p.rowsFitting(c)
 	from := p.row - p.window.from
-	base := uint32(c.batch.Rows())
-	p.window.rows = p.window.rows[:0]
-	for i := range n {
-		p.window.rows = append(p.window.rows, base+uint32(i))
-	}
+	p.window.rows = p.rowsFrom(uint32(c.batch.Rows()), n)
 	// Texts of a record that fills a chunk stay where they are.
 	p.window.lends = c.batch.Rows() == 0 && n == p.rows && n == c.options.ChunkRows
 	timed := false
@@ -213,6 +210,27 @@ func (p *arrowRows) takeRows(c *chunker) int {
 		c.lent = p.messages.lend()
 	}
 	return n
+}
+
+// rowsFrom returns n numbers from one on. Those from 0 on may be lent: they are never
+// written again.
+func (p *arrowRows) rowsFrom(first uint32, n int) []uint32 {
+	dst := p.window.later[:0]
+	if first == 0 {
+		if n <= len(p.numbers) {
+			return p.numbers[:n]
+		}
+		dst = make([]uint32, 0, n)
+	}
+	for i := range n {
+		dst = append(dst, first+uint32(i))
+	}
+	if first == 0 {
+		p.numbers = dst
+	} else {
+		p.window.later = dst
+	}
+	return dst
 }
 
 // timesOfRows returns the times of rows [from, from+n) of the window; that of
@@ -305,12 +323,10 @@ func (p *arrowRows) takeColumn(c *chunker, col *arrowColumn, from, n int) {
 		v.Floats = a.appendFloats(v.Floats, rows, first, n)
 	case arrowTakeTexts:
 		c.batch.Extend(col.slot, storage.TypeString).MakePlain() // another record may have brought codes
-		if p.window.lends && col.valid == nil && a.contiguous() {
-			a.lendSpan(c.batch.Extend(col.slot, storage.TypeString), first, first+n)
-			p.extend(c, col, storage.TypeString, from, n)
+		v, rows := p.extend(c, col, storage.TypeString, from, n)
+		if p.window.lends && rows == nil && a.lendSpan(v, first, first+n) {
 			return
 		}
-		v, rows := p.extend(c, col, storage.TypeString, from, n)
 		a.takeTexts(v, rows, first, n)
 	case arrowTakeHex:
 		c.batch.Extend(col.slot, storage.TypeString).MakePlain()
@@ -327,6 +343,10 @@ func (p *arrowRows) takeColumn(c *chunker, col *arrowColumn, from, n int) {
 func (p *arrowRows) extend(c *chunker, col *arrowColumn, t storage.Type, from, n int) (v *storage.Vector, rows []uint32) {
 	v = c.batch.Extend(col.slot, t)
 	if col.valid == nil || countBits(col.valid, from, n) == n {
+		if p.window.lends {
+			v.LendRows(p.window.rows)
+			return v, nil
+		}
 		v.Rows = append(v.Rows, p.window.rows[:n]...)
 		return v, nil
 	}

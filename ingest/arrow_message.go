@@ -132,8 +132,13 @@ func cutShort(err error, between bool) error {
 }
 
 // read appends size bytes to dst, which grows as they come and not by what
-// they claim to be.
+// they claim to be. A buffer that is empty and too small is replaced at once, as far
+// as it would grow: messages of one writer differ by a few bytes, and what is read
+// would be copied for the last of them.
 func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byte, error) {
+	if len(dst) == 0 && cap(dst) >= arrowReadStep && int64(cap(dst)) < size {
+		dst = make([]byte, 0, min(4*cap(dst), int(size)+int(size)/arrowSpareShare))
+	}
 	for left := size; left > 0; {
 		if err := ctx.Err(); err != nil {
 			return dst, err
@@ -156,7 +161,7 @@ func grow(b []byte, n, most int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	grown := make([]byte, len(b), min(4*cap(b)+n, len(b)+most))
+	grown := make([]byte, len(b), min(4*cap(b)+n, len(b)+most+(len(b)+most)/arrowSpareShare))
 	copy(grown, b)
 	return grown
 }

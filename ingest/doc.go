@@ -68,6 +68,7 @@
 //
 // The package starts none (the zstd reader runs without concurrency). A
 // Decoder belongs to one goroutine, but for Recycle. Bytes handed to the batch
-// are copied; a Chunk shares nothing with its Decoder. A Pool lends decoders to
+// are copied, but for the texts of an Arrow record that fills a chunk: the chunk has
+// the message that they lie in until it is recycled. A Pool lends decoders to
 // bodies: who takes one puts it back when its last chunk is done with.
 package ingest

@@ -113,4 +113,8 @@ const (
 
 	// arrowReadStep is how far a claimed length is trusted in advance.
 	arrowReadStep = 1 << 20
+
+	// arrowSpareShare: a buffer for a message is larger than it by one part in so
+	// many, so that the next of about the same size fits.
+	arrowSpareShare = 64
 )

@@ -48,8 +48,9 @@ type Vector struct {
 	Coded      bool
 	Codes      []uint16
 	CodedBytes int
+	sizes      []uint32 // of the texts, as far as CountCodes needed them
 
-	lent bool // Bytes are, or were, those that Lend was given
+	lent bool // some of the arrays are, or were, those of Lend or LendRows
 
 	// So many elements of this array, which Rows were in, are their own index, but
 	// for those that were appended since.
@@ -108,9 +109,9 @@ func (b *Batch) Reset() {
 	for i := range b.slots {
 		for _, v := range b.slots[i].Vectors {
 			if v != nil {
+				v.takeBack()
 				v.countRows()
 				v.Rows, v.Ints, v.Floats = v.Rows[:0], v.Ints[:0], v.Floats[:0]
-				v.takeBack()
 				v.Bytes, v.Ends, v.Lists = v.Bytes[:0], v.Ends[:0], v.Lists[:0]
 				v.Coded, v.Codes, v.CodedBytes = false, v.Codes[:0], 0
 			}

@@ -43,7 +43,7 @@ func (v *Vector) SetCoded() {
 	if v.Type != TypeString || len(v.Rows) > 0 {
 		panic(fmt.Sprintf("BUG: codes for a vector of %v with %d values", v.Type, len(v.Rows)))
 	}
-	v.Coded = true
+	v.Coded, v.sizes = true, v.sizes[:0]
 }
 
 // AppendEntry appends an entry to a Coded vector. The caller appends a value of
@@ -57,32 +57,44 @@ func (v *Vector) AppendEntry(text []byte) (code uint16, ok bool) {
 	return uint16(len(v.Ends) - 1), true
 }
 
-// Lend makes texts the bytes of an empty vector: they are not copied, and must not
-// change before the batch is reset. The caller appends Rows and Ends. What is appended
-// later goes to memory of the vector's own, with a copy of them.
-func (v *Vector) Lend(texts []byte) {
-	if v.Type != TypeString || len(v.Rows)+len(v.Ends)+len(v.Bytes) > 0 {
-		panic(fmt.Sprintf("BUG: texts lent to a vector of %v with %d values", v.Type, len(v.Rows)))
+// Lend gives an empty vector its texts, and their ends as little-endian uint32s that
+// begin at a multiple of 4. Neither is copied, and must not change before the batch is
+// reset. The caller appends or lends their rows. What is appended later goes to memory
+// of the vector's own, with a copy of them.
+func (v *Vector) Lend(texts, ends []byte) {
+	if v.Type != TypeString || len(v.Ends)+len(v.Bytes) > 0 {
+		panic(fmt.Sprintf("BUG: texts lent to a vector of %v with %d texts", v.Type, len(v.Ends)))
 	}
-	v.Bytes, v.lent = texts[:len(texts):len(texts)], true
+	n := len(ends) / 4
+	v.Bytes, v.Ends, v.lent = texts[:len(texts):len(texts)], viewUint32(ends, n)[:n:n], true
 }
 
-// takeBack lets go of what was lent.
+// LendRows gives a vector without values its rows, in the manner of Lend.
+func (v *Vector) LendRows(rows []uint32) {
+	if len(v.Rows) > 0 {
+		panic(fmt.Sprintf("BUG: rows lent to a vector of %d values", len(v.Rows)))
+	}
+	v.Rows, v.lent = rows[:len(rows):len(rows)], true
+}
+
+// takeBack lets go of what was lent, and of the vector's own that has grown from it.
 func (v *Vector) takeBack() {
+	if v.lent && v.Type == TypeString && !v.Coded {
+		v.Bytes, v.Ends = nil, nil
+	}
 	if v.lent {
-		v.Bytes, v.lent = nil, false
+		v.Rows, v.lent = nil, false
 	}
 }
 
 // CountCodes adds the values from index from on to CodedBytes.
 func (v *Vector) CountCodes(from int) {
-	sum := 0
+	for i := len(v.sizes); i < len(v.Ends); i++ {
+		v.sizes = append(v.sizes, uint32(len(textAt(v.Bytes, v.Ends, i))))
+	}
+	sum, sizes := 0, v.sizes
 	for _, code := range v.Codes[from:] {
-		start := uint32(0)
-		if code > 0 {
-			start = v.Ends[code-1]
-		}
-		sum += int(v.Ends[code] - start)
+		sum += int(sizes[code])
 	}
 	v.CodedBytes += sum
 }

@@ -127,6 +127,9 @@ func (e *encoder) weigh(v *Vector) {
 		return
 	}
 	for i, row := range v.Rows {
+		if v.Type == TypeInt64 && v.Ints[i] <= 1 {
+			continue // nearly all
+		}
 		rate := Value{Type: v.Type}
 		if v.Type == TypeInt64 {
 			rate.Int = v.Ints[i]

@@ -37,6 +37,7 @@ type encoder struct {
 	words     []uint64
 	lengths   []int64
 	lists     ListBuf
+	items     Vector // of lists, in the order of the rows
 	raw       []byte
 	text      int // bytes of text of all rows
 	floats    []float64

@@ -49,21 +49,29 @@ func (d *dictBuilder) reset(values int) {
 const tableSizeMin = 512
 
 // grow returns a slice of length n, s itself if it is large enough. Its content
-// is undefined.
+// is undefined. There is room for a little more, but not past the rows of a full
+// block, which most arrays stop at.
 func grow[T any](s []T, n int) []T {
-	if cap(s) >= n {
+	switch {
+	case cap(s) >= n:
 		return s[:n]
+	case n <= RowsPerBlockMax:
+		return make([]T, n, min(n+n/4, RowsPerBlockMax))
 	}
-	return make([]T, n, n+n/4)
+	return make([]T, n, n+n/16)
 }
 
 // textKey stands for an entry while texts are looked up: the text itself, if it
-// has at most 16 bytes, else its hash and its first 8 bytes.
+// has at most 32 bytes, else its hash and its first 8 bytes.
 type textKey struct {
-	lo, hi uint64
+	lo, hi uint64    // the first 16 bytes
+	tail   [2]uint64 // the last 16, of more than those
 	size   uint32
 	index  uint32 // of the first value
 }
+
+// keyTextMax is the longest text that its key tells from all others.
+const keyTextMax = 32
 
 // keyMasks cut 16 loaded bytes down to the bytes of a short text.
 var keyMasks = func() (masks [17][2]uint64) {
@@ -77,15 +85,19 @@ var keyMasks = func() (masks [17][2]uint64) {
 }()
 
 // keyOf makes the key of data[start:end]. Up to 16 bytes take two loads and no
-// branch on the length.
+// branch on the length, up to 32 four.
 func keyOf(data []byte, start, end uint32) (k textKey, hash uint64) {
 	k.size = end - start
 	switch {
-	case k.size > 16:
+	case k.size > keyTextMax:
 		text := data[start:end]
 		hash = xxh3.Hash(text)
 		k.lo, k.hi = hash, binary.LittleEndian.Uint64(text)
 		return k, hash
+	case k.size > 16:
+		k.lo, k.hi = binary.LittleEndian.Uint64(data[start:]), binary.LittleEndian.Uint64(data[start+8:])
+		k.tail[0], k.tail[1] = binary.LittleEndian.Uint64(data[end-16:]), binary.LittleEndian.Uint64(data[end-8:])
+		return k, hashLong(&k)
 	case int(start)+16 <= len(data):
 		mask := &keyMasks[k.size]
 		k.lo = binary.LittleEndian.Uint64(data[start:]) & mask[0]
@@ -96,8 +108,20 @@ func keyOf(data []byte, start, end uint32) (k textKey, hash uint64) {
 		k.lo = binary.LittleEndian.Uint64(b[:])
 		k.hi = binary.LittleEndian.Uint64(b[8:])
 	}
-	high, low := bits.Mul64(k.lo^hashMul1^uint64(k.size), k.hi^hashMul2)
-	return k, (high ^ low) * hashMul1
+	return k, hashShort(k.lo, k.hi, uint64(k.size))
+}
+
+// hashShort hashes 16 bytes and a size.
+func hashShort(lo, hi, size uint64) uint64 {
+	high, low := bits.Mul64(lo^hashMul1^size, hi^hashMul2)
+	return (high ^ low) * hashMul1
+}
+
+// hashLong hashes the key of 17 bytes to keyTextMax.
+func hashLong(k *textKey) uint64 {
+	a, b := bits.Mul64(k.lo^hashMul1^uint64(k.size), k.hi^hashMul2)
+	c, d := bits.Mul64(k.tail[0]^hashMul2, k.tail[1]^hashMul1)
+	return (a ^ b ^ (c^d)*hashMul2) * hashMul1
 }
 
 // texts numbers the texts that end at ends. It reports false, as soon as it is
@@ -105,48 +129,77 @@ func keyOf(data []byte, start, end uint32) (k textKey, hash uint64) {
 func (d *dictBuilder) texts(data []byte, ends []uint32, entriesMax int) bool {
 	d.reset(len(ends))
 	d.textKeys = d.textKeys[:0]
-	probes, start := 0, uint32(0)
+	codes, probes, start := d.codes[:len(ends)], 0, uint32(0)
 	for i, end := range ends {
-		k, h := keyOf(data, start, end)
-		tag, mask := h>>32, uint64(len(d.table)-1)
-		slot := h & mask
-		for ; ; slot = (slot + 1) & mask {
-			e := d.table[slot]
-			if e>>32 == tag && e != 0 {
-				id := uint32(e) - 1
-				other := &d.textKeys[id]
-				if other.lo == k.lo && other.hi == k.hi && other.size == k.size &&
-					(k.size <= 16 || bytes.Equal(data[start:end], textAt(data, ends, int(other.index)))) {
-					d.codes = append(d.codes, uint16(id))
-					break
+		k, h := textKey{size: end - start}, uint64(0)
+		switch { // as keyOf, which a call for each text would make slower
+		case k.size <= 16 && int(start)+16 <= len(data):
+			mask := &keyMasks[k.size]
+			k.lo = binary.LittleEndian.Uint64(data[start:]) & mask[0]
+			k.hi = binary.LittleEndian.Uint64(data[start+8:]) & mask[1]
+			h = hashShort(k.lo, k.hi, uint64(k.size))
+		case k.size > 16 && k.size <= keyTextMax:
+			k.lo, k.hi = binary.LittleEndian.Uint64(data[start:]), binary.LittleEndian.Uint64(data[start+8:])
+			k.tail[0], k.tail[1] = binary.LittleEndian.Uint64(data[end-16:]), binary.LittleEndian.Uint64(data[end-8:])
+			h = hashLong(&k)
+		default:
+			k, h = keyOf(data, start, end)
+		}
+		id := uint32(d.table[h&uint64(len(d.table)-1)]) - 1
+		if int(id) >= len(d.textKeys) || !d.textKeys[id].is(&k) || k.size > keyTextMax {
+			var ok bool
+			k.index = uint32(i)
+			if id, ok = d.find(data, ends, &k, h, &probes); !ok {
+				if len(d.first) > entriesMax || probes > probesPerValueMax*(i+distinctCheckAt) {
+					d.codes = codes[:i]
+					return false
 				}
 			}
-			if probes++; e != 0 {
-				continue
-			}
-			if len(d.first) >= entriesMax || probes > probesPerValueMax*(i+distinctCheckAt) {
-				return false
-			}
-			k.index = uint32(i)
-			d.codes = append(d.codes, uint16(len(d.first)))
-			d.first = append(d.first, uint32(i))
-			d.textKeys = append(d.textKeys, k)
-			d.table[slot] = tag<<32 | uint64(len(d.first))
-			if len(d.first)*2 > len(d.table) {
-				d.growTable(func(id int) uint64 {
-					i := int(d.first[id])
-					_, h := keyOf(data, ends[i]-d.textKeys[id].size, ends[i])
-					return h
-				})
-			}
-			break
 		}
+		codes[i] = uint16(id)
 		start = end
 		if i == distinctCheckAt && len(ends) > 2*distinctCheckAt && len(d.first) > distinctCheckAt/16*15 {
+			d.codes = codes[:i]
 			return false
 		}
 	}
+	d.codes = codes
 	return true
+}
+
+// is compares keys: the texts themselves, if they have at most keyTextMax bytes.
+func (k *textKey) is(other *textKey) bool {
+	return k.lo == other.lo && k.hi == other.hi && k.size == other.size && k.tail == other.tail
+}
+
+// find returns the code of a text by its key and hash, and adds the steps it takes to
+// probes; ok is false if it is a new one.
+func (d *dictBuilder) find(data []byte, ends []uint32, k *textKey, h uint64, probes *int) (id uint32, ok bool) {
+	tag, mask := h>>32, uint64(len(d.table)-1)
+	for slot := h & mask; ; slot = (slot + 1) & mask {
+		e := d.table[slot]
+		if id = uint32(e) - 1; e>>32 == tag && e != 0 {
+			other := &d.textKeys[id]
+			if other.is(k) && (k.size <= keyTextMax || bytes.Equal(textAt(data, ends, int(k.index)), textAt(data, ends, int(other.index)))) {
+				return id, true
+			}
+		}
+		if *probes++; e != 0 {
+			continue
+		}
+		id = uint32(len(d.first))
+		d.first = append(d.first, k.index)
+		d.textKeys = append(d.textKeys, *k)
+		d.table[slot] = tag<<32 | uint64(len(d.first))
+		if len(d.first)*2 > len(d.table) {
+			d.growTable(func(id int) uint64 {
+				i := int(d.first[id])
+				_, h := keyOf(data, ends[i]-d.textKeys[id].size, ends[i])
+				return h
+			})
+		}
+		return id, false
+	}
 }
 
 // growTable makes the table four times as large and enters every code again.

@@ -14,7 +14,7 @@ func TestDictOfTexts(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	d := new(dictBuilder)
 	for _, kinds := range []int{1, 3, 300, 20_000} {
-		for _, length := range []int{0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 100} {
+		for _, length := range []int{0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 100} {
 			var data []byte
 			var ends []uint32
 			for range 3 * kinds {

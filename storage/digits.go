@@ -34,10 +34,14 @@ func lastBytes(data []byte, end, n int) uint64 {
 func parseDecimal8(x uint64) (uint64, bool) {
 	const high = 0xf0 * lowBits
 	ok := x&high == zeroes && (x+6*lowBits)&high == zeroes
-	x &= nibbles
+	return decimal8Of(x & nibbles), ok
+}
+
+// decimal8Of is the number of eight decimal digits, each of which is a byte below 10.
+func decimal8Of(x uint64) uint64 {
 	x = (x*10 + x>>8) & 0x00ff_00ff_00ff_00ff
 	x = (x*100 + x>>16) & 0x0000_ffff_0000_ffff
-	return (x*10_000 + x>>32) & 0xffff_ffff, ok
+	return (x*10_000 + x>>32) & 0xffff_ffff
 }
 
 // parseDecimal returns the number of the digits data[from:to], 1 to 18 of them.

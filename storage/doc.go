@@ -185,7 +185,7 @@
 //
 // # Who owns what
 //
-// A Batch copies what it is given, but for lent texts, and belongs to one goroutine at a time.
+// A Batch copies what it is given, but for what is lent, and belongs to one goroutine at a time.
 // AppendBlock reads its batch and keeps nothing of it. Block and Column are safe
 // for concurrent use and point into the bytes given to OpenBlock: in a store,
 // into mapped memory, so they and every slice they hand out (Codes, EntryText,

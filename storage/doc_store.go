@@ -118,6 +118,7 @@ package storage
 //	             as if all were asked for (view_opened.go)
 //	schema       nothing for tables of few blocks; else 40 KB for 100 columns, as long
 //	           as somebody asks
+//	encoding     20 MB for a full block and 3 for its bytes, one a processor (Shelf)
 //	gathering   64 MiB at most (scratches)
 //	merges       three at a time, each of at most 32 MiB of blocks, or 8 MiB of
 //	           small ones, whose opened columns take eight times as much

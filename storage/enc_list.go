@@ -69,7 +69,8 @@ func (e *encoder) itemsInOrder(s *source) source {
 	if e.newRow == nil || items.n == 0 {
 		return items
 	}
-	sorted := &Vector{Type: TypeString, Bytes: make([]byte, 0, len(v.Bytes)), Ends: make([]uint32, 0, len(v.Ends))}
+	sorted := &e.items
+	*sorted = Vector{Type: TypeString, Bytes: slices.Grow(sorted.Bytes[:0], len(v.Bytes)), Ends: slices.Grow(sorted.Ends[:0], len(v.Ends))}
 	inverse := s.valueOfRow(e)
 	for _, i := range inverse {
 		if i < 0 {

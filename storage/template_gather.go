@@ -234,32 +234,57 @@ func (v *gathered) takeNumbers(m *miner, data []byte, texts []located, j int) bo
 }
 
 // takeDecimals is takeNumbers for digits alone, of which there are hardly ever more
-// than eight: those are read without a branch on how many they are.
+// than eight. Texts of one skeleton, mostly all, have the variable in the same place.
 func (v *gathered) takeDecimals(m *miner, data []byte, texts []located, j int) bool {
-	digits, bad := v.form.digits, false
-	for _, l := range texts {
-		at := m.in(l, j)
-		n := at.to - at.from
-		if n-1 >= 8 || at.to < 8 {
-			x, ok := v.form.parseIn(data, int(at.from), int(at.to))
+	ok := true
+	for len(texts) > 0 && ok {
+		n, id := 1, texts[0].skeleton
+		for n < len(texts) && texts[n].skeleton == id {
+			n++
+		}
+		ok = v.takeDecimalsAt(m, data, texts[:n], j)
+		texts = texts[n:]
+	}
+	return ok
+}
+
+// takeDecimalsAt is takeDecimals for texts of one skeleton. Numbers are read without a
+// branch on how many digits they have.
+func (v *gathered) takeDecimalsAt(m *miner, data []byte, texts []located, j int) bool {
+	sp := m.skeletons[texts[0].skeleton].spans[j]
+	at := len(v.ints)
+	v.ints = slices.Grow(v.ints, len(texts))[:at+len(texts)]
+	out, ends, digits, wrong := v.ints[at:], m.ends, uint32(v.form.digits), uint64(0)
+	for i := range texts {
+		l := &texts[i]
+		from, to := l.start+uint32(sp.from.by), l.start+uint32(sp.to.by)
+		if sp.from.after >= 0 {
+			from += uint32(ends[int(l.ends)+sp.from.after])
+		}
+		if sp.to.after >= 0 {
+			to += uint32(ends[int(l.ends)+sp.to.after])
+		}
+		n := to - from
+		if n-1 >= 8 || to < 8 {
+			x, ok := v.form.parseIn(data, int(from), int(to))
 			if !ok {
 				return false
 			}
-			v.ints = append(v.ints, int64(x))
+			out[i] = int64(x)
 			continue
 		}
-		filler := uint64(1)<<(8*(8-n)) - 1
-		x := binary.LittleEndian.Uint64(data[at.to-8:])
-		first := byte(x >> (8 * (8 - n)))
-		value, ok := parseDecimal8(x&^filler | zeroes&filler)
-		v.ints = append(v.ints, int64(value))
+		x := (binary.LittleEndian.Uint64(data[to-8:]) ^ zeroes) >> (8 * (8 - n)) << (8 * (8 - n))
+		wrong |= (x + 0x76*lowBits) | x // the high bit of what is above 9
 		if digits == 0 {
-			bad = bad || !ok || first == '0' && n > 1
-		} else {
-			bad = bad || !ok || int(n) != digits
+			if n > 1 && byte(x>>(8*(8-n))) == 0 {
+				return false
+			}
+		} else if n != digits {
+			return false
 		}
+		out[i] = int64(decimal8Of(x))
 	}
-	return !bad
+	return wrong&(0x80*lowBits) == 0
 }
 
 // release lets go of the texts that forms were found in, and of blocks.

@@ -23,9 +23,10 @@ const (
 
 	// heapFloorBytes is the heap below which the collector does not run, and
 	// heapRoomBytes the garbage that is worth a collection: a node may take 100 MB
-	// beside its blocks.
+	// beside its blocks, and the buffers of large bodies on two processors are most of
+	// that. A full record leaves under 1 MiB of garbage.
 	heapFloorBytes = 64 << 20
-	heapRoomBytes  = 32 << 20
+	heapRoomBytes  = 16 << 20
 
 	// ingestSenders is how many bodies are on their way at once: one travels
 	// while the other is being stored.
