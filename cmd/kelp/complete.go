@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/kelpdb/kelp/cmd/client"
@@ -41,15 +42,20 @@ func (c *completer) forget() {
 	c.tables, c.columns, c.values = nil, map[string][]column{}, map[string][]string{}
 }
 
+// Patterns are compiled when the prompt wants them: a server that starts does not.
 var (
-	wordBefore   = regexp.MustCompile(`[\pL_][\pL\pN_.]*$`)
-	quotedBefore = regexp.MustCompile(`"[^"]*$`)
-	tableBefore  = regexp.MustCompile(`(?i)(?:\b(?:from|describe)|^\s*\\d)\s+("?)[\pL\pN_.-]*$`)
-	tableOf      = regexp.MustCompile(`(?i)\bfrom\s+("(?:[^"]|"")+"|[\pL\pN_.]+)`)
-	bareName     = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
-	comparison   = regexp.MustCompile(`(?i)("(?:[^"]|"")+"|[\pL_][\pL\pN_.]*)\s*(?:[=!<>]=?|<>|!?~\*?|\b(?:not\s+)?(?:i?like|in|has(?:\s+(?:any|all|none))?))` +
+	wordBefore   = pattern(`[\pL_][\pL\pN_.]*$`)
+	quotedBefore = pattern(`"[^"]*$`)
+	tableBefore  = pattern(`(?i)(?:\b(?:from|describe)|^\s*\\d)\s+("?)[\pL\pN_.-]*$`)
+	tableOf      = pattern(`(?i)\bfrom\s+("(?:[^"]|"")+"|[\pL\pN_.]+)`)
+	bareName     = pattern(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+	comparison   = pattern(`(?i)("(?:[^"]|"")+"|[\pL_][\pL\pN_.]*)\s*(?:[=!<>]=?|<>|!?~\*?|\b(?:not\s+)?(?:i?like|in|has(?:\s+(?:any|all|none))?))` +
 		`[\s(]*(?:'(?:[^']|'')*'\s*,\s*)*$`)
 )
+
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // promptKeywords are proposed where a word may stand.
 var promptKeywords = strings.Fields("SELECT FROM WHERE GROUP BY HAVING ORDER LIMIT OFFSET AND OR NOT IN IS NULL LIKE ILIKE BETWEEN CASE WHEN THEN ELSE END CAST AS " +
@@ -69,13 +75,13 @@ func (c *completer) complete(line string, pos int) (head string, found []string,
 		}
 		return head[:start], c.valuesFor(text[:at], tail, unquoted(text[at+1:])), tail
 	}
-	word := wordBefore.FindString(head)
+	word := wordBefore().FindString(head)
 	if openQuote(text) >= 0 {
-		word = quotedBefore.FindString(head)
+		word = quotedBefore().FindString(head)
 	}
 	head = strings.TrimSuffix(head, word)
 	switch {
-	case tableBefore.MatchString(text):
+	case tableBefore().MatchString(text):
 		found = matching(word, c.allTables(), quotedName)
 	case strings.HasPrefix(word, `"`):
 		found = matching(word, c.columnNames(text+tail), query.QuoteName)
@@ -107,7 +113,7 @@ func matching(word string, names []string, write func(string) string) []string {
 
 // quotedName quotes a name only if it has to be.
 func quotedName(name string) string {
-	if bareName.MatchString(name) && !slices.Contains(promptKeywords, strings.ToUpper(name)) {
+	if bareName().MatchString(name) && !slices.Contains(promptKeywords, strings.ToUpper(name)) {
 		return name
 	}
 	return query.QuoteName(name)
@@ -154,7 +160,7 @@ func (c *completer) allTables() []string {
 // columnsOf returns the columns of the table that a question names; while it names
 // none, of the table named last, or of the only one.
 func (c *completer) columnsOf(sql string) (table string, columns []column) {
-	if m := tableOf.FindStringSubmatch(sql); m != nil {
+	if m := tableOf().FindStringSubmatch(sql); m != nil {
 		table = nameOf(m[1])
 		c.last = table
 	} else if table = c.last; table == "" {
@@ -197,7 +203,7 @@ func (c *completer) columnNames(sql string) []string {
 // valuesFor returns the most frequent values, quoted, of the column that text ends
 // comparing, with this beginning.
 func (c *completer) valuesFor(text, tail, beginning string) []string {
-	m := comparison.FindStringSubmatch(text)
+	m := comparison().FindStringSubmatch(text)
 	table, columns := c.columnsOf(text + tail)
 	if m == nil || table == "" {
 		return nil

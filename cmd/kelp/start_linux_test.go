@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -46,6 +47,38 @@ const (
 	startAllocsMax = 4
 	startBytesMax  = 1_200
 )
+
+// initBytesMax is what a package of ours may allocate before main runs: some names
+// and small tables. The heap has 4 MB then until the collector runs for the first
+// time, and the libraries want most of it.
+const initBytesMax = 64 << 10
+
+// TestInitIsSmall: packages of ours leave work like compiling patterns to who wants
+// it: every start of every command pays for it.
+func TestInitIsSmall(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	seen := false
+	for line := range strings.Lines(string(out)) {
+		var name string
+		var at, took float64
+		var bytes int
+		if n, _ := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes", &name, &at, &took, &bytes); n < 4 || !strings.HasPrefix(name, "github.com/kelpdb/kelp/") {
+			continue
+		}
+		seen = true
+		if bytes > initBytesMax {
+			t.Errorf("%s allocates %d bytes before main runs, at most %d", name, bytes, initBytesMax)
+		}
+	}
+	if !seen {
+		t.Fatalf("no package of ours is traced: the test shows nothing\n%s", out)
+	}
+}
 
 func perBlock(few, many uint64, blocks int) float64 {
 	return (float64(many) - float64(few)) / float64(blocks)
