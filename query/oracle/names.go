@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"regexp"
+
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 )
@@ -57,20 +59,21 @@ func isAggName(name string) bool {
 
 // percentileShare reads names such as p50 and p99_9.
 func percentileShare(name string) (string, bool) {
-	switch name {
-	case "median", "p50":
+	if name == "median" {
 		return "0.5", true
-	case "p90":
-		return "0.9", true
-	case "p95":
-		return "0.95", true
-	case "p99":
-		return "0.99", true
-	case "p99_9":
-		return "0.999", true
 	}
-	return "", false
+	m := percentileName.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	if len(m[1]) == 1 {
+		m[1] = "0" + m[1]
+	}
+	return "0." + m[1] + m[2], true
 }
+
+// percentileName is p with one or two digits of percent, more behind _.
+var percentileName = regexp.MustCompile(`^p([0-9]{1,2})(?:_([0-9]{1,6}))?$`)
 
 // hasAgg tells whether an expression holds an aggregate, also behind an alias.
 func (o *oracle) hasAgg(e query.Expr, mode aliasMode) bool {
