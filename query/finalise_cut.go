@@ -24,7 +24,7 @@ const (
 func ShownGroups(plan *Plan, n int, states []State) (shown []uint32, ok bool) {
 	limit := &plan.Limit
 	if !plan.Grouped || plan.Having != nil || limit.WithOther || limit.ByN > 0 || limit.N < 0 ||
-		len(plan.Order) == 0 || n < cutMin {
+		len(plan.Order) == 0 || n < cutMin || plan.Fill || plan.Compare != nil {
 		return nil, false
 	}
 	// One more than is shown, so that Finalise sees that there were more.

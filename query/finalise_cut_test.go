@@ -63,6 +63,17 @@ func TestShownGroups(t *testing.T) {
 			continue
 		}
 		cuts++
+		for name, other := range map[string]func(p *Plan){
+			"FILL": func(p *Plan) { p.Fill = true }, "COMPARE": func(p *Plan) { p.Compare = &Compared{} },
+			"HAVING": func(p *Plan) { p.Having = &Bound{} }, "WITH OTHER": func(p *Plan) { p.Limit.WithOther = true },
+			"LIMIT BY": func(p *Plan) { p.Limit.ByN = 1 }, "LIMIT ALL": func(p *Plan) { p.Limit.N = -1 },
+		} {
+			all := *plan
+			other(&all)
+			if _, cut := ShownGroups(&all, n, p.States); cut {
+				t.Fatalf("with %s, groups are left out that it looks at", name)
+			}
+		}
 		few := *p
 		few.Groups, few.States, few.Keys = len(shown), PickGroups(p.States, shown), []*Vec{NewVec(storage.TypeInt64)}
 		for _, g := range shown {
