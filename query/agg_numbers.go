@@ -18,7 +18,7 @@ type numberPages struct {
 	pages  []*[pageWords]uint64 // nil: hashed
 	counts []uint16             // words of each page, at most pageFull
 	worth  int                  // the sum of counts, and the words that are in no page
-	loose  int                  // hashed words of pages that are full: they are to become bits
+	loose  int                  // hashed words of pages that have pageSpread: they are to become bits
 }
 
 const (
@@ -28,6 +28,10 @@ const (
 
 	// pageFull hashed words are worth the memory of a page.
 	pageFull = pageBytes / uniqWordBytes
+
+	// pageSpread words of a page make it bits already: bits are several times faster,
+	// for at most four times what the words are worth.
+	pageSpread = pageFull / 4
 
 	// pagesMax bounds the pages of a set, and so the arrays of them; larger words
 	// are always hashed.
@@ -49,6 +53,7 @@ func (s *numberSet) add(word uint64) {
 		if *w&bit == 0 {
 			*w |= bit
 			s.n++
+			s.dense.more(int(word>>pageBits), 1)
 		}
 		return
 	}
@@ -59,7 +64,7 @@ func (s *numberSet) add(word uint64) {
 	switch {
 	case s.dense != nil:
 		s.dense.count(word)
-	case s.n > pageFull:
+	case s.n > pageSpread:
 		s.countPages()
 	default:
 		return
@@ -69,7 +74,7 @@ func (s *numberSet) add(word uint64) {
 	}
 }
 
-// countPages begins to count the words of each page; before, none is full.
+// countPages begins to count the words of each page.
 func (s *numberSet) countPages() {
 	s.dense = new(numberPages)
 	s.few.each(s.dense.count)
@@ -82,16 +87,21 @@ func (d *numberPages) count(word uint64) {
 		d.worth++
 		return
 	}
-	d.reach(int(page))
-	switch d.counts[page] {
-	case pageFull:
+	d.more(int(page), 1)
+	switch n := d.counts[page]; {
+	case n == pageSpread:
+		d.loose += pageSpread
+	case n > pageSpread:
 		d.loose++
-		return
-	case pageFull - 1:
-		d.loose += pageFull
 	}
-	d.counts[page]++
-	d.worth++
+}
+
+// more counts n more words of a page.
+func (d *numberPages) more(page, n int) {
+	d.reach(page)
+	n = min(n, pageFull-int(d.counts[page]))
+	d.counts[page] += uint16(n)
+	d.worth += n
 }
 
 // reach makes room for the counts of a page.
@@ -101,17 +111,17 @@ func (d *numberPages) reach(page int) {
 	}
 }
 
-// spread makes bits of all pages that are full.
+// spread makes bits of all pages that hold enough.
 func (s *numberSet) spread() {
 	for page, n := range s.dense.counts {
-		if n == pageFull {
+		if n >= pageSpread {
 			s.dense.want(page)
 		}
 	}
 	s.move()
 }
 
-// want makes a page bits that is full, or will be; move has to follow.
+// want makes a page bits; move has to follow.
 func (d *numberPages) want(page int) {
 	if page >= len(d.pages) {
 		d.pages = append(d.pages, make([]*[pageWords]uint64, page+1-len(d.pages))...)
@@ -119,9 +129,6 @@ func (d *numberPages) want(page int) {
 	if d.pages[page] == nil {
 		d.pages[page] = new([pageWords]uint64)
 	}
-	d.reach(page)
-	d.worth += pageFull - int(d.counts[page])
-	d.counts[page] = pageFull
 }
 
 // move takes the words of pages that have become bits out of the table.
@@ -149,16 +156,18 @@ func (s *numberSet) merge(src *numberSet) {
 				s.dense.want(page)
 			}
 		}
-		s.spread() // also those that were full here
+		s.spread() // also those that hold enough here
 		for page, p := range src.dense.pages {
 			if p == nil {
 				continue
 			}
-			into := s.dense.pages[page]
+			into, fresh := s.dense.pages[page], 0
 			for i, w := range p {
-				s.n += bits.OnesCount64(w &^ into[i])
+				fresh += bits.OnesCount64(w &^ into[i])
 				into[i] |= w
 			}
+			s.n += fresh
+			s.dense.more(page, fresh)
 		}
 	}
 	src.few.each(s.add)

@@ -114,12 +114,7 @@ func (s *UniqExactState) AddNumbers(groups []uint32, form *storage.TextForm, num
 	sets := f.sets
 	for i, g := range groups {
 		number, set := uint64(numbers[i]), &sets[g]
-		if p := set.page(number); p != nil {
-			w, bit := &p[number>>6&(pageWords-1)], uint64(1)<<(number&63)
-			if *w&bit == 0 {
-				*w |= bit
-				set.n++
-			}
+		if p := set.page(number); p != nil && p[number>>6&(pageWords-1)]>>(number&63)&1 != 0 {
 			continue
 		}
 		before := set.cost()
