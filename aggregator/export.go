@@ -70,7 +70,8 @@ func (a *Aggregator) exporter(ask Ask) *exporter {
 	if !ok {
 		return nil
 	}
-	if sel.Limit == nil || sel.Limit.N >= 0 && sel.Limit.N < exportRowsLeast || sel.LimitBy != nil || sel.Offset != 0 || sel.Sample != nil {
+	if sel.Limit == nil || sel.Limit.N >= 0 && sel.Limit.N < exportRowsLeast || sel.LimitBy != nil || sel.Offset != 0 ||
+		sel.Sample != nil || sel.Compare != nil || sel.Within != nil || sel.Fill {
 		return nil
 	}
 	plan, err := a.queryOf(&ask, sel.Table).Plan()
