@@ -54,6 +54,9 @@ func (b *binder) derive(i int, sc scope) (*Bound, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u := unnestIn(bound); u != nil {
+		return nil, errorAt(CodeBadRequest, u.Pos, "UNNEST stands in GROUP BY, not in WITH")
+	}
 	if nodes, depth := treeSize(bound, make(map[*Bound][2]int)); nodes > derivedNodesMax || depth > exprDepthMax {
 		return nil, errorAt(CodeBadRequest, all[i].item.Pos, "`%s` is too large an expression when what it is derived from is written out", clip(all[i].item.Name)).
 			withHint("derive it in fewer steps")

@@ -53,6 +53,8 @@ func (b *Bound) Eval(r Row) storage.Value {
 		return b.evalCase(r)
 	case OpCall:
 		return b.evalCall(r)
+	case OpUnnest:
+		panic("BUG: UNNEST outside of GROUP BY") // as a condition it would ask itself without end
 	}
 	yes, known := b.Truth(r)
 	if !known {

@@ -62,7 +62,7 @@ func (b *binder) unnest(e *Call, sc scope) (*Bound, error) {
 	case len(e.Args) != 1:
 		return nil, errArgCount(e.Pos, "unnest", 1, 1, len(e.Args))
 	case sc.inAgg:
-		return nil, errorAt(CodeBadRequest, e.Pos, "UNNEST cannot stand inside an aggregate").withHint("group by it, or use tags[1], length(tags), tags HAS 'a'")
+		return nil, errUnnestInAggregate(e.Pos)
 	case sc.noName, sc.place == "WHERE":
 		return nil, errorAt(CodeBadRequest, e.Pos, "UNNEST cannot stand in %s", sc.place).withHint("a list is asked by tags HAS 'a'")
 	}
@@ -84,6 +84,13 @@ func (b *binder) checkUnnest() error {
 			return errorAt(CodeBadRequest, u.Pos, "UNNEST of two lists in one query: only one is possible")
 		}
 	}
+	for _, a := range b.plan.Aggs { // which an alias leads to, too
+		for _, e := range []*Bound{a.Arg, a.Filter, a.By} {
+			if e != nil && unnestIn(e) != nil {
+				return errUnnestInAggregate(unnestIn(e).Pos)
+			}
+		}
+	}
 	if b.plan.Grouped || len(b.plan.Aggs) > 0 {
 		return nil
 	}
@@ -100,6 +107,10 @@ func (b *binder) checkUnnest() error {
 		}
 	}
 	return nil
+}
+
+func errUnnestInAggregate(pos Pos) *Error {
+	return errorAt(CodeBadRequest, pos, "UNNEST cannot stand inside an aggregate").withHint("group by it, or use tags[1], length(tags), tags HAS 'a'")
 }
 
 func errUnnestPlace(pos Pos) *Error {
