@@ -99,7 +99,8 @@ func (a *Aggregator) underWay(ctx context.Context, ask Ask, answer func(context.
 	return ans, err
 }
 
-// timeout is the time a question has.
+// timeout is the time a question has: by the request, or by WITHIN if that is
+// shorter.
 func (ask *Ask) timeout() time.Duration {
 	timeout := timeoutDefault
 	if ask.TimeoutMs > 0 {
