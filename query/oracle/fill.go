@@ -7,6 +7,10 @@ import (
 	"github.com/kelpdb/kelp/storage"
 )
 
+// fillGroupsMax is how many groups there may be with those that FILL adds; it is
+// left out where there would be more.
+const fillGroupsMax = 500_000
+
 // fill adds the groups of FILL: each combination of the other keys in each time
 // bucket of the range. It knows of no other keys that are made of the time.
 func (o *oracle) fill(groups []*group) []*group {
@@ -33,7 +37,14 @@ func (o *oracle) fill(groups []*group) []*group {
 		combos = []Row{{}}
 	}
 	from, last := o.fillRange()
+	var starts []int64
 	for start := b.start(from); from <= last && start <= last; start = b.start(start + int64(b.seconds(start)*1e9)) {
+		starts = append(starts, start)
+		if len(starts)*len(combos) > fillGroupsMax-len(groups) {
+			return groups
+		}
+	}
+	for _, start := range starts {
 		for _, combo := range combos {
 			row := maps.Clone(combo)
 			row[storage.TimeColumn] = storage.Time(start)

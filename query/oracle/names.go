@@ -167,7 +167,7 @@ func parts(e query.Expr) []query.Expr {
 func (o *oracle) same(a query.Expr, am aliasMode, b query.Expr, bm aliasMode) bool {
 	a, b = o.unalias(a, am), o.unalias(b, bm)
 	if x, y := o.timeBucketOf(a, aliasNone), o.timeBucketOf(b, aliasNone); x != nil && y != nil {
-		return *x == *y
+		return x.equal(y)
 	}
 	return query.PrintExpr(a) == query.PrintExpr(b)
 }

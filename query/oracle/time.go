@@ -208,6 +208,13 @@ func parseWidth(s string) bucket {
 	return bucket{ns: int64(d)}
 }
 
+// equal tells whether two buckets are the same. A zone that was loaded twice is one.
+func (b *bucket) equal(other *bucket) bool {
+	x, y := *b, *other
+	x.zone, y.zone = nil, nil
+	return x == y && b.zone.String() == other.zone.String()
+}
+
 // timeBucketOf is the bucket that an expression puts the column time into, or nil.
 func (o *oracle) timeBucketOf(e query.Expr, mode aliasMode) *bucket {
 	call, ok := o.unalias(e, mode).(*query.Call)
