@@ -61,8 +61,12 @@ func (vec *vector) picked(at []uint16) *vector {
 	return out
 }
 
-// valueAt is value i, also of a dictionary whose rows are not written out.
+// valueAt is value i, also of a dictionary whose rows are not written out, and of
+// texts that are not.
 func (vec *vector) valueAt(i int) storage.Value {
+	if vec.form != nil && vec.texts == nil {
+		return storage.String(string(vec.form.Append(nil, vec.formInt[i])))
+	}
 	if vec.table != nil && !vec.expanded {
 		return vec.table.value(int(vec.codes[vec.set.rows()[i]]))
 	}

@@ -26,7 +26,7 @@ func feedTopK(s *query.TopKState, vec *vector) {
 	if vec.table != nil {
 		numbers = numbersOfCodes(s, vec, at(vec.set, v.u16.take, vec.codes))
 	} else {
-		numbers = numbersOf(s, v, vec)
+		numbers = numbersOf(s, v, vec.rowValues())
 	}
 	feedWeighed(vec.set, func(groups []uint32, at []uint16, weights []uint64) {
 		s.Add(groups, pick(v.u32.take, numbers, at), weights)
