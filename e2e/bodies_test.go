@@ -210,6 +210,7 @@ func TestBombs(t *testing.T) {
 // TestSlowBodies: clients that begin a body and send nothing are let go, and the
 // others are not concerned.
 func TestSlowBodies(t *testing.T) {
+	t.Parallel() // it waits for half a minute
 	s := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--memory-dir", filepath.Join(shmDir(t), "m"), "--memory", "64MiB")
 	const clients = 511 // one place is left
 	conns := make([]net.Conn, clients)

@@ -71,6 +71,7 @@ func (p *process) metric(line string) float64 {
 // takes its quota within 5 percent, and the other all. Whoever waits as Retry-After
 // says and sends again under the same key loses no row and doubles none.
 func TestQuota(t *testing.T) {
+	t.Parallel() // it goes by the clock
 	s := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--memory-dir", filepath.Join(shmDir(t), "m"), "--memory", "256MiB")
 	const quota, bodyRows, senders = 5_000, 2_500, 3
 	now := time.Now()
@@ -193,6 +194,7 @@ func TestQuotaIngest(t *testing.T) {
 // TestThinning: old rows are thinned on two leaves, the sums stay within the error
 // of a sample, nothing is missing by it, and nothing changes by kill -9 or a restart.
 func TestThinning(t *testing.T) {
+	t.Parallel() // it waits for the next look at old rows
 	s := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--memory-dir", filepath.Join(shmDir(t), "m"),
 		"--memory", "256MiB", "--leaves", "2")
 	const batches, rows, keep = 12, 20_000, 20
