@@ -4,9 +4,10 @@
 // A run makes the table once and keeps it as it lay after SIGTERM and after
 // kill -9 (fill.go). Every start gets a copy of its own of one of the two
 // (files.go), so that all starts find the same, whatever merges did in the one
-// before. A start is measured from outside (start.go): one clock, from before the
-// program is started to the last byte that came back over a plain TCP connection;
-// the line that says that kelp is ready is waited for on its pipe.
+// before, and begins when the copy is written (rest.go). A start is measured from
+// outside (start.go): one clock, from before the program is started to the last byte
+// that came back over a plain TCP connection; the line that says that kelp is ready
+// is waited for on its pipe.
 //
 // What is timed:
 //

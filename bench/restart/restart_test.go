@@ -3,6 +3,7 @@ package restart
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,6 +104,38 @@ func TestRows(t *testing.T) {
 	f(`{"rows":[["api",1]],"completeness":{"ratio":0.999,"rows_covered":7}}`, "", "completeness 0.999")
 	f(`{"rows":[["api",1]]}`, "", "completeness 0")
 	f(`{"rows":`, "", "cannot read")
+}
+
+func TestUnwritten(t *testing.T) {
+	f := func(meminfo string, want int64, fails string) {
+		t.Helper()
+		got, err := unwritten(meminfo)
+		if got != want || (err == nil) != (fails == "") || err != nil && !strings.Contains(err.Error(), fails) {
+			t.Errorf("%q: %d bytes, %v", meminfo, got, err)
+		}
+	}
+	f("MemFree: 7 kB\nDirty:             3 kB\nWriteback:         4 kB\nWritebackTmp:      9 kB\n", 7<<10, "")
+	f("Dirty: 0 kB\nWriteback: 0 kB\n", 0, "")
+	f("Dirty: 3 kB\n", 0, "1 times of 2")
+	f("Dirty: x kB\nWriteback: 0 kB\n", 0, `"Dirty: x kB"`)
+}
+
+// TestRest: rest ends when the system says so, and not before.
+func TestRest(t *testing.T) {
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := func(dirty int, want int64, fails error) {
+		t.Helper()
+		status := filepath.Join(t.TempDir(), "meminfo")
+		if err := os.WriteFile(status, fmt.Appendf(nil, "Dirty: %d kB\nWriteback: 0 kB\n", dirty>>10), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := rest(stopped, status); left != want || !errors.Is(err, fails) {
+			t.Errorf("%d bytes to write: %d are left, %v", dirty, left, err)
+		}
+	}
+	f(restBytes, 0, nil)
+	f(restBytes+1024, restBytes+1024, context.Canceled)
 }
 
 func TestCopyKeepsHoles(t *testing.T) {

@@ -122,7 +122,7 @@ func (cfg *Config) table(ctx context.Context, n int64) (all []Measured, err erro
 				return nil, err
 			}
 			m := &all[i]
-			s, err := t.measure(m.Kelp, m.by)
+			s, err := t.measure(ctx, m.Kelp, m.by)
 			if err != nil {
 				return nil, fmt.Errorf("start %d of %s after %s: %w", len(m.Starts)+1, m.Kelp, m.After, err)
 			}
@@ -240,11 +240,26 @@ func (t *table) answers(s *server, at *[2]time.Time) (said [2]string, err error)
 	return said, nil
 }
 
+// rest waits until the copies of a large table are written.
+func (t *table) rest(ctx context.Context) error {
+	if t.rows*bytesPerRow <= restBytes {
+		return nil
+	}
+	left, err := rest(ctx, meminfo)
+	if err == nil && left > 0 {
+		fmt.Fprintf(t.cfg.Log, "the next start is measured while the system writes: %d MiB are left after %v\n", left>>20, restMax)
+	}
+	return err
+}
+
 // measure starts kelp on a copy of what was kept and asks.
-func (t *table) measure(kelp string, by syscall.Signal) (m Start, err error) {
+func (t *table) measure(ctx context.Context, kelp string, by syscall.Signal) (m Start, err error) {
 	keep := filepath.Join(t.kept, wayName(by))
 	if err := errors.Join(copyTree(filepath.Join(keep, "data"), t.data), copyTree(filepath.Join(keep, "memory"), t.memory)); err != nil {
 		return m, err
+	}
+	if err := t.rest(ctx); err != nil {
+		return m, errors.Join(err, t.clear())
 	}
 	s, err := start(t.cfg.Nice, kelp, "serve", "--listen", "127.0.0.1:0", "--leaves", "1", "--data", t.data,
 		"--memory-dir", t.memory, "--memory", t.budget(), "--when-full", "reject")
