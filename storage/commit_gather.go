@@ -18,7 +18,10 @@ func cutBatch(b *Batch, arrival int64) (parts []batchPart) {
 	if class, one := classOf(b.Times(), arrival); one {
 		return cutColumns(batchPart{b, arrival, class})
 	}
-	for _, class := range []blockKind{classNear, classPast, classFuture} {
+	if parts, ok := sliceClasses(b, arrival); ok {
+		return parts
+	}
+	for _, class := range timeClasses {
 		part := NewBatch()
 		part.appendRows(b, func(row int) bool { return timeClass(b.times[row], arrival) == class })
 		if part.Rows() > 0 {
@@ -27,6 +30,9 @@ func cutBatch(b *Batch, arrival int64) (parts []batchPart) {
 	}
 	return parts
 }
+
+// timeClasses are all there are.
+var timeClasses = [...]blockKind{classNear, classPast, classFuture}
 
 // timeClass tells how far a time is off the arrival. The distance is unsigned, so
 // that it never wraps.
