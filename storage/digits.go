@@ -134,6 +134,26 @@ func packHex(text uint64, upper bool) (uint32, bool) {
 	return uint32(n | n>>16), true
 }
 
+// hexLetter is the first digit past 9.
+func hexLetter(upper bool) byte {
+	if upper {
+		return 'A'
+	}
+	return 'a'
+}
+
+// packHexDigitsPlain is packHexDigits eight digits at a time.
+func packHexDigitsPlain(dst, text []byte, upper bool) bool {
+	for i := 0; i < len(text); i += 8 {
+		v, ok := packHex(binary.LittleEndian.Uint64(text[i:]), upper)
+		if !ok {
+			return false
+		}
+		binary.LittleEndian.PutUint32(dst[i/2:], v)
+	}
+	return true
+}
+
 // unpackHex is the reverse of packHex.
 func unpackHex(packed uint32, upper bool) uint64 {
 	n := uint64(packed)
@@ -145,11 +165,7 @@ func unpackHex(packed uint32, upper bool) uint64 {
 // hexDigits turns a number below 16 in each byte into its digit.
 func hexDigits(n uint64, upper bool) uint64 {
 	letters := (n + 6*lowBits) >> 4 & lowBits
-	past := uint64('a' - '0' - 10)
-	if upper {
-		past = 'A' - '0' - 10
-	}
-	return n + zeroes + letters*past
+	return n + zeroes + letters*uint64(hexLetter(upper)-'0'-10)
 }
 
 // decimalLimits is, for a number of bits, the digits of the least number of so many

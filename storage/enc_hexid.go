@@ -199,6 +199,12 @@ func (e *encoder) appendHexID(dst []byte, s *source) (_ []byte, ok bool) {
 func appendHexForm(dst []byte, s *source, f *hexForm) (_ []byte, ok bool) {
 	before, n := len(dst), f.headBytes()
 	dst, tails, heads := appendHexRoom(dst, s, f)
+	if f.bare {
+		if !f.packAll(s, tails, heads) {
+			return dst[:before], false
+		}
+		return dst, true
+	}
 	var buf hexBuffer
 	start := uint32(0)
 	for i, end := range s.vec.Ends[:s.n] {
@@ -214,6 +220,43 @@ func appendHexForm(dst []byte, s *source, f *hexForm) (_ []byte, ok bool) {
 		start = end
 	}
 	return dst, true
+}
+
+// hexRowsAtOnce texts are packed at a time, so that their digits are still in the L1
+// cache when they are put where they belong: at most 4.5 KiB.
+const hexRowsAtOnce = 64
+
+// packAll is parse for the texts of a source that are groups of eight digits and
+// nothing else, which so are one array of digits. tails has 4 bytes a row.
+func (f *hexForm) packAll(s *source, tails, heads []byte) bool {
+	size, n := len(f.form), f.headBytes()
+	wrong := 0
+	for i, end := range s.vec.Ends[:s.n] {
+		wrong |= int(end) ^ (i+1)*size
+	}
+	if wrong != 0 {
+		return false
+	}
+	var packed [hexRowsAtOnce * hexIDBytesMax / 2]byte
+	for from := 0; from < s.n; from += hexRowsAtOnce {
+		to := min(from+hexRowsAtOnce, s.n)
+		if !packHexDigits(packed[:], s.vec.Bytes[from*size:to*size], f.upper) {
+			return false
+		}
+		for i := from; i < to; i++ {
+			row, text := i, packed[(i-from)*size/2:]
+			if s.at != nil {
+				row = int(s.at[i])
+			}
+			if n == 12 { // of 32 digits, as nearly all have: a trace id, a UUID without its dashes
+				*(*[12]byte)(heads[row*12:]) = *(*[12]byte)(text)
+			} else {
+				copy(heads[row*n:row*n+n], text)
+			}
+			binary.LittleEndian.PutUint32(tails[4*row:], binary.BigEndian.Uint32(text[n:]))
+		}
+	}
+	return true
 }
 
 // appendHexRoom appends all but the digits, and room for those: 4 bytes of tails and
