@@ -60,21 +60,25 @@ func bitsAt(packed []byte, width, i int) uint64 {
 const exceptionBytes = 8 + 2
 
 // runWidth chooses the width that makes a run smallest, and returns the number
-// of values that it leaves to be patched.
-func runWidth(values []uint64) (width, exceptions int) {
-	var lengths [65]int
-	for _, v := range values {
-		lengths[bits.Len64(v)]++
-	}
-	best, past := -1, 0
+// of values that it leaves to be patched. No value has more than longest bits. Of the
+// narrower widths few are looked at: the patches of one soon cost more than the best.
+func runWidth(values []uint64, longest int) (width, exceptions int) {
+	best := -1
 	for n := 64; n >= 0; n-- {
-		if w := packedWidth(n); w == n {
-			cost := packedBytes(len(values), w) + past*exceptionBytes
-			if best < 0 || cost < best {
-				best, width, exceptions = cost, w, past
-			}
+		if packedWidth(n) != n {
+			continue
 		}
-		past += lengths[n]
+		past := 0
+		if n < longest {
+			past = countPast(values, n)
+		}
+		cost := packedBytes(len(values), n) + past*exceptionBytes
+		if best < 0 || cost < best {
+			best, width, exceptions = cost, n, past
+		}
+		if past*exceptionBytes >= best {
+			break
+		}
 	}
 	return width, exceptions
 }

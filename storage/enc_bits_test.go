@@ -87,13 +87,13 @@ func TestRunWidthPatchesOutliers(t *testing.T) {
 		values[i] = uint64(i % 16)
 	}
 	values[100], values[900] = 1<<60, 1<<50
-	if width, exceptions := runWidth(values); width != 4 || exceptions != 2 {
+	if width, exceptions := runWidth(values, 61); width != 4 || exceptions != 2 {
 		t.Errorf("%d bits and %d exceptions, want 4 and 2", width, exceptions)
 	}
 	for i := range values {
 		values[i] = uint64(i) << 40
 	}
-	if width, exceptions := runWidth(values); width != bits.Len64(values[runRows-1]) || exceptions != 0 {
+	if width, exceptions := runWidth(values, 64); width != bits.Len64(values[runRows-1]) || exceptions != 0 {
 		t.Errorf("%d bits and %d exceptions", width, exceptions)
 	}
 }

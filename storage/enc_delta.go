@@ -1,8 +1,6 @@
 package storage
 
-import (
-	"slices"
-)
+import "math/bits"
 
 // Delta: integers that never fall, such as the times of a full block, in runs of
 // 1,024. Each run keeps its first value and the differences, as multiples of one
@@ -37,19 +35,12 @@ func (e *encoder) appendDelta(dst []byte, values []int64) []byte {
 	dst = appendZeros(dst, deltaRunBytes*((len(values)+runRows-1)/runRows))
 	for from := 0; from < len(values); from += runRows {
 		run := e.words[from+1 : min(from+runRows, len(values))]
-		if scale > 1 {
-			for i, d := range run {
-				run[i] = by.quotient(d)
-			}
-		}
-		least := uint64(0)
+		base := uint64(0)
 		if len(run) > 0 {
-			least = slices.Min(run)
+			base = minWord(run)
 		}
-		for i, d := range run {
-			run[i] = d - least
-		}
-		width, exceptions := runWidth(run)
+		least := by.quotient(base)
+		width, exceptions := runWidth(run, bits.Len64(rebase(run, base, by)))
 		header := appendWord(dst[head:head], uint64(values[from]))
 		header = appendWord(header, least)
 		appendRunHeader(header, runHeader{at: len(dst) - start, exceptions: exceptions, width: width})

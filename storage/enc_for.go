@@ -2,7 +2,7 @@ package storage
 
 import (
 	"errors"
-	"slices"
+	"math/bits"
 )
 
 // Frame of reference: integers in runs of 1,024, each value as a multiple of one
@@ -29,9 +29,7 @@ func (e *encoder) appendFOR(dst []byte, s *source, values []int64, low int64) []
 	dst = s.appendValid(dst)
 	start := len(dst)
 	e.words = grow(e.words, len(values))
-	for i, v := range values {
-		e.words[i] = uint64(v) - uint64(low)
-	}
+	subtract(e.words, values, low)
 	scale := commonDivisor(e.words)
 	by := divisorOf(scale)
 	dst = appendWord(dst, scale)
@@ -39,16 +37,8 @@ func (e *encoder) appendFOR(dst []byte, s *source, values []int64, low int64) []
 	dst = appendZeros(dst, forRunBytes*((len(values)+runRows-1)/runRows))
 	for from := 0; from < len(values); from += runRows {
 		run := e.words[from:min(from+runRows, len(values))]
-		base := slices.Min(run)
-		for i, v := range run {
-			run[i] = v - base
-		}
-		if scale > 1 {
-			for i, v := range run {
-				run[i] = by.quotient(v)
-			}
-		}
-		width, exceptions := runWidth(run)
+		base := minWord(run)
+		width, exceptions := runWidth(run, bits.Len64(rebase(run, base, by)))
 		header := appendWord(dst[head:head], uint64(low)+base)
 		appendRunHeader(header, runHeader{at: len(dst) - start, exceptions: exceptions, width: width})
 		head += forRunBytes

@@ -1,0 +1,13 @@
+//go:build !goexperiment.simd || !amd64
+
+package storage
+
+import "math"
+
+func subtract(dst []uint64, values []int64, low int64) { subtractPlain(dst, values, low) }
+
+func minWord(values []uint64) uint64 { return minWordPlain(values, math.MaxUint64) }
+
+func rebase(values []uint64, base uint64, by divisor) uint64 { return rebasePlain(values, base, by) }
+
+func countPast(values []uint64, width int) int { return countPastPlain(values, width) }
