@@ -330,7 +330,12 @@ func (g *diffGen) groups() string {
 	where := g.where()
 	if strings.Contains(where, " OR ") {
 		// An OR that comes down to a condition on time narrows the range that a
-		// rate divides by, or does not.
+		// rate divides by and time(auto) goes by, or does not.
+		for _, texts := range [][]string{keys, items} {
+			for i := range texts {
+				texts[i] = strings.ReplaceAll(texts[i], "time(auto", "time(1m")
+			}
+		}
 		for i := range items {
 			items[i] = strings.ReplaceAll(items[i], "rate(", "sum(")
 			items[i] = strings.ReplaceAll(items[i], "sum()", "count()")
