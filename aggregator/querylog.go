@@ -53,8 +53,13 @@ func (a *Aggregator) logQuery(r *running, ans *Answer, err error, took time.Dura
 	if a.past == nil || r.remote == "" {
 		return
 	}
-	table, parseErr := query.TableOf(r.sql)
-	if parseErr == nil && strings.HasPrefix(table, ownTables) {
+	var table string
+	if ans != nil && ans.Plan != nil {
+		table = ans.Plan.Table
+	} else if t, parseErr := query.TableOf(r.sql); parseErr == nil {
+		table = t
+	}
+	if strings.HasPrefix(table, ownTables) {
 		return
 	}
 	at := r.progress.Now()
