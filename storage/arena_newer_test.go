@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -262,7 +263,7 @@ func TestNewerBlock(t *testing.T) {
 		for _, r := range view.Blocks {
 			if _, err := r.Open(); err != nil {
 				damaged = append(damaged, r)
-				if !strings.Contains(err.Error(), "version 3") {
+				if !strings.Contains(err.Error(), fmt.Sprintf("version %d", blockVersion+1)) {
 					t.Errorf("the error does not name the version: %v", err)
 				}
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // arenaLayouts are the layouts of which testdata holds an arena.
-var arenaLayouts = []uint16{1, 2}
+var arenaLayouts = []uint16{1, 2, 3}
 
 func loadArena(t testing.TB, layout uint16) *arenatest.Arena {
 	t.Helper()

@@ -55,6 +55,9 @@ func DumpBlock(w io.Writer, data []byte) error {
 		if c.flags&flagStats != 0 {
 			d.stats(c)
 		}
+		if c.flags&flagFront != 0 {
+			d.front(c)
+		}
 	}
 	d.skipTo(h.namesAt)
 	d.field(h.namesBytes, "names")
@@ -150,8 +153,8 @@ func (d *dumper) entry(c *Column) {
 	} else {
 		d.field(1, "not sparse")
 	}
-	d.field(1, "flags: inline %t, statistics %t", c.flags&flagInline != 0, c.flags&flagStats != 0)
-	d.field(2, "zero")
+	d.field(1, "flags: inline %t, statistics %t, front %t", c.flags&flagInline != 0, c.flags&flagStats != 0, c.flags&flagFront != 0)
+	d.field(2, "%d bytes of front", c.front)
 	d.field(4, "%d nulls", c.nulls)
 	d.field(4, "data at %x", c.at)
 	d.field(4, "%d bytes of data", c.length)
@@ -173,13 +176,25 @@ func (d *dumper) stats(c *Column) {
 	d.field(4, "ordered %t", s.ordered)
 }
 
+// front writes the front of a dictionary that lies in the head.
+func (d *dumper) front(c *Column) {
+	d.skipTo(c.frontAt())
+	d.note("front of %q", c.name)
+	if h := c.openHead(); h.err != nil {
+		d.note("damaged: %v", h.err)
+		d.field(c.front, "front")
+	} else {
+		dumpFront(d, c.enc, h.codes)
+	}
+}
+
 func (d *dumper) column(c *Column) {
 	d.skipTo(c.at)
 	d.note("data of %q (%v, %v)", c.name, c.typ, c.enc)
 	if err := c.Check(); err != nil {
 		d.note("damaged: %v", err)
 	} else {
-		d.section(section{typ: c.typ, enc: c.enc, inner: c.inner, rows: c.Rows(), nulls: c.nulls, data: c.data})
+		d.section(section{typ: c.typ, enc: c.enc, inner: c.inner, rows: c.Rows(), nulls: c.nulls, data: c.data, front: c.head.Load().reader()})
 	}
 	if end := c.at + c.length; d.at < end {
 		d.field(end-d.at, "rest")

@@ -55,6 +55,7 @@ type encoder struct {
 	spareText  []byte // encodings that are compared with others
 	spareZstd  []byte
 	spareCodes []byte
+	front      []byte // of the dictionary that is being written
 	miner      miner
 	templates  templateColumn
 }
@@ -164,6 +165,7 @@ func (e *encoder) encodeColumns() error {
 		if err != nil {
 			return err
 		}
+		e.splitFront(&en)
 		e.version = max(e.version, en.enc.since(), en.inner.since())
 		if en.length = len(e.body) - en.at; en.length <= inlineBytesMax {
 			data := e.body[en.at:]
@@ -183,6 +185,7 @@ func (e *encoder) encodeColumns() error {
 			en.stats = len(e.side)
 			e.side = stats.append(e.side)
 		}
+		e.putFront(&en)
 		if len(e.body) > BlockBytesMax {
 			return fmt.Errorf("%w: column %q takes the block past %d bytes", ErrBlockTooLarge, c.name, BlockBytesMax)
 		}
@@ -289,7 +292,7 @@ func (e *encoder) assemble(dst []byte, h *header) ([]byte, error) {
 		} else {
 			en.at += h.headLength
 		}
-		if en.flags&flagStats != 0 {
+		if en.flags&(flagStats|flagFront) != 0 {
 			en.stats += sideAt
 		}
 		dst = appendEntry(dst, en)

@@ -11,11 +11,14 @@ import (
 // Byte positions of the header; doc.go draws it.
 const (
 	blockMagic   = "KELPBLK\n"
-	blockVersion = 2
+	blockVersion = 3
 
 	// blockVersionOldest is the first version. Blocks that need nothing newer
 	// are still written so.
 	blockVersionOldest = 1
+
+	// frontVersion is the first whose dictionaries may have their front in the head.
+	frontVersion = 3
 
 	headerCRCAt = 12
 	headerIDAt  = 16
@@ -105,7 +108,8 @@ func decodeHeader(data []byte, size int) (header, error) {
 const (
 	flagInline = 1 << 0 // the column lies in the head, under the header's checksum
 	flagStats  = 1 << 1 // statistics are kept
-	flagsKnown = flagInline | flagStats
+	flagFront  = 1 << 2 // the front of a dictionary lies in the head; since version 3
+	flagsKnown = flagInline | flagStats | flagFront
 )
 
 // entry is a directory entry: one stored column.
@@ -120,14 +124,23 @@ type entry struct {
 	at     int // of the data, from the start of the block
 	length int
 	crc    uint32
-	stats  int // of the statistics, from the start of the block
+	stats  int // of the statistics and the front, from the start of the block
+	front  int // bytes of the front in the head
+}
+
+// frontAt is where the front lies, from the start of the block.
+func (e *entry) frontAt() int {
+	if e.flags&flagStats != 0 {
+		return e.stats + statsBytes
+	}
+	return e.stats
 }
 
 func appendEntry(dst []byte, e *entry) []byte {
 	dst = appendUint32(dst, uint32(e.nameAt))
 	dst = appendUint16(dst, uint16(len(e.name)))
 	dst = append(dst, byte(e.typ), byte(e.enc), byte(e.inner), e.flags)
-	dst = appendUint16(dst, 0)
+	dst = appendUint16(dst, uint16(e.front))
 	dst = appendUint32(dst, uint32(e.nulls))
 	dst = appendUint32(dst, uint32(e.at))
 	dst = appendUint32(dst, uint32(e.length))
@@ -159,7 +172,7 @@ func (d *directory) entry(i int) entry {
 	u32 := func(at int) int { return int(binary.LittleEndian.Uint32(src[at:])) }
 	return entry{
 		name: d.name(i), nameAt: u32(0), typ: Type(src[6]), enc: Encoding(src[7]), inner: Encoding(src[8]), flags: src[9],
-		nulls: u32(12), at: u32(16), length: u32(20), crc: uint32(u32(24)), stats: u32(28),
+		front: int(binary.LittleEndian.Uint16(src[10:])), nulls: u32(12), at: u32(16), length: u32(20), crc: uint32(u32(24)), stats: u32(28),
 	}
 }
 
@@ -226,10 +239,18 @@ func (e *entry) check(h *header) error {
 		return fmt.Errorf("column %q at %d, %d bytes, lies outside the block", e.name, e.at, e.length)
 	case e.flags&flagInline != 0 && e.at+e.length > h.headLength:
 		return fmt.Errorf("inline column %q at %d, %d bytes, lies outside the head", e.name, e.at, e.length)
-	case e.flags&flagStats != 0 && (e.stats%8 != 0 || e.stats < low && e.stats < headerBytes+h.Columns*entryBytes || e.stats+statsBytes > h.headLength):
+	case e.flags&(flagStats|flagFront) != 0 && (e.stats%8 != 0 || e.stats < headerBytes+h.Columns*entryBytes || e.frontAt()+e.front > h.headLength):
 		return fmt.Errorf("statistics of column %q lie outside the head", e.name)
+	case e.flags&flagFront == 0 && e.front != 0 || e.flags&flagFront != 0 && !e.canFront(h):
+		return fmt.Errorf("front of column %q, %d bytes, does not fit it", e.name, e.front)
 	}
 	return nil
+}
+
+// canFront tells whether an entry that says so can have a front in the head.
+func (e *entry) canFront(h *header) bool {
+	return h.Version >= frontVersion && e.flags&flagInline == 0 && (e.enc == EncDict || e.enc == EncBase) &&
+		e.front >= dictHeaderBytes && e.front <= frontBytesMax && e.front%8 == 0
 }
 
 // OpenBlock opens an encoded, sealed block: it checks magic, version, lengths,

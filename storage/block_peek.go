@@ -57,7 +57,7 @@ func (f blockFile) open(data []byte) (*Block, error) {
 // are copied, the codes are checked and stay where they are. False: open has to look
 // itself.
 func (c *Column) peek(o *opened) (done bool, err error) {
-	if c.enc != EncDict || c.flags&flagInline != 0 || c.length > peekColumnBytes || c.block.from.file == nil {
+	if c.enc != EncDict || c.flags&(flagInline|flagFront) != 0 || c.length > peekColumnBytes || c.block.from.file == nil {
 		return false, nil
 	}
 	buf := peekBufs.Get().(*peekBuf)
@@ -74,7 +74,7 @@ func (c *Column) peek(o *opened) (done bool, err error) {
 		return true, err
 	}
 	r := o.codes
-	packedAt := len(data) - len(r.packed)
+	packedAt := r.frontBytes
 	if packedAt > peekEntriesBytes {
 		return false, nil
 	}

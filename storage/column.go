@@ -11,6 +11,7 @@ type Column struct {
 	entry
 	block *Block
 	data  []byte // with tailBytes of capacity after it
+	head  atomic.Pointer[columnHead]
 	state atomic.Pointer[columnState]
 }
 
@@ -39,7 +40,7 @@ func (c *Column) Shape() Shape {
 }
 
 // Bytes is the stored size in bytes, without name and directory entry.
-func (c *Column) Bytes() int { return c.length }
+func (c *Column) Bytes() int { return c.front + c.length }
 
 // Rows is the number of rows of the block.
 func (c *Column) Rows() int { return c.block.header.Rows }
@@ -76,9 +77,7 @@ func (c *Column) open() *columnState {
 		err = c.checkBytes()
 	}
 	if !done && err == nil {
-		s.opened, err = section{
-			typ: c.typ, enc: c.enc, inner: c.inner, rows: c.Rows(), nulls: c.nulls, data: c.data,
-		}.open()
+		s.opened, err = c.openBody()
 	}
 	if err != nil {
 		s.opened = opened{}

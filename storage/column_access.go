@@ -55,6 +55,33 @@ func (c *Column) Codes() (Codes, error) {
 	return s.codes.view(), nil
 }
 
+// Head returns what the dictionary of a column of ShapeCodes says, without its rows:
+// Packed and Rare are nil, or not; ask Codes for them. Of a dictionary whose front lies
+// in the head of the block nothing else is touched.
+func (c *Column) Head() (Codes, error) {
+	if c.flags&flagFront == 0 {
+		return c.Codes()
+	}
+	h := c.openHead()
+	if h.err != nil {
+		return Codes{}, c.damaged(h.err)
+	}
+	codes := h.codes.view()
+	if c.enc == EncBase {
+		codes.setRare(nil, h.codes.base, h.codes)
+	}
+	return codes, nil
+}
+
+// HeadBytes is how many of Bytes the dictionary and its counts are, of a column of
+// ShapeCodes that Codes or Head has returned.
+func (c *Column) HeadBytes() int {
+	if r := c.dictionary(); r != nil {
+		return r.frontBytes
+	}
+	return 0
+}
+
 func (r *codesReader) view() Codes {
 	c := Codes{
 		Width: r.width, Packed: r.packed, Rows: r.rows, Entries: r.entries, HasNull: r.hasNull,
@@ -153,8 +180,8 @@ func unpackCodes[T uint8 | uint16](dst []T, packed []byte, width int) {
 // Entry returns a dictionary entry as an owned value, null if the column is
 // damaged. i is below Entries.
 func (c *Column) Entry(i int) Value {
-	if s := c.open(); s.codes != nil {
-		return s.codes.entry(i)
+	if r := c.dictionary(); r != nil {
+		return r.entry(i)
 	}
 	return Value{}
 }
@@ -162,8 +189,8 @@ func (c *Column) Entry(i int) Value {
 // EntryInts returns the entries of a dictionary of bool, int64 or time. They
 // belong to the block.
 func (c *Column) EntryInts() []int64 {
-	if s := c.open(); s.codes != nil {
-		return s.codes.ints
+	if r := c.dictionary(); r != nil {
+		return r.ints
 	}
 	return nil
 }
@@ -171,16 +198,16 @@ func (c *Column) EntryInts() []int64 {
 // EntryFloats returns the entries of a dictionary of float64. They belong to the
 // block.
 func (c *Column) EntryFloats() []float64 {
-	if s := c.open(); s.codes != nil {
-		return s.codes.floats
+	if r := c.dictionary(); r != nil {
+		return r.floats
 	}
 	return nil
 }
 
 // EntryText returns an entry of a dictionary of strings. It belongs to the block.
 func (c *Column) EntryText(i int) []byte {
-	if s := c.open(); s.codes != nil && s.codes.ends != nil {
-		return s.codes.entryText(i)
+	if r := c.dictionary(); r != nil && r.ends != nil {
+		return r.entryText(i)
 	}
 	return nil
 }

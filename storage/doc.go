@@ -28,7 +28,7 @@
 //	+--------------------------------------------------+ 128        \
 //	| directory: one entry (32) per column             |             |
 //	+--------------------------------------------------+             | the head,
-//	| statistics (24 each) and inline columns,         |             | under the
+//	| statistics (24 each), fronts and inline columns, |             | under the
 //	| each from a multiple of 8                        |             | header's
 //	+--------------------------------------------------+             | checksum
 //	| names, one after another                         |             |
@@ -46,7 +46,7 @@
 //
 //	header
 //	  0  8  magic "KELPBLK\n": a line of text that a text file does not begin with
-//	  8  2  version: 1 or 2, see below
+//	  8  2  version: 1 to 3, see below
 //	 10  2  zero
 //	 12  4  CRC-32C of the head without these four bytes
 //	 16  8  epoch     \ the id, written by SealBlock
@@ -70,13 +70,13 @@
 //	  6  1  type
 //	  7  1  encoding
 //	  8  1  encoding of the values, of a sparse column; else 0
-//	  9  1  flags: 1 inline, 2 statistics
-//	 10  2  zero
+//	  9  1  flags: 1 inline, 2 statistics, 4 front
+//	 10  2  length of the front, a multiple of 8; else 0
 //	 12  4  nulls
 //	 16  4  position of the data, a multiple of 8
 //	 20  4  length of the data
 //	 24  4  CRC-32C of the data; 0 if inline
-//	 28  4  position of the statistics, or 0
+//	 28  4  position of the statistics and the front behind them, or 0
 //
 //	statistics, for 64 rows or more
 //	  0  8  smallest value that is not null: int64, or the bits of a float64
@@ -92,6 +92,11 @@
 // shipped, dumped and read by itself, and a segment has no state that a commit
 // would have to keep in step. A full block pays under 0.01 bytes a row for it, and
 // a small one lives until the next merge.
+//
+// The front of a dictionary of up to 256 values, if it is short, lies in the head too:
+// entries, and how many rows have each (block_front.go). Which values a block has, and
+// how many rows of each, is known without its codes: `count by service` after a start
+// reads one page of each block, and nothing but heads when warm.
 //
 // Where the columns of a block take more than 48 KiB, they lie in order of length, the
 // shortest first; else in that of the directory. Readers take any order. The codes
@@ -201,8 +206,9 @@
 //
 // # Versions
 //
-// Version 2 adds the encodings alp, affix, hexid, template and base. A block without
-// them is still written as version 1, which readers take as well. A reader refuses a
+// Version 2 adds the encodings alp, affix, hexid, template and base, version 3 the
+// fronts of dictionaries in the head. A block without them is still written as version
+// 1 or 2, which readers take as well. A reader refuses a
 // version, a type, an encoding or a flag that it does not know, so each of them may
 // be added with a new version. The layout of directories (superblock.go) is raised
 // with the version, before the first block of it is written, so that an older

@@ -69,28 +69,25 @@ func (e *encoder) appendRare(dst []byte, rowCodes []uint16, base, rare, width in
 var errRare = errors.New("rows that are not the base do not fit")
 
 func openBase(s section, o *opened) error {
-	r, at, err := openEntries(s)
+	r, body, err := s.entries()
 	if err != nil {
 		return err
 	}
-	if len(s.data)-at < baseHeaderBytes {
+	if len(body) < baseHeaderBytes {
 		return errShort
 	}
-	n := int(binary.LittleEndian.Uint32(s.data[at:]))
-	r.base = int(binary.LittleEndian.Uint16(s.data[10:]))
+	n := int(binary.LittleEndian.Uint32(body))
 	switch {
 	case n < 1 || n >= s.rows:
 		return errRare
-	case len(s.data)-at != rareBytes(n, r.width):
+	case len(body) != rareBytes(n, r.width):
 		return errShort
-	case r.base > r.entries || r.base == r.entries && !r.hasNull:
-		return errors.New("the base is past the dictionary")
 	}
-	r.rare = viewUint16(s.data[at+baseHeaderBytes:], n)
+	r.rare = viewUint16(body[baseHeaderBytes:], n)
 	if !ascendBelow(r.rare, s.rows) {
 		return errRare
 	}
-	r.packed = s.data[at+baseHeaderBytes+(2*n+7)&^7:]
+	r.packed = body[baseHeaderBytes+(2*n+7)&^7:]
 	return o.setCodes(r)
 }
 
@@ -186,7 +183,9 @@ func dumpBase(d *dumper, s section) {
 		return
 	}
 	r := o.codes
-	dumpEntries(d, s, r)
+	if s.front == nil {
+		dumpFront(d, s.enc, r)
+	}
 	d.field(4, "%d rows", len(r.rare))
 	d.field(4, "zero")
 	d.field(2*len(r.rare), "rows %d", head(r.rare))

@@ -20,6 +20,8 @@ import (
 //	+-----------------------+---------------------------------------------------+
 //
 // The first field counts entries; x codes counts null as well, where it occurs.
+// What stands before the codes is the front: it may lie in the head of the block,
+// see block_front.go.
 // EncBase shares all of it but the codes: see enc_base.go.
 
 const (
@@ -171,6 +173,8 @@ type codesReader struct {
 	ends    []uint32
 	text    []byte
 
+	frontBytes int // of what stands before the codes
+
 	// Of EncBase packed holds the codes of these rows alone, and all others
 	// have the code base; else nil.
 	rare []uint16
@@ -180,14 +184,14 @@ type codesReader struct {
 var errDictLayout = errors.New("dictionary does not fit its data")
 
 func openDict(s section, o *opened) error {
-	r, packedAt, err := openEntries(s)
+	r, body, err := s.entries()
 	switch {
 	case err != nil:
 		return err
-	case len(s.data)-packedAt != (s.rows*r.width+7)/8:
+	case len(body) != (s.rows*r.width+7)/8:
 		return errShort
 	}
-	r.packed = s.data[packedAt:]
+	r.packed = body
 	return o.setCodes(r)
 }
 
@@ -208,33 +212,39 @@ func (o *opened) setCodes(r *codesReader) error {
 	return nil
 }
 
-// openEntries reads all but the codes of a dictionary, and where they are.
-func openEntries(s section) (_ *codesReader, packedAt int, err error) {
-	if len(s.data) < dictHeaderBytes {
-		return nil, 0, errShort
+// openEntries reads the front of a dictionary at the beginning of data.
+func (s *section) openEntries(data []byte) (*codesReader, error) {
+	if len(data) < dictHeaderBytes {
+		return nil, errShort
 	}
-	entries := int(binary.LittleEndian.Uint32(s.data))
-	rows := int(binary.LittleEndian.Uint32(s.data[4:]))
-	width, flags := int(s.data[8]), s.data[9]
-	packedAt = int(binary.LittleEndian.Uint32(s.data[12:]))
+	entries := int(binary.LittleEndian.Uint32(data))
+	rows := int(binary.LittleEndian.Uint32(data[4:]))
+	width, flags := int(data[8]), data[9]
+	packedAt := int(binary.LittleEndian.Uint32(data[12:]))
 	codes := entries
 	if flags&dictHasNull != 0 {
 		codes++
 	}
 	switch {
 	case rows != s.rows:
-		return nil, 0, fmt.Errorf("dictionary is of %d rows, the column has %d", rows, s.rows)
+		return nil, fmt.Errorf("dictionary is of %d rows, the column has %d", rows, s.rows)
 	case entries < 1 || codes > dictEntriesMax || flags > 7 || flags&dictCounts != 0 && codes > countedEntriesMax:
-		return nil, 0, errDictLayout
+		return nil, errDictLayout
 	case width < 1 || width != max(1, codeWidth(codes)):
-		return nil, 0, fmt.Errorf("%d codes of %d bits", codes, width)
+		return nil, fmt.Errorf("%d codes of %d bits", codes, width)
 	case (s.nulls > 0) != (flags&dictHasNull != 0):
-		return nil, 0, errors.New("dictionary and directory disagree about nulls")
-	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(s.data):
-		return nil, 0, errShort
+		return nil, errors.New("dictionary and directory disagree about nulls")
+	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(data):
+		return nil, errShort
 	}
-	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width}
-	return r, packedAt, r.readEntries(s.data[dictHeaderBytes:packedAt], codes, flags)
+	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, frontBytes: packedAt}
+	if s.enc == EncBase {
+		r.base = int(binary.LittleEndian.Uint16(data[10:]))
+		if r.base >= codes {
+			return nil, errors.New("the base is past the dictionary")
+		}
+	}
+	return r, r.readEntries(data[dictHeaderBytes:packedAt], codes, flags)
 }
 
 // readEntries reads what stands between the header and the codes.
@@ -342,18 +352,20 @@ func dumpDict(d *dumper, s section) {
 		d.note("damaged: %v", err)
 		return
 	}
-	dumpEntries(d, s, o.codes)
+	if s.front == nil {
+		dumpFront(d, s.enc, o.codes)
+	}
 	d.field(len(o.codes.packed), "codes")
 }
 
-// dumpEntries writes what stands before the codes.
-func dumpEntries(d *dumper, s section, r *codesReader) {
-	start, packedAt := d.at, int(binary.LittleEndian.Uint32(s.data[12:]))
+// dumpFront writes what stands before the codes.
+func dumpFront(d *dumper, enc Encoding, r *codesReader) {
+	start, packedAt := d.at, r.frontBytes
 	d.field(4, "%d entries", r.entries)
 	d.field(4, "%d rows", r.rows)
 	d.field(1, "%d bits a code", r.width)
 	d.field(1, "flags: null %t, counts %t, weights %t", r.hasNull, r.counts != nil, r.weights != nil)
-	if r.rare != nil {
+	if enc == EncBase {
 		d.field(2, "base is code %d", r.base)
 	} else {
 		d.field(2, "zero")

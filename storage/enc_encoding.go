@@ -112,6 +112,7 @@ type section struct {
 	rows  int
 	nulls int
 	data  []byte
+	front *codesReader // of a dictionary whose front lies in the head; else nil
 }
 
 // opened is a section whose bounds are all checked. Exactly one of the readers

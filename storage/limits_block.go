@@ -29,11 +29,18 @@ const (
 	// a column has no checksum and no alignment to pay for.
 	inlineBytesMax = 64
 
+	// frontBytesMax is the longest front of a dictionary that lies in the head: 60
+	// countries with their counts, and not 200 endpoints, so that the head of a block of
+	// the reference workload is read at once. frontCodesMin is the fewest bytes of codes
+	// that are worth to be kept apart from it.
+	frontBytesMax = 768
+	frontCodesMin = 512
+
 	// peekHeadBytes, peekColumnBytes and peekEntriesBytes bound what is read of a block
 	// at the first look: the head, of some 30 columns; a dictionary column, the codes of
 	// a full block at 4 bits and what is before them; and of that, what stays on the
 	// heap. Longer ones are looked at where they lie.
-	peekHeadBytes    = 2 << 10
+	peekHeadBytes    = 4 << 10
 	peekColumnBytes  = 36 << 10
 	peekEntriesBytes = 1 << 10
 

@@ -29,7 +29,7 @@ import (
 //	40  8  hash of the boot id (0 in a data directory)
 //	48 16  0
 //
-// and behind them, by layouts 1 and 2 (which differ in the blocks):
+// and behind them, by layouts 1 to 3 (which differ in the blocks):
 //
 //	64  8  shard id
 //	72  8  birth of the leaf, ns since 1970
@@ -51,8 +51,8 @@ const (
 	superNameAt   = 88
 	superNameMax  = 256
 	superCRCAt    = 348
-	superLayout   = 2 // what this version writes: blocks of version 2
-	superReadable = 2 // the newest layout it reads
+	superLayout   = 3 // what this version writes: blocks of version 3
+	superReadable = 3 // the newest layout it reads
 )
 
 var (

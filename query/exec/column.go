@@ -40,7 +40,8 @@ type storedColumn struct {
 	touched bool
 
 	codes     storage.Codes
-	hasCodes  bool
+	hasHead   bool // codes has all but the rows
+	hasCodes  bool // codes has the rows too
 	codes8    []uint8
 	codes16   []uint16
 	ints      []int64
@@ -129,25 +130,33 @@ func (v *blockView) touch(c *storedColumn) {
 
 // loadHead reads the dictionary of a column of codes, without its rows.
 func (v *blockView) loadHead(c *storedColumn) error {
+	if c.hasHead {
+		return nil
+	}
+	codes, err := c.Head()
+	if err != nil {
+		return err
+	}
+	c.codes, c.hasHead = codes, true
+	v.bytes += uint64(c.HeadBytes())
+	return nil
+}
+
+// loadCodes reads the codes of the rows, too.
+func (v *blockView) loadCodes(c *storedColumn) error {
 	if c.hasCodes {
 		return nil
+	}
+	if err := v.loadHead(c); err != nil {
+		return err
 	}
 	codes, err := c.Codes()
 	if err != nil {
 		return err
 	}
 	c.codes, c.hasCodes = codes, true
-	v.bytes += uint64(headBytes(c.Column, codes))
+	v.touch(c)
 	return nil
-}
-
-// headBytes is about how much of a column of codes its dictionary and counts are.
-func headBytes(c *storage.Column, codes storage.Codes) int {
-	packed := (codes.Rows*codes.Width + 7) / 8
-	if codes.Rare != nil {
-		packed = (2 + codes.Width/8) * len(codes.Rare)
-	}
-	return max(0, c.Bytes()-packed)
 }
 
 // codeCount is the number of different codes: the entries, and null.
@@ -160,11 +169,10 @@ func codeCount(c storage.Codes) int {
 
 // load8 returns the codes as bytes; Width is at most 8.
 func (v *blockView) load8(c *storedColumn) ([]uint8, error) {
-	if err := v.loadHead(c); err != nil {
+	if err := v.loadCodes(c); err != nil {
 		return nil, err
 	}
 	if c.codes8 == nil {
-		v.touch(c)
 		c.codes8 = unpackBytes(v.u8.take(v.rows), c.codes)
 	}
 	return c.codes8, nil
@@ -172,11 +180,10 @@ func (v *blockView) load8(c *storedColumn) ([]uint8, error) {
 
 // load16 returns the codes as 16-bit integers.
 func (v *blockView) load16(c *storedColumn) ([]uint16, error) {
-	if err := v.loadHead(c); err != nil {
+	if err := v.loadCodes(c); err != nil {
 		return nil, err
 	}
 	if c.codes16 == nil {
-		v.touch(c)
 		if c.codes8 != nil {
 			c.codes16 = v.u16.take(v.rows)
 			scaleBytes(c.codes16, c.codes8, 1)

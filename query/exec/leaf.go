@@ -352,6 +352,9 @@ type tableKey struct {
 
 // mask sets dst to the rows that pass; null tells whether those with null do.
 func (t codeTable) mask(v *blockView, c *storedColumn, dst bitmap, null bool) error {
+	if err := v.loadCodes(c); err != nil {
+		return err
+	}
 	codes := codeCount(c.codes)
 	passes := t.passes
 	if null && c.codes.HasNull {
@@ -360,7 +363,6 @@ func (t codeTable) mask(v *blockView, c *storedColumn, dst bitmap, null bool) er
 	}
 	switch {
 	case c.codes.Rare != nil:
-		v.touch(c)
 		rare := c.codes.RareCodes()
 		if rare.Width <= 8 {
 			codes8 := unpackBytes(v.u8.take(rare.Rows), rare)
@@ -371,7 +373,6 @@ func (t codeTable) mask(v *blockView, c *storedColumn, dst bitmap, null bool) er
 		maskRare(dst, v.rows, uint16(c.codes.Base), c.codes.Rare, codes16, passes)
 		return nil
 	case c.codes.Width == 1:
-		v.touch(c)
 		maskBits(dst, c.codes, passes[0] != 0, passes[1] != 0)
 		return nil
 	}

@@ -172,6 +172,9 @@ func (v *blockView) loadCodedWeights(c *storedColumn) (*blockWeights, error) {
 	case n == 1:
 		return &blockWeights{constant: byCode[0]}, nil
 	}
+	if err := v.loadCodes(c); err != nil {
+		return nil, err
+	}
 	w := &blockWeights{heavy: bitmap(v.u64.take(words(v.rows))), byCode: byCode, codes: c.codes}
 	if c.codes.Rare != nil {
 		var err error
