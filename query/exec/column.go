@@ -21,6 +21,13 @@ type blockView struct {
 	bytes   uint64 // of what was touched
 	warned  query.Warning
 	expired func() bool // the query is over: give up
+
+	// Taken back when the next block begins.
+	storeds    objects[storedColumn]
+	selections objects[selection]
+	sets       objects[rowSet]
+	bare       objects[[1]vector] // of rows alone
+	feeds      objects[blockFeed]
 }
 
 // errExpired says that a block was given up because the query is over.
@@ -76,6 +83,14 @@ func (v *blockView) open(s *scratch, b *storage.Block) {
 	}
 	v.time, v.bytes = nil, 0
 	clear(v.tables)
+	v.storeds.used, v.selections.used, v.sets.used, v.bare.used, v.feeds.used = 0, 0, 0, 0, 0
+}
+
+// stored begins the turn of a column.
+func (v *blockView) stored(of *storage.Column) *storedColumn {
+	c := v.storeds.take()
+	*c = storedColumn{Column: of, shape: of.Shape()}
+	return c
 }
 
 // column returns the stored columns of Plan.Columns[i].
@@ -88,7 +103,7 @@ func (v *blockView) column(i int) []*storedColumn {
 			return c.stored
 		}
 		for _, s := range v.block.Find(v.refs[i].Name) {
-			c.stored = append(c.stored, &storedColumn{Column: s, shape: s.Shape()})
+			c.stored = append(c.stored, v.stored(s))
 		}
 	}
 	return c.stored
@@ -101,7 +116,7 @@ func (v *blockView) timeColumn() *storedColumn {
 		if len(found) != 1 {
 			panic("BUG: a block without the column time")
 		}
-		v.time = &storedColumn{Column: found[0], shape: found[0].Shape()}
+		v.time = v.stored(found[0])
 	}
 	return v.time
 }
@@ -115,7 +130,7 @@ func (v *blockView) weightColumns() []*storedColumn {
 	}
 	var stored []*storedColumn
 	for _, s := range v.block.Find(storage.SampleRateColumn) {
-		stored = append(stored, &storedColumn{Column: s, shape: s.Shape()})
+		stored = append(stored, v.stored(s))
 	}
 	return stored
 }

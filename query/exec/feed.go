@@ -203,8 +203,9 @@ type blockFeed struct {
 
 // prepare decodes and computes what the aggregates need of a block.
 func (f *feeder) prepare(v *blockView, s *selection) (*blockFeed, error) {
-	b := &blockFeed{
-		sel: s, weighted: f.plan.weighted, sets: make([]*rowSet, len(f.plan.filters)), inputs: make([][]vector, len(f.plan.inputs)),
+	b := v.feeds.take()
+	*b = blockFeed{
+		sel: s, weighted: f.plan.weighted, sets: resized(b.sets, len(f.plan.filters)), inputs: resized(b.inputs, len(f.plan.inputs)),
 	}
 	if f.plan.weighted && !s.header {
 		var err error
@@ -213,7 +214,8 @@ func (f *feeder) prepare(v *blockView, s *selection) (*blockFeed, error) {
 		}
 	}
 	for i, filter := range f.plan.filters {
-		set := &rowSet{sel: s, bits: s.bits, n: s.n, weights: b.weights}
+		set := v.sets.take()
+		*set = rowSet{sel: s, bits: s.bits, n: s.n, weights: b.weights}
 		if filter != nil {
 			set.parent = b.sets[0]
 			set.bits = bitmap(v.u64.take(len(s.bits)))

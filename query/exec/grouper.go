@@ -6,6 +6,11 @@ type grouper struct {
 	tables []keyTable
 	index  *groupIndex
 	span   *spanGroups // not nil: groups are numbers, and tables are empty
+
+	// Of the present block.
+	keys  []blockKey
+	ids   []uint32   // by key
+	known [][]uint32 // by key and its code: id, noID: not asked yet
 }
 
 func newGrouper(plans []keyPlan, limit int) *grouper {
@@ -60,6 +65,14 @@ type selection struct {
 	cut    bool     // rows of groups that were not taken are left out
 }
 
+// selection is n rows of the block that have no groups yet; bits is its own from here
+// on.
+func (v *blockView) selection(bits bitmap, n int) *selection {
+	s := v.selections.take()
+	*s = selection{view: v, bits: bits, n: n}
+	return s
+}
+
 func (s *selection) all() bool { return s.n == s.view.rows }
 
 // rows returns the numbers of the selected rows.
@@ -97,7 +110,7 @@ func (s *selection) rowGroups() []uint32 {
 // from here on. countsOnly says that only the number and weight of each group's
 // rows is wanted.
 func (g *grouper) assign(v *blockView, bits bitmap, n int, countsOnly bool) (*selection, error) {
-	s := &selection{view: v, bits: bits, n: n}
+	s := v.selection(bits, n)
 	if len(g.plans) == 0 {
 		s.groupOf, s.counts = []uint32{0}, []uint32{uint32(n)}
 		if countsOnly && s.all() {
@@ -105,7 +118,8 @@ func (g *grouper) assign(v *blockView, bits bitmap, n int, countsOnly bool) (*se
 		}
 		return s, nil
 	}
-	keys := make([]blockKey, len(g.plans))
+	g.keys = resized(g.keys, len(g.plans))
+	keys := g.keys
 	size, coded := 1, true
 	for k := range keys {
 		var err error
@@ -204,8 +218,8 @@ func (g *grouper) assignCodes(s *selection, keys []blockKey, size int) {
 // resolve finds the group of each code that has rows.
 func (g *grouper) resolve(s *selection, keys []blockKey) {
 	s.groupOf = s.view.u32.take(len(s.counts))
-	ids := make([]uint32, len(keys))
-	known := make([][]uint32, len(keys)) // by key and its code: id, noID: not asked yet
+	g.ids, g.known = resized(g.ids, len(keys)), resized(g.known, len(keys))
+	ids, known := g.ids, g.known
 	for k := range keys {
 		known[k] = s.view.u32.take(keys[k].size)
 		for i := range known[k] {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/kelpdb/kelp/storage"
@@ -65,6 +66,25 @@ func (s *scratch) listBuf() *storage.ListBuf {
 }
 
 func (s *scratch) bitmap(rows int) bitmap { return bitmap(s.u64.takeClear(words(rows))) }
+
+// objects hands out things of one type and takes them all back at once: what every
+// block needs one of is made once for many blocks.
+type objects[T any] struct {
+	list []*T
+	used int
+}
+
+// take returns a thing with any content.
+func (o *objects[T]) take() *T {
+	if o.used == len(o.list) {
+		o.list = append(o.list, new(T))
+	}
+	o.used++
+	return o.list[o.used-1]
+}
+
+// resized returns a slice of n elements with any content, s if it has the room.
+func resized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
 
 // reset takes everything back.
 func (s *scratch) reset() {

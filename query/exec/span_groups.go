@@ -54,7 +54,7 @@ func (c *chain) assignSpan(v *blockView, sel bitmap, n int) (*selection, error) 
 	if g.span == nil && (g.index.groups > 0 || len(g.plans) != 1 || !g.plans[0].plain || !st.feeder.plan.flat) {
 		return nil, nil
 	}
-	s := &selection{view: v, bits: sel, n: n}
+	s := v.selection(sel, n)
 	numbers, form, err := g.numbersOf(v)
 	if err != nil {
 		return nil, err

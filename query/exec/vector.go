@@ -44,7 +44,7 @@ func (v *blockView) vectors(in *inputPlan, set *rowSet) ([]vector, error) {
 	case set.n == 0:
 		return nil, nil
 	case in.arg == nil:
-		return []vector{{set: set}}, nil
+		return v.rowsAlone(set), nil
 	case len(in.columns) == 0:
 		return v.constantVector(in, set, in.arg.Eval(&valueRow{warn: &v.warned}))
 	case len(in.columns) > 1:
@@ -79,6 +79,13 @@ func (v *blockView) vectors(in *inputPlan, set *rowSet) ([]vector, error) {
 		all = append(all, vecs...)
 	}
 	return all, v.complete(in, all)
+}
+
+// rowsAlone is the vector of rows of which no value is wanted.
+func (v *blockView) rowsAlone(set *rowSet) []vector {
+	one := v.bare.take()
+	*one = [1]vector{{set: set}}
+	return one[:]
 }
 
 // without returns the rows of the set that are not valid.
@@ -168,7 +175,7 @@ func (v *blockView) vectorOfColumn(in *inputPlan, set *rowSet, c *storedColumn) 
 		return v.vectorOfCodes(in, set, c, false)
 	}
 	if !in.values && in.plain {
-		return []vector{{set: set}}, nil
+		return v.rowsAlone(set), nil
 	}
 	if in.plain && c.shape == storage.ShapeInts {
 		ints, err := v.loadInts(c)
@@ -326,7 +333,7 @@ func (v *blockView) vectorOfCodes(in *inputPlan, set *rowSet, c *storedColumn, n
 		return nil, nil
 	}
 	if !in.values {
-		return []vector{{set: set}}, nil
+		return v.rowsAlone(set), nil
 	}
 	all, err := v.load16(c)
 	if err != nil {
