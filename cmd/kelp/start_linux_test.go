@@ -27,10 +27,10 @@ type startWork struct {
 // TestStartWork: what kelp does before it is ready does not grow with the data, but
 // for the line of the log that each block has. No block is looked at.
 func TestStartWork(t *testing.T) {
-	const blocks = 150
-	few, many := startOver(t, blocks), startOver(t, 4*blocks)
-	t.Logf("%d blocks: %+v; %d blocks: %+v", blocks, few, 4*blocks, many)
-	allocs, bytes := perBlock(few.allocs, many.allocs, 3*blocks), perBlock(few.bytes, many.bytes, 3*blocks)
+	const blocks, moreTimes = 150, 12
+	few, many := startOver(t, blocks), startOver(t, (1+moreTimes)*blocks)
+	t.Logf("%d blocks: %+v; %d blocks: %+v", blocks, few, (1+moreTimes)*blocks, many)
+	allocs, bytes := perBlock(few.allocs, many.allocs, moreTimes*blocks), perBlock(few.bytes, many.bytes, moreTimes*blocks)
 	if allocs > startAllocsMax || bytes > startBytesMax {
 		t.Errorf("a block more costs %.1f allocations and %.0f bytes at the start; at most %d and %d", allocs, bytes, startAllocsMax, startBytesMax)
 	}
@@ -84,50 +84,74 @@ func perBlock(few, many uint64, blocks int) float64 {
 	return (float64(many) - float64(few)) / float64(blocks)
 }
 
+// startsMeasured is over how many starts the least is taken: the race detector has
+// pools lose what they hold, and now and then the runtime allocates as well.
+const startsMeasured = 5
+
 // startOver makes a table of so many blocks that are not merged, starts a server
-// over it, so that its aggregator knows them, and measures the start after.
-func startOver(t *testing.T, blocks int) startWork {
+// over it, so that its aggregator knows them, and returns the least of the starts
+// after that one.
+func startOver(t *testing.T, blocks int) (least startWork) {
 	t.Helper()
 	cmd := &serveCmd{Leaves: 1}
 	cmd.MemoryDir, cmd.Data, cmd.Memory = shmDir(t), t.TempDir(), leafMemoryMin
 	fillBlocks(t, filepath.Join(cmd.MemoryDir, "leaf-1"), filepath.Join(cmd.Data, "leaf-1"), blocks)
-	log := slog.New(slog.DiscardHandler)
-	start := func(see func()) {
-		t.Helper()
-		node, err := cmd.start("127.0.0.1:0", log)
-		if err != nil {
-			t.Fatal(err)
+	measureStart(t, cmd)
+	for i := range startsMeasured {
+		work, held := measureStart(t, cmd)
+		if held != blocks {
+			// Merges begin after seconds: one of the starts took that long.
+			t.Fatalf("start %d found %d blocks, want %d: the test shows nothing", i+1, held, blocks)
 		}
-		err = node.untilReady(context.Background())
-		see()
-		if err := node.close(); err != nil {
-			t.Error(err)
+		if i == 0 {
+			least = work
 		}
-		if err != nil {
-			t.Fatal(err)
+		least = startWork{
+			allocs: min(least.allocs, work.allocs), bytes: min(least.bytes, work.bytes),
+			read: min(least.read, work.read), journal: min(least.journal, work.journal),
 		}
 	}
-	start(func() {})
+	return least
+}
+
+// measureStart starts a server until it is ready, and stops it. It returns what that
+// took and how many blocks its table has.
+func measureStart(t *testing.T, cmd *serveCmd) (work startWork, blocks int) {
+	t.Helper()
 	journal := func() int64 {
 		st, err := os.Stat(filepath.Join(cmd.Data, "aggregator", "promises.journal"))
-		if err != nil {
+		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
+		} else if err != nil {
+			return 0
 		}
 		return st.Size()
 	}
 	var before, after runtime.MemStats
-	var work startWork
 	written := journal()
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	start(func() {
-		runtime.ReadMemStats(&after)
-		work = startWork{
-			allocs: after.Mallocs - before.Mallocs, bytes: after.TotalAlloc - before.TotalAlloc,
-			read: mappedPages(t, cmd.MemoryDir), journal: journal() - written,
+	node, err := cmd.start("127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := node.close(); err != nil {
+			t.Error(err)
 		}
-	})
-	return work
+	}()
+	if err := node.untilReady(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	table, ok := node.stores[0].Table("events")
+	if !ok {
+		t.Fatal("the server has no table")
+	}
+	return startWork{
+		allocs: after.Mallocs - before.Mallocs, bytes: after.TotalAlloc - before.TotalAlloc,
+		read: mappedPages(t, cmd.MemoryDir), journal: journal() - written,
+	}, table.Blocks()
 }
 
 // fillBlocks makes the table, of blocks of a hundred rows.
@@ -143,7 +167,7 @@ func fillBlocks(t *testing.T, memory, data string, blocks int) {
 		for row := range 100 {
 			b.SetInt(b.Slot([]byte("a")), int64(row))
 			b.SetString(b.Slot([]byte("b")), []byte("some text"))
-			b.EndRow(now + int64(i*100+row)*int64(time.Second)/2)
+			b.EndRow(now + int64(i*100+row)*int64(10*time.Millisecond))
 		}
 		if _, err := store.Append(context.Background(), storage.Append{Table: "events", Batch: b, Arrival: now}); err != nil {
 			t.Fatal(err)
