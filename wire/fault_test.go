@@ -154,6 +154,34 @@ func (p *proxy) cut() {
 	p.conns = nil
 }
 
+// silence is after how long a test no longer waits for a server that says nothing,
+// patience for one that does, on the slowest machine. lateMax is how long after its
+// context has ended a call may return.
+const (
+	silence  = 300 * time.Millisecond
+	patience = 20 * time.Second
+	lateMax  = 500 * time.Millisecond
+)
+
+// within gives a call so much time. It tells whether the call took all of it, and
+// fails if it did not return soon after. That counts from when the context was seen
+// to end, as the timers of a busy machine ring late.
+func within(t *testing.T, what string, limit time.Duration, call func(context.Context)) (whole bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	rang := make(chan time.Time, 1)
+	stop := context.AfterFunc(ctx, func() { rang <- time.Now() })
+	call(ctx)
+	if stop() {
+		return false
+	}
+	if late := time.Since(<-rang); late > lateMax {
+		t.Errorf("%s: returned %v after its %v", what, late, limit)
+	}
+	return true
+}
+
 // Servers that stop, lie, or break off in the middle of an answer.
 func TestFaultyAnswers(t *testing.T) {
 	plan, err := countQuery().Plan()
@@ -172,22 +200,17 @@ func TestFaultyAnswers(t *testing.T) {
 	}
 	half := whole.frames[:len(whole.frames)/2]
 	var kill func()
-	f := func(what string, get func(flight.FlightService_DoGetServer) error, right func(error) bool) {
+	f := func(what string, limit time.Duration, get func(flight.FlightService_DoGetServer) error, right func(error) bool) {
 		t.Helper()
 		server := &faultyServer{get: get}
 		var addr string
 		addr, kill = server.listen(t)
 		c := dial(t, addr, ClientConfig{})
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		p, err := c.Run(ctx, countQuery())
-		if p != nil || !right(err) {
-			t.Errorf("%s: %v", what, err)
-		}
-		if d := time.Since(start); d > 800*time.Millisecond {
-			t.Errorf("%s: took %v", what, d)
-		}
+		within(t, what, limit, func(ctx context.Context) {
+			if p, err := c.Run(ctx, countQuery()); p != nil || !right(err) {
+				t.Errorf("%s: %v", what, err)
+			}
+		})
 	}
 	late := func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 	hasCode := func(code string) func(error) bool {
@@ -197,26 +220,26 @@ func TestFaultyAnswers(t *testing.T) {
 	// the stream may be there before the client's clock has rung.
 	end := make(chan struct{})
 	defer close(end)
-	f("silent from the start", func(flight.FlightService_DoGetServer) error {
+	f("silent from the start", silence, func(flight.FlightService_DoGetServer) error {
 		<-end
 		return nil
 	}, late)
-	f("silent in the middle", func(s flight.FlightService_DoGetServer) error {
+	f("silent in the middle", silence, func(s flight.FlightService_DoGetServer) error {
 		_ = play(s, half)
 		<-end
 		return nil
 	}, late)
-	f("ended in the middle", func(s flight.FlightService_DoGetServer) error { return play(s, half) }, hasCode(CodeInternal))
-	f("ended at once", func(s flight.FlightService_DoGetServer) error { return nil }, hasCode(CodeInternal))
-	f("killed in the middle", func(s flight.FlightService_DoGetServer) error {
+	f("ended in the middle", patience, func(s flight.FlightService_DoGetServer) error { return play(s, half) }, hasCode(CodeInternal))
+	f("ended at once", patience, func(s flight.FlightService_DoGetServer) error { return nil }, hasCode(CodeInternal))
+	f("killed in the middle", patience, func(s flight.FlightService_DoGetServer) error {
 		_ = play(s, half)
 		go kill()
 		<-s.Context().Done()
 		return nil
 	}, func(err error) bool { return codeOf(err) == CodeBroken || codeOf(err) == CodeUnreachable }) // as much as arrived
-	f("another plan's columns", func(s flight.FlightService_DoGetServer) error { return play(s, other.frames) }, hasCode(CodeInternal))
-	f("a frame left out", func(s flight.FlightService_DoGetServer) error { return play(s, whole.frames[1:]) }, hasCode(CodeInternal))
-	f("no frames of ours", func(s flight.FlightService_DoGetServer) error {
+	f("another plan's columns", patience, func(s flight.FlightService_DoGetServer) error { return play(s, other.frames) }, hasCode(CodeInternal))
+	f("a frame left out", patience, func(s flight.FlightService_DoGetServer) error { return play(s, whole.frames[1:]) }, hasCode(CodeInternal))
+	f("no frames of ours", patience, func(s flight.FlightService_DoGetServer) error {
 		return s.Send(&flight.FlightData{DataHeader: []byte("x")})
 	}, hasCode(CodeInternal))
 }
@@ -231,36 +254,37 @@ func TestFaultyReceipts(t *testing.T) {
 		}
 	}
 	var kill func()
-	f := func(what string, put func(flight.FlightService_DoPutServer) error, code string) {
+	f := func(what string, limit time.Duration, put func(flight.FlightService_DoPutServer) error, code string) {
 		t.Helper()
 		server := &faultyServer{put: put}
 		var addr string
 		addr, kill = server.listen(t)
 		c := dial(t, addr, ClientConfig{})
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		_, err := c.Append(ctx, &Append{Table: "t", Batch: randomBatch(rand.New(rand.NewPCG(1, 1)), 100, 5)})
-		if codeOf(err) != code {
-			t.Errorf("%s: %v (code %q)", what, err, codeOf(err))
-		}
-		if d := time.Since(start); d > 800*time.Millisecond {
-			t.Errorf("%s: took %v", what, d)
+		whole := within(t, what, limit, func(ctx context.Context) {
+			_, err := c.Append(ctx, &Append{Table: "t", Batch: randomBatch(rand.New(rand.NewPCG(1, 1)), 100, 5)})
+			if codeOf(err) != code {
+				t.Errorf("%s: %v (code %q)", what, err, codeOf(err))
+			}
+		})
+		if whole && limit == patience {
+			t.Errorf("%s: the end of the stream was not seen", what)
 		}
 	}
-	f("silent", func(s flight.FlightService_DoPutServer) error {
+	end := make(chan struct{}) // see TestFaultyAnswers
+	defer close(end)
+	f("silent", silence, func(s flight.FlightService_DoPutServer) error {
 		drain(s)
-		<-s.Context().Done()
+		<-end
 		return nil
 	}, CodeFateUnknown)
-	f("killed", func(s flight.FlightService_DoPutServer) error {
+	f("killed", patience, func(s flight.FlightService_DoPutServer) error {
 		drain(s)
 		go kill()
 		<-s.Context().Done()
 		return nil
 	}, CodeFateUnknown)
-	f("ended without a receipt", func(s flight.FlightService_DoPutServer) error { drain(s); return nil }, CodeFateUnknown)
-	f("a receipt that is none", func(s flight.FlightService_DoPutServer) error {
+	f("ended without a receipt", patience, func(s flight.FlightService_DoPutServer) error { drain(s); return nil }, CodeFateUnknown)
+	f("a receipt that is none", patience, func(s flight.FlightService_DoPutServer) error {
 		drain(s)
 		return s.Send(&flight.PutResult{AppMetadata: []byte("yes")})
 	}, CodeFateUnknown)
@@ -269,8 +293,10 @@ func TestFaultyReceipts(t *testing.T) {
 // A batch that could not be sent whole was not stored: its stream is cut while
 // the server still waits for the rest.
 func TestCutBeforeTheEnd(t *testing.T) {
+	end := make(chan struct{}) // see TestFaultyAnswers
+	defer close(end)
 	server := &faultyServer{put: func(s flight.FlightService_DoPutServer) error {
-		<-s.Context().Done() // reads nothing: the window fills, and the end is never sent
+		<-end // reads nothing: the window fills, and the end is never sent
 		return nil
 	}}
 	addr, kill := server.listen(t)
@@ -345,20 +371,16 @@ func TestCutAndFrozenConnections(t *testing.T) {
 
 	between.freeze()
 	for range 2 {
-		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		start := time.Now()
-		_, runErr := c.Run(ctx, countQuery())
-		if !errors.Is(runErr, context.DeadlineExceeded) {
-			t.Errorf("a query to a frozen peer: %v", runErr)
-		}
-		_, appendErr := c.Append(ctx, batch)
-		if code := codeOf(appendErr); code != CodeFateUnknown && code != CodeUnreachable {
-			t.Errorf("a batch to a frozen peer: %v", appendErr)
-		}
-		if d := time.Since(start); d > 500*time.Millisecond {
-			t.Errorf("a frozen peer held the calls up for %v", d)
-		}
-		cancel()
+		within(t, "calls to a frozen peer", silence, func(ctx context.Context) {
+			_, runErr := c.Run(ctx, countQuery())
+			if !errors.Is(runErr, context.DeadlineExceeded) {
+				t.Errorf("a query to a frozen peer: %v", runErr)
+			}
+			_, appendErr := c.Append(ctx, batch)
+			if code := codeOf(appendErr); code != CodeFateUnknown && code != CodeUnreachable {
+				t.Errorf("a batch to a frozen peer: %v", appendErr)
+			}
+		})
 	}
 	between.unfreeze()
 	if _, err := c.Run(testContext(t), countQuery()); err != nil {
