@@ -122,15 +122,24 @@ func until(t *testing.T, holds func() bool) {
 	}
 }
 
+// answerLate is how long after its timeout an answer may come.
+const answerLate = 200 * time.Millisecond
+
+// ask wants an answer in time: by the timeout, or, on a busy machine, by when a
+// timer of its length rings.
 func ask(t *testing.T, a *Aggregator, timeoutMs int64) *Answer {
 	t.Helper()
-	began := time.Now()
+	timeout, began := time.Duration(timeoutMs)*time.Millisecond, time.Now()
+	twin := make(chan time.Duration, 1)
+	defer time.AfterFunc(timeout, func() { twin <- time.Since(began) }).Stop()
 	ans, err := a.Select(context.Background(), Ask{SQL: "SELECT count() FROM t", TimeoutMs: timeoutMs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > time.Duration(timeoutMs)*time.Millisecond+200*time.Millisecond {
-		t.Errorf("the answer took %v of %d ms", took, timeoutMs)
+	if took := time.Since(began); took > timeout+answerLate {
+		if rang := <-twin; took > rang+answerLate {
+			t.Errorf("the answer took %v of %v, a timer %v", took, timeout, rang)
+		}
 	}
 	return ans
 }
@@ -143,7 +152,7 @@ func TestFanOutFaults(t *testing.T) {
 		bad := &faultLeaf{name: "leaf-2", rows: 40}
 		break1(bad)
 		a := newTest(t, &faultLeaf{name: "leaf-1", rows: 10}, bad, &faultLeaf{name: "leaf-3", rows: 50})
-		ans := ask(t, a, 200)
+		ans := ask(t, a, 1000)
 		c := ans.Completeness
 		if got := ans.Result.Cols[0].Value(0).Int; got != 60 {
 			t.Errorf("%s: count %d, want 60", name, got)

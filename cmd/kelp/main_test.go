@@ -235,6 +235,7 @@ func TestDemo(t *testing.T) {
 	if n := strings.Count(said, "something has just gone wrong"); n != 1 {
 		t.Errorf("the outage was told %d times", n)
 	}
+	ended := time.Now()
 	rows := s.Rows("shop")
 	weight, live, versions := 0.0, 0, map[any]bool{}
 	newest := time.Time{}
@@ -261,8 +262,8 @@ func TestDemo(t *testing.T) {
 	if !versions["4.2.1"] || !versions["4.2.0"] {
 		t.Errorf("versions %v: the outage is missing", versions)
 	}
-	if after := newest.Sub(began); after < time.Second || after > 2*time.Second {
-		t.Errorf("the newest row is of %v after the start; live time was 1.5 s", after)
+	if after := newest.Sub(began); after < time.Second || newest.After(ended) {
+		t.Errorf("the newest row is of %v after the start, the end came after %v; live time was 1.5 s", after, ended.Sub(began))
 	}
 }
 
