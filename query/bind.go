@@ -389,8 +389,12 @@ func (b *binder) bindLimit() error {
 		l.N, l.Explicit, l.WithOther, b.other = c.N, true, c.Other, c.Pos
 	}
 	if c := b.sel.LimitBy; c != nil {
-		if c.Other || l.WithOther {
-			return errorNotYet(c.Pos, "LIMIT BY together with WITH OTHER")
+		if l.WithOther {
+			return errorAt(CodeBadRequest, b.other, "WITH OTHER stands behind LIMIT %d BY if there is one", c.N).
+				withHint("write LIMIT %d BY ... WITH OTHER LIMIT %d", c.N, l.N)
+		}
+		if c.Other {
+			l.WithOther, b.other = true, c.Pos
 		}
 		if c.N == 0 {
 			return errorAt(CodeBadRequest, c.Pos, "LIMIT 0 BY leaves no rows").withHint("write LIMIT 0 for none")
@@ -408,7 +412,7 @@ func (b *binder) bindLimit() error {
 			b.limitBy = append(b.limitBy, term)
 		}
 	}
-	if l.WithOther && l.N < 0 {
+	if l.WithOther && l.N < 0 && l.ByN == 0 {
 		return errorAt(CodeBadRequest, b.other, "WITH OTHER needs a number of groups to keep, not ALL")
 	}
 	return nil

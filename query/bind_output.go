@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/kelpdb/kelp/storage"
@@ -303,10 +304,23 @@ func (b *binder) checkOther() error {
 	if !b.plan.Grouped {
 		return errorAt(CodeBadRequest, b.other, "WITH OTHER needs GROUP BY")
 	}
-	for _, k := range b.plan.Keys {
-		if !k.TimeBucket {
+	l := &b.plan.Limit
+	for i, o := range l.By {
+		e := b.plan.Outputs[o].Expr
+		if e.Op != OpKey {
+			by := b.sel.LimitBy.Exprs[i]
+			return errorAt(CodeBadRequest, by.Expr.Position(), "`%s` is no key of GROUP BY, as LIMIT BY ... WITH OTHER needs them", by.Text).
+				withHint("add it to GROUP BY, or leave WITH OTHER out")
+		}
+		l.ByKeys = append(l.ByKeys, e.Index)
+	}
+	for i, k := range b.plan.Keys {
+		if !k.TimeBucket && !slices.Contains(l.ByKeys, i) {
 			return nil
 		}
+	}
+	if l.ByN > 0 {
+		return errorAt(CodeBadRequest, b.other, "WITH OTHER needs a key in GROUP BY beside time buckets and those of LIMIT BY")
 	}
 	return errorAt(CodeBadRequest, b.other, "WITH OTHER needs a key in GROUP BY that is not a time bucket")
 }

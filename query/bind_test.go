@@ -517,7 +517,7 @@ func TestBindErrors(t *testing.T) {
 
 func TestBindNotYet(t *testing.T) {
 	e := bindFails(t)
-	e("SELECT service, count() FROM t GROUP BY 1 LIMIT 1 BY service WITH OTHER", CodeBadRequest, "LIMIT BY together with WITH OTHER is not there yet (line 1, column 43)")
+	e("SELECT service, count() FROM t GROUP BY 1 LIMIT 1 BY service WITH OTHER", CodeBadRequest, "WITH OTHER needs a key in GROUP BY beside time buckets and those of LIMIT BY (line 1, column 43)")
 	e("SELECT ms FROM t SAMPLE 10 ROWS", CodeBadRequest, "SAMPLE is not there yet (line 1, column 18)")
 	e("SELECT ms FROM t WITHIN 0s", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")
 	e("SELECT ms FROM t WITHIN 1mo", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")

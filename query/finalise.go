@@ -59,21 +59,28 @@ func cutAndShow(t *resultTable, res *Result, items []uint32, order *resultOrder)
 	if limit.ByN > 0 {
 		items = limitBy(t, selectBest(items, len(items), order.less))
 	}
-	total := int64(len(items))
+	from, to := cutRows(limit, res, len(items))
+	if limit.ByN > 0 {
+		items = items[:to] // they are in order
+	} else {
+		items = selectBest(items, to, order.less)
+	}
+	t.show(res, items[from:])
+}
+
+// cutRows returns which of so many rows LIMIT and OFFSET leave, and notes what was
+// not asked for.
+func cutRows(limit *Limit, res *Result, rows int) (from, to int) {
+	total := int64(rows)
 	keep := total
 	if limit.N >= 0 {
 		keep = min(total, saturatedSum(limit.N, limit.Offset))
 	}
-	if limit.ByN > 0 {
-		items = items[:keep] // they are in order
-	} else {
-		items = selectBest(items, int(keep), order.less)
-	}
-	items = items[min(limit.Offset, int64(len(items))):]
+	skip := min(limit.Offset, keep)
 	if keep < total && !limit.Explicit && res.Truncated == nil {
-		res.Truncated = &Truncated{By: "rows", Limit: limit.N, Kept: int64(len(items))}
+		res.Truncated = &Truncated{By: "rows", Limit: limit.N, Kept: keep - skip}
 	}
-	t.show(res, items)
+	return int(skip), int(keep)
 }
 
 func saturatedSum(a, b int64) int64 {
@@ -96,10 +103,15 @@ func limitBy(t *resultTable, sorted []uint32) []uint32 {
 	}
 	ids := newGroupIDs(keys, 0)
 	of := ids.of(cols, len(sorted))
-	taken := make([]int64, len(ids.hashes))
-	kept := make([]uint32, 0, len(sorted))
-	for at, i := range sorted {
-		if taken[of[at]] < limit.ByN {
+	return firstOfEach(sorted, of, len(ids.hashes), limit.ByN)
+}
+
+// firstOfEach keeps the first n items of each value; of is the value of each.
+func firstOfEach(items, of []uint32, values int, n int64) []uint32 {
+	taken := make([]int64, values)
+	kept := make([]uint32, 0, len(items))
+	for at, i := range items {
+		if taken[of[at]] < n {
 			taken[of[at]]++
 			kept = append(kept, i)
 		}

@@ -10,43 +10,53 @@ import (
 // folded is the groups after WITH OTHER: those kept, then those that stand for
 // all the others.
 type folded struct {
-	row        *groupRow
-	kept       int // groups below are kept, those from here on are Other's
-	groups     int
-	folded     int // combinations that Other stands for
-	offset     int64
-	bucketKeys []int
+	row     *groupRow
+	kept    int // groups below are kept, those from here on are Other's
+	groups  int
+	folded  int   // combinations that Other stands for
+	across  []int // keys: time buckets, over all of which groups are ranked
+	combine []int // the others, whose combinations are kept or folded
+	held    []int // keys that Other's groups have too: time buckets, and those of LIMIT BY
 }
 
 // foldOther keeps the best LIMIT n combinations of the keys that are not time
 // buckets, ranked over the whole range, and folds the states of all others
-// together: into one group, or one per time bucket. It is nil if the plan does
-// not ask for it. items are the groups that HAVING lets through.
+// together: into one group, or one per time bucket. LIMIT n BY x does so for each x
+// by itself. It is nil if the plan does not ask for it. items are the groups that
+// HAVING lets through.
 func foldOther(row *groupRow, items []uint32) *folded {
 	plan := row.plan
-	if !plan.Limit.WithOther || plan.Limit.N < 0 || plan.Limit.ByN > 0 || len(plan.Keys) == 0 {
+	if !plan.Limit.WithOther || len(plan.Keys) == 0 {
 		return nil
 	}
-	f := &folded{offset: plan.Limit.Offset}
-	var comboKeys []int
+	f := &folded{}
 	for k := range plan.Keys {
-		if plan.Keys[k].TimeBucket {
-			f.bucketKeys = append(f.bucketKeys, k)
+		by := slices.Contains(plan.Limit.ByKeys, k)
+		if plan.Keys[k].TimeBucket && !by {
+			f.across = append(f.across, k)
 		} else {
-			comboKeys = append(comboKeys, k)
+			f.combine = append(f.combine, k)
+		}
+		if plan.Keys[k].TimeBucket || by {
+			f.held = append(f.held, k)
 		}
 	}
-	limit := saturatedSum(plan.Limit.Offset, plan.Limit.N)
 	keep := make([]bool, row.keys[0].Len())
-	if len(f.bucketKeys) == 0 {
+	if len(f.across) == 0 {
 		order := newResultOrder(groupTable(row), plan.Order, len(keep), items)
-		best := selectBest(slices.Clone(items), int(min(limit, int64(len(items)))), order.less)
-		f.folded = len(items) - f.keep(best, keep)
+		best := bestOfLimit(row, slices.Clone(items), order)
+		f.folded = len(items) - len(best)
+		for _, g := range best {
+			keep[g] = true
+		}
 	} else {
-		comboOf, combos := combinations(row, items, comboKeys)
-		best := rankCombinations(row, items, comboOf, combos, f.bucketKeys, limit)
+		comboOf, combos := combinations(row, items, f.combine)
+		best := f.rankCombinations(row, items, comboOf, combos)
+		f.folded = combos - len(best)
 		keepCombo := make([]bool, combos)
-		f.folded = combos - f.keep(best, keepCombo)
+		for _, c := range best {
+			keepCombo[c] = true
+		}
 		for at, g := range items {
 			keep[g] = keepCombo[comboOf[at]]
 		}
@@ -55,13 +65,18 @@ func foldOther(row *groupRow, items []uint32) *folded {
 	return f
 }
 
-// keep marks the best after the plan's offset, and tells how many that are.
-func (f *folded) keep(best []uint32, keep []bool) int {
-	best = best[min(f.offset, int64(len(best))):]
-	for _, c := range best {
-		keep[c] = true
+// bestOfLimit returns the items that WITH OTHER keeps: the best after the offset, or
+// the best of each value of the keys of LIMIT BY. items come into disorder.
+func bestOfLimit(row *groupRow, items []uint32, order *resultOrder) []uint32 {
+	limit := &row.plan.Limit
+	if limit.ByN == 0 {
+		most := min(saturatedSum(limit.Offset, limit.N), int64(len(items)))
+		best := selectBest(items, int(most), order.less)
+		return best[min(limit.Offset, int64(len(best))):]
 	}
-	return len(best)
+	items = selectBest(items, len(items), order.less)
+	of, values := combinations(row, items, limit.ByKeys)
+	return firstOfEach(items, of, values, limit.ByN)
 }
 
 // combinations numbers the combinations of some keys over items. comboOf is by item.
@@ -116,8 +131,8 @@ func regroup(row *groupRow, items, to []uint32, groups int) []State {
 	return states
 }
 
-// rankCombinations returns the best combinations, at most limit.
-func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucketKeys []int, limit int64) []uint32 {
+// rankCombinations returns the combinations that are kept.
+func (f *folded) rankCombinations(row *groupRow, items, comboOf []uint32, combos int) []uint32 {
 	whole := &groupRow{plan: row.plan, env: row.env, ranking: true, states: regroup(row, items, comboOf, combos),
 		filled: allFilled(row.filled, items, comboOf, combos)}
 	first := make([]uint32, combos)
@@ -127,7 +142,7 @@ func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucket
 	for k, c := range row.keys {
 		col := NewVec(c.Type)
 		for _, g := range first {
-			if row.plan.Keys[k].TimeBucket {
+			if slices.Contains(f.across, k) {
 				col.Append(storage.Value{})
 			} else {
 				col.AppendFrom(c, int(g))
@@ -137,8 +152,8 @@ func rankCombinations(row *groupRow, items, comboOf []uint32, combos int, bucket
 	}
 	t := groupTable(whole)
 	ranked := sequence(combos)
-	order := newResultOrder(t, rankingTerms(row.plan, bucketKeys), combos, ranked)
-	return selectBest(ranked, int(min(limit, int64(combos))), order.less)
+	order := newResultOrder(t, rankingTerms(row.plan, f.across), combos, ranked)
+	return bestOfLimit(whole, ranked, order)
 }
 
 // rankingTerms are the terms of the order that do not look at the time. If the
@@ -201,15 +216,15 @@ func (f *folded) fold(row *groupRow, items []uint32, keep []bool) {
 	for i, at := range others {
 		otherItems[i] = items[at]
 	}
-	buckets := takeKeys(row, otherItems, f.bucketKeys)
-	ids := newGroupIDs(emptyLike(buckets), 0)
-	for i, id := range ids.of(buckets, len(others)) {
+	held := takeKeys(row, otherItems, f.held)
+	ids := newGroupIDs(emptyLike(held), 0)
+	for i, id := range ids.of(held, len(others)) {
 		to[others[i]] = uint32(f.kept) + id
 	}
 	f.groups = f.kept + len(ids.hashes)
 	for g := range ids.hashes {
-		for k, b := range f.bucketKeys {
-			keys[b].AppendFrom(ids.keys[k], g)
+		for i, k := range f.held {
+			keys[k].AppendFrom(ids.keys[i], g)
 		}
 	}
 	for k := range keys {
@@ -222,20 +237,25 @@ func (f *folded) fold(row *groupRow, items []uint32, keep []bool) {
 }
 
 // show sorts and shows the groups, Other's after those of the same time where
-// the order begins with the time, else last.
+// the order begins with the time, else last; and likewise for keys of LIMIT BY. Behind
+// that a LIMIT and OFFSET of rows may follow.
 func (f *folded) show(t *resultTable, res *Result) {
 	items := sequence(f.groups)
 	order := newResultOrder(t, t.plan.Order, f.groups, items)
 	order.late = func(item int) bool { return item >= f.kept }
 	for _, o := range t.plan.Order {
-		if !dependsOnKeys(t.plan.Outputs[o.Output].Expr, f.bucketKeys) {
+		if !dependsOnKeys(t.plan.Outputs[o.Output].Expr, f.held) {
 			break
 		}
 		order.lateAfter++
 	}
 	items = selectBest(items, len(items), order.less)
+	if t.plan.Limit.ByN > 0 {
+		from, to := cutRows(&t.plan.Limit, res, len(items))
+		items = items[from:to]
+	}
 	if f.folded > 0 {
-		res.Other = &Other{Groups: f.folded}
+		res.Other = &Other{Groups: f.folded, Rows: []int{}}
 	}
 	for at, g := range items {
 		if int(g) >= f.kept {

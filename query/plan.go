@@ -119,8 +119,9 @@ type OrderTerm struct {
 type Limit struct {
 	N         int64 // -1: all
 	Offset    int64
-	Explicit  bool // LIMIT was written; else N is the default and cutting sets Truncated
-	WithOther bool
+	Explicit  bool  // LIMIT was written; else N is the default and cutting sets Truncated
+	WithOther bool  // of LIMIT n BY if there is one
 	ByN       int64 // LIMIT n BY: 0 if absent
 	By        []int // outputs of LIMIT n BY
+	ByKeys    []int // LIMIT n BY WITH OTHER: the keys that they are
 }

@@ -22,6 +22,34 @@ func (g *diffGen) clauses(keys []string, bucket bool, where string) string {
 	return s
 }
 
+// limitOther is LIMIT n [BY some keys] WITH OTHER; at least one key that is no
+// bucket is left to put together.
+func (g *diffGen) limitOther(keys []string, bucket bool) string {
+	s := " LIMIT " + g.one("1", "2", "5", "100")
+	first := 0
+	if bucket {
+		first = 1
+	}
+	left := first + g.r.IntN(len(keys)-first)
+	var by []string
+	for i, key := range keys {
+		if i != left && g.chance(60) {
+			by = append(by, key)
+		}
+	}
+	if len(by) == 0 {
+		return s + " WITH OTHER"
+	}
+	s += " BY " + strings.Join(by, ", ") + " WITH OTHER"
+	if g.chance(30) {
+		s += " LIMIT " + g.one("3", "7", "ALL")
+	}
+	if g.chance(20) {
+		s += " OFFSET " + g.one("1", "4")
+	}
+	return s
+}
+
 // with is derived columns: one that is new, one that hides a column, and one
 // made of both. Queries use them by the columns that they hide.
 func (g *diffGen) with() string {

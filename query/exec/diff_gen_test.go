@@ -370,7 +370,7 @@ func (g *diffGen) groups() string {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	if other {
-		return sql + " LIMIT " + g.one("1", "2", "5", "100") + " WITH OTHER" + g.clauses(written, bucket, where)
+		return sql + g.limitOther(keys, bucket) + g.clauses(written, bucket, where)
 	}
 	if g.chance(15) && len(keys) > 0 {
 		sql += " LIMIT " + g.one("1", "2") + " BY " + keys[0]

@@ -71,7 +71,11 @@ type key struct {
 	expr   query.Expr
 	mode   aliasMode
 	bucket *bucket // a bucket of the column time
+	by     bool    // LIMIT BY WITH OTHER is by it
 }
+
+// held tells whether rows of Other have the key too.
+func (k key) held() bool { return k.bucket != nil || k.by }
 
 // Run answers a SELECT over rows. Now and the range of the data stand for what
 // the root of a query fixes. Queries that are not valid may panic or give
@@ -112,11 +116,12 @@ func Run(sel *query.Select, rows []Row, now int64) (*Result, error) {
 		o.grouped = o.grouped || o.hasAgg(t.Expr, aliasFirst)
 	}
 	o.addEarlierItems()
+	o.markBy()
 	terms := o.orderTerms()
 	if !o.grouped {
 		return o.finish(o.rowLines(kept), terms), nil
 	}
-	if sel.Limit != nil && sel.Limit.Other {
+	if sel.Limit != nil && sel.Limit.Other || sel.LimitBy != nil && sel.LimitBy.Other {
 		return o.finishOther(o.having(o.fill(o.group(kept)), nil), terms), nil
 	}
 	groups := o.having(o.fill(o.group(kept)), terms)
@@ -317,6 +322,8 @@ type line struct {
 	terms []storage.Value
 	by    string // LIMIT BY
 	late  bool   // a row of Other
+	// number is the group's, where WITH OTHER ranks.
+	number int
 }
 
 func (o *oracle) cell(e query.Expr, c ctx) Cell {
@@ -337,15 +344,33 @@ func (o *oracle) line(c ctx) line {
 	}
 	if b := o.sel.LimitBy; b != nil {
 		for _, g := range b.Exprs {
-			c.mode = aliasFirst
-			e := g.Expr
-			if at, ok := o.position(e); ok {
-				e, c.mode = o.items[at].expr, o.items[at].mode
-			}
+			e, mode := o.limitBy(g)
+			c.mode = mode
 			l.by += strconv.Quote(keyText(o.eval(e, c)))
 		}
 	}
 	return l
+}
+
+// limitBy is what LIMIT BY means by one of its expressions.
+func (o *oracle) limitBy(g query.GroupItem) (query.Expr, aliasMode) {
+	if at, ok := o.position(g.Expr); ok {
+		return o.items[at].expr, o.items[at].mode
+	}
+	return g.Expr, aliasFirst
+}
+
+// markBy marks the keys that LIMIT BY WITH OTHER is by.
+func (o *oracle) markBy() {
+	if b := o.sel.LimitBy; b != nil && b.Other {
+		for _, g := range b.Exprs {
+			e, mode := o.limitBy(g)
+			for i := range o.keys {
+				k := &o.keys[i]
+				k.by = k.by || o.same(e, mode, k.expr, k.mode)
+			}
+		}
+	}
 }
 
 func (o *oracle) rowLines(rows []Row) []sortable {
@@ -379,7 +404,7 @@ func (o *oracle) groupLines(groups []*group) []sortable {
 func (o *oracle) clearKeys(l *line) {
 	for i, it := range o.items {
 		for _, k := range o.keys {
-			if k.bucket == nil && o.same(it.expr, it.mode, k.expr, k.mode) {
+			if !k.held() && o.same(it.expr, it.mode, k.expr, k.mode) {
 				l.cells[i] = Cell{}
 			}
 		}

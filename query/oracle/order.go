@@ -23,7 +23,8 @@ type term struct {
 	desc       bool
 	nullsFirst bool
 	agg        bool
-	bucket     bool // depends on the time bucket
+	bucket     bool // is a time bucket, over all of which WITH OTHER ranks
+	held       bool // is a key that rows of Other have too
 }
 
 // orderTerms are ORDER BY or the default order, then the outputs from left to right.
@@ -51,7 +52,10 @@ func (o *oracle) orderTerms() []term {
 		}
 		t.agg = o.hasAgg(t.expr, t.mode)
 		for _, k := range o.keys {
-			t.bucket = t.bucket || k.bucket != nil && o.same(t.expr, t.mode, k.expr, k.mode)
+			if o.same(t.expr, t.mode, k.expr, k.mode) {
+				t.bucket = t.bucket || k.bucket != nil && !k.by
+				t.held = t.held || k.held()
+			}
 		}
 	}
 	return terms
@@ -101,7 +105,7 @@ func (o *oracle) sortValue(t term, l *sortable) storage.Value {
 		v = o.eval(t.expr, c)
 		if l.late {
 			for _, k := range o.keys {
-				if k.bucket == nil && o.same(t.expr, t.mode, k.expr, k.mode) {
+				if !k.held() && o.same(t.expr, t.mode, k.expr, k.mode) {
 					v = null
 				}
 			}
@@ -117,7 +121,7 @@ func (o *oracle) sortValue(t term, l *sortable) storage.Value {
 }
 
 // sort orders lines; lines of Other come after all that are equal in the terms
-// that lead with time buckets.
+// that lead with keys that they have.
 func (o *oracle) sort(lines []sortable, terms []term) {
 	for known := -1; known < len(o.floats); { // again if a sum turned out to pass int64
 		known = len(o.floats)
@@ -140,7 +144,7 @@ func (o *oracle) sort(lines []sortable, terms []term) {
 		}
 		leading := true
 		for i, t := range terms {
-			if leading && !t.bucket {
+			if leading && !t.held {
 				leading = false
 				if c := late(); c != 0 {
 					return c
@@ -181,30 +185,44 @@ const limitDefault = 100_000
 // finish sorts, cuts and names.
 func (o *oracle) finish(lines []sortable, terms []term) *Result {
 	o.sort(lines, terms)
-	if b := o.sel.LimitBy; b != nil {
-		taken := make(map[string]int64)
-		lines = slices.DeleteFunc(lines, func(l sortable) bool {
-			taken[l.by]++
-			return taken[l.by] > b.N
-		})
+	if o.sel.LimitBy != nil {
+		lines = o.firstOfEach(lines)
 	}
+	res := o.result()
+	o.cut(res, lines)
+	return res
+}
+
+// firstOfEach is LIMIT BY.
+func (o *oracle) firstOfEach(lines []sortable) []sortable {
+	taken := make(map[string]int64)
+	return slices.DeleteFunc(lines, func(l sortable) bool {
+		taken[l.by]++
+		return taken[l.by] > o.sel.LimitBy.N
+	})
+}
+
+// cut shows what LIMIT and OFFSET leave of lines.
+func (o *oracle) cut(res *Result, lines []sortable) {
 	limit := int64(limitDefault)
 	if o.sel.Limit != nil {
 		limit = o.sel.Limit.N
 	}
-	res := o.result()
 	lines = lines[min(int64(len(lines)), o.sel.Offset):]
 	if limit >= 0 && int64(len(lines)) > limit {
 		lines = lines[:limit]
 		res.Truncated = o.sel.Limit == nil
 	}
+	o.show(res, lines)
+}
+
+func (o *oracle) show(res *Result, lines []sortable) {
 	for _, l := range lines {
 		if l.late {
 			res.Other = append(res.Other, len(res.Rows))
 		}
 		res.Rows = append(res.Rows, l.cells)
 	}
-	return res
 }
 
 // result is an answer without rows. Repeated names get _2 and so on.
@@ -232,15 +250,14 @@ func (o *oracle) result() *Result {
 
 // finishOther is LIMIT n WITH OTHER: the best n combinations of the keys that
 // are not time buckets, over the whole range, and all else in one row or in one
-// per time bucket.
+// per time bucket. LIMIT n BY x WITH OTHER does so for each x by itself.
 func (o *oracle) finishOther(groups []*group, terms []term) *Result {
-	isBucket := func(k key) bool { return k.bucket != nil }
-	notBucket := func(k key) bool { return k.bucket == nil }
+	ranked := func(k key) bool { return k.bucket == nil || k.by }
 	combos := make(map[string]*group)
 	var all []*group
 	var names []string
 	for _, g := range groups {
-		k := o.keyValues(g.first(), notBucket)
+		k := o.keyValues(g.first(), ranked)
 		if combos[k] == nil {
 			combos[k] = &group{filled: true}
 			all, names = append(all, combos[k]), append(names, k)
@@ -257,11 +274,11 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 	var shown []*group
 	rest := make(map[string]*group)
 	for _, g := range groups {
-		if keep[o.keyValues(g.first(), notBucket)] {
+		if keep[o.keyValues(g.first(), ranked)] {
 			shown = append(shown, g)
 			continue
 		}
-		k := o.keyValues(g.first(), isBucket)
+		k := o.keyValues(g.first(), key.held)
 		if rest[k] == nil {
 			rest[k] = &group{isRest: true, filled: true}
 			shown = append(shown, rest[k])
@@ -271,11 +288,10 @@ func (o *oracle) finishOther(groups []*group, terms []term) *Result {
 	lines := o.groupLines(shown)
 	o.sort(lines, terms)
 	res := o.result()
-	for _, l := range lines {
-		if l.late {
-			res.Other = append(res.Other, len(res.Rows))
-		}
-		res.Rows = append(res.Rows, l.cells)
+	if o.sel.LimitBy == nil {
+		o.show(res, lines)
+	} else {
+		o.cut(res, lines)
 	}
 	if n := len(all) - len(best); n > 0 {
 		res.OtherGroups = n
@@ -294,22 +310,22 @@ func (o *oracle) bestCombos(all []*group, terms []term) []int {
 			}
 		}
 	}
-	o.ranking = true
+	o.ranking = slices.ContainsFunc(o.keys, func(k key) bool { return k.bucket != nil && !k.by })
 	lines := o.groupLines(all)
 	for i := range lines {
-		lines[i].by = strconv.Itoa(i)
+		lines[i].number = i
 	}
 	o.sort(lines, ranking)
 	o.ranking = false
+	if o.sel.LimitBy != nil {
+		lines = o.firstOfEach(lines)
+	} else {
+		lines = lines[min(o.sel.Offset, int64(len(lines))):]
+		lines = lines[:min(o.sel.Limit.N, int64(len(lines)))]
+	}
 	var best []int
-	from := min(o.sel.Offset, int64(len(lines)))
-	to := min(from+o.sel.Limit.N, int64(len(lines)))
-	for _, l := range lines[from:to] {
-		i, err := strconv.Atoi(l.by)
-		if err != nil {
-			panic("BUG: " + err.Error())
-		}
-		best = append(best, i)
+	for _, l := range lines {
+		best = append(best, l.number)
 	}
 	return best
 }
