@@ -31,7 +31,7 @@ FUZZ_STRANGERS ?= 600
 # The package whose tests take longest begins first, beside all others.
 PKGS = $(shell go list ./storage; go list ./... | grep -v -e '/e2e$$' -e '/storage$$')
 
-.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers bench-kernels bench-load bench-restart clean help \
+.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static
@@ -62,6 +62,7 @@ check-format:
 check-vet:
 	@go vet ./...
 	@go vet -tags failpoint ./storage
+	@go vet -tags peers ./query/exec ./bench/side
 
 check-lint:
 	@go tool staticcheck ./...
@@ -122,6 +123,12 @@ bench: build $(PEERS)
 ## test-peers: small runs of that benchmark, whose answers must agree; installs the peers, 600 MB
 test-peers: build $(PEERS)
 	KELP_BIN=$(CURDIR)/bin/kelp .ci/gotest -count=1 -tags peers -run Peers ./bench/side
+
+## diff: thousands of random queries, of kelp against the oracle and against DuckDB; needs node (DIFF_ROUNDS=100 DIFF_SEED=)
+DIFF_ROUNDS ?= 100
+DIFF_SEED ?= 0
+diff: $(PEERS)
+	go test -count=1 -timeout 2h -v -tags peers ./query/exec -run '^TestEngineAgainst(Oracle|DuckDB)$$' -args -diffrounds $(DIFF_ROUNDS) -diffseed $(DIFF_SEED)
 
 ## bench-quick: the same on 1 million rows, in two minutes
 bench-quick: build $(PEERS)
