@@ -255,49 +255,66 @@ func (a *alignedValues) leaveOut(s *ChangeSide, chosen []int, side int) sideValu
 	return out
 }
 
-// leaveEachOut makes of n groups as many, each of all but one. It halves: what is
+// leaveEachOut makes of n groups as many, each of all but one.
+func (s *ChangeSide) leaveEachOut(folded []State, n int) []State {
+	out := make([]State, len(folded))
+	var rest []int
+	for i, state := range folded {
+		if w, ok := state.(withouter); ok {
+			if without := w.withoutEach(); without != nil {
+				out[i] = leftOut{state, without}
+				continue
+			}
+		}
+		rest = append(rest, i)
+	}
+	for _, i := range rest {
+		out[i] = s.mergeOthers(i, folded[i], n)
+	}
+	return out
+}
+
+// mergeOthers is leaveEachOut for one state, by merging. It halves: what is
 // outside of a half is what is outside of both, and the other half. So each group is
 // merged once for each time that n can be halved, and not n times.
-func (s *ChangeSide) leaveEachOut(folded []State, n int) []State {
+func (s *ChangeSide) mergeOthers(agg int, folded State, n int) State {
 	levels := bits.Len(uint(n - 1))
-	outside := s.fold(folded, 1, nil)
+	outside := s.newState(agg, 1)
 	to := make([]uint32, n)
 	for level := 1; level <= levels; level++ {
 		halves := 1 << level
 		parents := make([]uint32, halves/2)
-		next := s.fold(folded, halves, nil)
+		next := s.newState(agg, halves)
 		for half := range uint32(2) {
 			for i := range parents {
 				parents[i] = 2*uint32(i) + half
 			}
-			mergeStates(next, outside, parents)
+			next.Merge(outside, parents)
 		}
 		for i := range to {
 			to[i] = uint32(i>>(levels-level)) ^ 1 // the other half
 		}
-		mergeStates(next, folded, to)
+		next.Merge(folded, to)
 		outside = next
 	}
 	return outside
 }
 
-func mergeStates(into, from []State, to []uint32) {
-	for i := range into {
-		into[i].Merge(from[i], to)
-	}
-}
-
-// fold merges states into groups; to is nil for groups of nothing.
+// fold merges states into groups.
 func (s *ChangeSide) fold(states []State, groups int, to []uint32) []State {
 	out := make([]State, len(states))
 	for i := range states {
-		out[i] = NewState(&s.Plan.Aggs[i])
-		out[i].Grow(groups)
-	}
-	if to != nil {
-		mergeStates(out, states, to)
+		out[i] = s.newState(i, groups)
+		out[i].Merge(states[i], to)
 	}
 	return out
+}
+
+// newState is an empty state of an aggregate.
+func (s *ChangeSide) newState(agg, groups int) State {
+	state := NewState(&s.Plan.Aggs[agg])
+	state.Grow(groups)
+	return state
 }
 
 func (s *ChangeSide) row(states []State) *groupRow {

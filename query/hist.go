@@ -135,7 +135,12 @@ func (h *histogram) addBin(index int32, n uint64) {
 }
 
 func (h *histogram) addToPage(index int32, n uint64) {
-	page := index >> fractionBits
+	n0 := &h.page(index >> fractionBits)[index&(binsPerPage-1)]
+	*n0 = addSaturated(*n0, n)
+}
+
+// page returns a page, a new one if there is none.
+func (h *histogram) page(page int32) *[binsPerPage]uint64 {
 	switch at := int(page - h.first); {
 	case h.pages == nil:
 		h.first, h.pages = page, make([]*[binsPerPage]uint64, 1)
@@ -149,8 +154,7 @@ func (h *histogram) addToPage(index int32, n uint64) {
 	if *p == nil {
 		*p = new([binsPerPage]uint64)
 	}
-	n0 := &(*p)[index&(binsPerPage-1)]
-	*n0 = addSaturated(*n0, n)
+	return *p
 }
 
 // each visits the bins that hold something, ascending, until visit is false.
@@ -175,10 +179,26 @@ func (h *histogram) each(visit func(bin) bool) {
 // merge adds what src has counted.
 func (h *histogram) merge(src *histogram) {
 	h.min, h.max = min(h.min, src.min), max(h.max, src.max)
-	src.each(func(b bin) bool {
-		h.addBin(b.index, b.n)
-		return true
-	})
+	if src.pages == nil {
+		for _, b := range src.few {
+			h.addBin(b.index, b.n)
+		}
+		return
+	}
+	few := h.few
+	h.few = nil
+	for at, p := range src.pages {
+		if p == nil {
+			continue
+		}
+		into := h.page(src.first + int32(at))
+		for slot, n := range p {
+			into[slot] = addSaturated(into[slot], n)
+		}
+	}
+	for _, b := range few {
+		h.addToPage(b.index, b.n)
+	}
 }
 
 // total is the weight of all values.
