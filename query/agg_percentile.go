@@ -72,6 +72,10 @@ func (s *PercentileState) AddN(group uint32, value float64, weight uint64) {
 	}
 }
 
+// Share makes s the state of what src has counted. Neither may be fed, or merged
+// into, any more: they share their histograms.
+func (s *PercentileState) Share(src *PercentileState) { s.hists = src.hists }
+
 // Len, Grow, Merge, Value, Bytes and Columns are State's.
 func (s *PercentileState) Len() int { return len(s.hists) }
 

@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -135,12 +136,18 @@ func (h *histogram) addBin(index int32, n uint64) {
 }
 
 func (h *histogram) addToPage(index int32, n uint64) {
-	n0 := &h.page(index >> fractionBits)[index&(binsPerPage-1)]
+	page := index >> fractionBits
+	h.reach(page)
+	p := &h.pages[page-h.first]
+	if *p == nil {
+		*p = new([binsPerPage]uint64)
+	}
+	n0 := &(*p)[index&(binsPerPage-1)]
 	*n0 = addSaturated(*n0, n)
 }
 
-// page returns a page, a new one if there is none.
-func (h *histogram) page(page int32) *[binsPerPage]uint64 {
+// reach makes room for a page; the page itself may be nil.
+func (h *histogram) reach(page int32) {
 	switch at := int(page - h.first); {
 	case h.pages == nil:
 		h.first, h.pages = page, make([]*[binsPerPage]uint64, 1)
@@ -150,11 +157,6 @@ func (h *histogram) page(page int32) *[binsPerPage]uint64 {
 	case at >= len(h.pages):
 		h.pages = append(h.pages, make([]*[binsPerPage]uint64, at+1-len(h.pages))...)
 	}
-	p := &h.pages[page-h.first]
-	if *p == nil {
-		*p = new([binsPerPage]uint64)
-	}
-	return *p
 }
 
 // each visits the bins that hold something, ascending, until visit is false.
@@ -179,35 +181,61 @@ func (h *histogram) each(visit func(bin) bool) {
 // merge adds what src has counted.
 func (h *histogram) merge(src *histogram) {
 	h.min, h.max = min(h.min, src.min), max(h.max, src.max)
-	if src.pages == nil {
-		for _, b := range src.few {
-			h.addBin(b.index, b.n)
-		}
+	for _, b := range src.few {
+		h.addBin(b.index, b.n)
+	}
+	if len(src.pages) == 0 {
 		return
 	}
-	few := h.few
+	few := h.few // src has more bins than a list holds
 	h.few = nil
-	for at, p := range src.pages {
-		if p == nil {
-			continue
-		}
-		into := h.page(src.first + int32(at))
-		for slot, n := range p {
-			into[slot] = addSaturated(into[slot], n)
-		}
-	}
+	h.reach(src.first)
+	h.reach(src.first + int32(len(src.pages)) - 1)
 	for _, b := range few {
 		h.addToPage(b.index, b.n)
 	}
+	into := h.pages[src.first-h.first:]
+	for at, p := range src.pages {
+		switch {
+		case p == nil:
+		case into[at] == nil:
+			own := *p
+			into[at] = &own
+		default:
+			addPage(into[at], p)
+		}
+	}
+}
+
+// addPage adds the bins of a page to those of another.
+func addPage(into, from *[binsPerPage]uint64) {
+	for i, n := range from {
+		into[i] = addSaturated(into[i], n)
+	}
+}
+
+// pageWeight is the sum of the bins of a page.
+func pageWeight(p *[binsPerPage]uint64) uint64 {
+	var sum, over uint64
+	for _, n := range p {
+		var carry uint64
+		sum, carry = bits.Add64(sum, n, 0)
+		over |= carry
+	}
+	return sum | -over
 }
 
 // total is the weight of all values.
 func (h *histogram) total() uint64 {
 	var sum uint64
-	h.each(func(b bin) bool {
+	for _, b := range h.few {
 		sum = addSaturated(sum, b.n)
-		return true
-	})
+	}
+	for _, p := range h.pages {
+		if p != nil {
+			sum = addSaturated(sum, pageWeight(p))
+		}
+	}
 	return sum
 }
 
@@ -220,17 +248,32 @@ func (h *histogram) atRank(rank, total uint64) float64 {
 	case rank >= total:
 		return h.max
 	}
-	v := h.max
+	return min(max(h.binAt(rank), h.min), h.max)
+}
+
+// binAt is the middle of the bin at which the cumulative weight reaches rank.
+func (h *histogram) binAt(rank uint64) float64 {
 	var sum uint64
-	h.each(func(b bin) bool {
-		sum = addSaturated(sum, b.n)
-		if sum < rank {
-			return true
+	for _, b := range h.few {
+		if sum = addSaturated(sum, b.n); sum >= rank {
+			return b.middle()
 		}
-		v = b.middle()
-		return false
-	})
-	return min(max(v, h.min), h.max)
+	}
+	for at, p := range h.pages {
+		if p == nil {
+			continue
+		}
+		if past := addSaturated(sum, pageWeight(p)); past < rank {
+			sum = past
+			continue
+		}
+		for slot, n := range p {
+			if sum = addSaturated(sum, n); sum >= rank {
+				return bin{index: (h.first+int32(at))<<fractionBits + int32(slot)}.middle()
+			}
+		}
+	}
+	return h.max
 }
 
 func (h *histogram) bytes() int {

@@ -128,6 +128,59 @@ func TestHistogramStaysSmall(t *testing.T) {
 	}
 }
 
+// Histograms that are merged hold what one that was shown all values holds, lists
+// and pages, apart from each other, across and with gaps.
+func TestHistogramMerge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	bins := func(h *histogram) (all []bin) {
+		h.each(func(b bin) bool { all = append(all, b); return true })
+		return all
+	}
+	forms := map[[2]bool]int{}
+	for range 2000 {
+		whole, into := newTestHistogram(), newTestHistogram()
+		var sources []*histogram
+		var before [][]bin
+		for range 1 + rng.IntN(3) {
+			src, center, spread := newTestHistogram(), rng.NormFloat64()*20, 4*rng.Float64()
+			for range rng.IntN(100) {
+				v := math.Exp(center + spread*rng.NormFloat64())
+				if rng.IntN(4) == 0 {
+					v = -v
+				}
+				weight := uint64(1)
+				if rng.IntN(50) == 0 {
+					weight = math.MaxUint64 / 2
+				}
+				src.add(v, weight)
+				whole.add(v, weight)
+			}
+			forms[[2]bool{into.pages != nil, src.pages != nil}]++
+			sources, before = append(sources, src), append(before, bins(src))
+			into.merge(src)
+			into.merge(newTestHistogram())
+		}
+		if !slices.Equal(bins(into), bins(whole)) || into.min != whole.min || into.max != whole.max || (into.pages == nil) != (whole.pages == nil) {
+			t.Fatalf("merged %v, not %v", bins(into), bins(whole))
+		}
+		for i, src := range sources {
+			if !slices.Equal(bins(src), before[i]) {
+				t.Fatal("merging has changed what was merged")
+			}
+		}
+		var sum uint64
+		for _, b := range bins(whole) {
+			sum = addSaturated(sum, b.n)
+		}
+		if whole.total() != sum {
+			t.Fatalf("the total is %d, not %d", whole.total(), sum)
+		}
+	}
+	if len(forms) != 4 {
+		t.Fatalf("the forms that were merged are %v", forms)
+	}
+}
+
 func BenchmarkHistogram(b *testing.B) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	values := make([]float64, 4096)
@@ -153,6 +206,21 @@ func BenchmarkHistogram(b *testing.B) {
 			s.Add(groups, values, nil)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(values)), "ns/value")
+	})
+	b.Run("rank", func(b *testing.B) {
+		h := newTestHistogram()
+		h.addRun(values)
+		for b.Loop() {
+			total := h.total()
+			h.atRank(total/2, total)
+		}
+	})
+	b.Run("merge-anew", func(b *testing.B) {
+		src := newTestHistogram()
+		src.addRun(values)
+		for b.Loop() {
+			newTestHistogram().merge(src)
+		}
 	})
 	b.Run("merge", func(b *testing.B) {
 		h, src := newTestHistogram(), newTestHistogram()

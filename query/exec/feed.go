@@ -23,7 +23,7 @@ type aggPlan struct {
 	input  int
 	value  int // arg_min, arg_max: the input of the value; input is what rows are chosen by
 	weighs bool
-	// same is the earlier aggregate whose state this one's copies at the end: a
+	// same is the earlier aggregate whose histograms this one shares at the end: a
 	// percentile of the same values with another share, or their histogram. -1: none.
 	same int
 }
@@ -177,16 +177,12 @@ func (f *feeder) bytes() int {
 	return n
 }
 
-// finish fills the states that copy another one's.
-func (f *feeder) finish(groups int) {
-	to := make([]uint32, groups)
-	for i := range to {
-		to[i] = uint32(i)
-	}
+// finish gives the states that say something else of another one's histograms a
+// share of those.
+func (f *feeder) finish() {
 	for i, s := range f.states {
 		if same := f.plan.aggs[i].same; same >= 0 {
-			s.Grow(groups)
-			s.Merge(f.states[same], to)
+			s.(*query.PercentileState).Share(f.states[same].(*query.PercentileState))
 		}
 	}
 }

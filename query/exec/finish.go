@@ -78,7 +78,7 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 		c.state = chainState{}
 	}
 	groups := into.grouper.index.groups
-	into.feeder.finish(groups)
+	into.feeder.finish()
 	out.Groups, out.States = groups, into.feeder.states
 	if out.Truncated != nil {
 		out.Truncated.Kept = int64(groups)
