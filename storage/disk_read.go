@@ -12,7 +12,8 @@ import (
 // the cache, and written to the file of their segment. That is less work for the
 // processor than to read into the mapping: a page that is written as a whole is
 // neither cleared before nor faulted in. Large blocks are read around the page
-// cache, which would copy them once more and push out what others need.
+// cache, which would copy them once more and push out what others need, and so are they
+// written (disk_ops.go).
 
 // A readBuffer holds one block at a time. It belongs to one goroutine.
 type readBuffer struct{ data []byte }

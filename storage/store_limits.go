@@ -243,7 +243,7 @@ const (
 	diskMoveBytes  = 8 << 20
 	diskMoveGain   = 10
 
-	// diskDirectAlign is what places must be multiples of to be read around the page
+	// diskDirectAlign is what places must be multiples of to be read and written around the page
 	// cache: the largest block size of disks and file systems in use.
 	diskDirectAlign = 4 << 10
 
