@@ -15,22 +15,46 @@ import (
 // cache, which would copy them once more and push out what others need, and so are they
 // written (disk_ops.go).
 
-// A readBuffer holds one block at a time. It belongs to one goroutine.
-type readBuffer struct{ data []byte }
+// A readBuffer holds one block at a time. It belongs to one goroutine. The zero value
+// takes memory of the heap.
+type readBuffer struct {
+	data  []byte
+	whole []byte // what data is a part of, if it is not on the heap
+}
+
+// newReadBuffer returns a buffer for many blocks one after another, to be closed.
+func newReadBuffer() *readBuffer {
+	b := &readBuffer{whole: newReadMemory()}
+	if b.whole != nil {
+		b.data = alignTo(b.whole, hugePage)
+	}
+	return b
+}
+
+// close gives the memory back: nothing that was read may be used any more.
+func (b *readBuffer) close() {
+	if b.whole != nil {
+		freeReadMemory(b.whole)
+	}
+	*b = readBuffer{}
+}
 
 // room returns n bytes, aligned for reads around the page cache. They are good
 // until the next call.
 func (b *readBuffer) room(n int64) []byte {
-	if int64(cap(b.data)) < n {
-		data := make([]byte, n+diskDirectAlign)
-		skip := -uintptr(unsafe.Pointer(unsafe.SliceData(data))) % diskDirectAlign
-		b.data = data[skip:]
+	if int64(cap(b.data)) >= n {
+		return b.data[:n]
 	}
-	data := b.data[:n]
-	if cap(b.data) > readBufferBytes {
-		b.data = nil // a rare long block
+	data := alignTo(make([]byte, n+diskDirectAlign), diskDirectAlign)
+	if b.whole == nil && n <= readBufferBytes {
+		b.data = data // else it is a rare long block
 	}
-	return data
+	return data[:n]
+}
+
+// alignTo returns memory from its first multiple of align on.
+func alignTo(memory []byte, align uintptr) []byte {
+	return memory[-uintptr(unsafe.Pointer(unsafe.SliceData(memory)))%align:]
 }
 
 // readBlock reads a block from disk and verifies every checksum.

@@ -113,12 +113,13 @@ func (l *reload) take() []*Ref {
 
 // work reads groups until none is left.
 func (l *reload) work() {
-	var buf readBuffer
+	buf := newReadBuffer()
+	defer buf.close()
 	for g := l.take(); g != nil; g = l.take() {
 		var read []editPlace
 		var of []*Ref
 		for _, r := range g {
-			e, full, err := l.store.reloadBlock(r, &buf)
+			e, full, err := l.store.reloadBlock(r, buf)
 			if full {
 				l.mu.Lock()
 				l.full = true

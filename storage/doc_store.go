@@ -103,7 +103,8 @@ package storage
 //	flushLoop    brings edits to disk (disk.go) and keeps its files dense
 //	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones; newest
-//	             first, with some workers that end with the pass (disk_reload.go)
+//	             first, with some workers that end with the pass (disk_reload.go), each
+//	             with 8 MiB for what it reads (disk_read.go)
 //
 // # Memory beside the blocks
 //
