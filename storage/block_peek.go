@@ -8,7 +8,7 @@ import (
 // A first look at a block in a store is by read and not through the mapping: a fault
 // there maps the 16 pages around, which takes some four times as long as copying the
 // few that are wanted. After a start nothing is mapped, and the first query may look
-// at thousands of blocks, of which it wants the head and the counts of a dictionary.
+// at thousands of blocks, of which it wants the head and a front in it.
 // What is read is the same page cache. Where a read does not give all, the mapping has
 // the word, and what is wrong with it is found as ever.
 
@@ -28,7 +28,7 @@ func (f blockFile) read(buf []byte, at int) bool {
 }
 
 // peekBuf is room for the bytes of a look; it begins at a multiple of 8.
-type peekBuf [peekColumnBytes / 8]uint64
+type peekBuf [peekHeadBytes / 8]uint64
 
 var peekBufs = sync.Pool{New: func() any { return new(peekBuf) }}
 
@@ -51,35 +51,4 @@ func (f blockFile) open(data []byte) (*Block, error) {
 		b.from = f
 	}
 	return b, err
-}
-
-// peek opens a dictionary column without its rows being mapped: entries and counts
-// are copied, the codes are checked and stay where they are. False: open has to look
-// itself.
-func (c *Column) peek(o *opened) (done bool, err error) {
-	if c.enc != EncDict || c.flags&(flagInline|flagFront) != 0 || c.length > peekColumnBytes || c.block.from.file == nil {
-		return false, nil
-	}
-	buf := peekBufs.Get().(*peekBuf)
-	defer peekBufs.Put(buf)
-	data := bytesOf(buf[:])[:c.length]
-	if !c.block.from.read(data, c.at) {
-		return false, nil
-	}
-	if checksum(data) != c.crc {
-		return true, errColumnChecksum
-	}
-	*o = opened{rows: c.Rows()}
-	if err := openDict(section{typ: c.typ, enc: c.enc, rows: c.Rows(), nulls: c.nulls, data: data}, o); err != nil {
-		return true, err
-	}
-	r := o.codes
-	packedAt := r.frontBytes
-	if packedAt > peekEntriesBytes {
-		return false, nil
-	}
-	own := alignedBytes(packedAt)
-	copy(own, data)
-	r.packed = c.data[packedAt:]
-	return true, r.readEntries(own[dictHeaderBytes:], r.codes(), own[9])
 }

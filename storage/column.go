@@ -72,11 +72,8 @@ func (c *Column) open() *columnState {
 	}
 	// Two callers may both do the work; they find the same.
 	s := new(columnState)
-	done, err := c.peek(&s.opened)
-	if !done {
-		err = c.checkBytes()
-	}
-	if !done && err == nil {
+	err := c.checkBytes()
+	if err == nil {
 		s.opened, err = c.openBody()
 	}
 	if err != nil {

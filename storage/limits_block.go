@@ -36,13 +36,9 @@ const (
 	frontBytesMax = 768
 	frontCodesMin = 512
 
-	// peekHeadBytes, peekColumnBytes and peekEntriesBytes bound what is read of a block
-	// at the first look: the head, of some 30 columns; a dictionary column, the codes of
-	// a full block at 4 bits and what is before them; and of that, what stays on the
-	// heap. Longer ones are looked at where they lie.
-	peekHeadBytes    = 4 << 10
-	peekColumnBytes  = 36 << 10
-	peekEntriesBytes = 1 << 10
+	// peekHeadBytes is what is read of a block at the first look: the head of some 30
+	// columns, with the fronts of a dozen. A longer one is looked at where it lies.
+	peekHeadBytes = 4 << 10
 
 	// bodyNearBytes is how long a body may be whose columns lie in order of name:
 	// with its head it takes no more than the 64 KiB that Linux maps by one fault, so
