@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -19,10 +20,17 @@ const (
 
 // ShownGroups returns the groups, ascending, out of which Finalise will make the
 // same answer as out of all n groups of a partial with these states; ok is false
-// if all are needed, or none can be ruled out. A clause that looks at groups that
-// are not shown has to be named here.
-func ShownGroups(plan *Plan, n int, states []State) (shown []uint32, ok bool) {
+// if all are needed, or none can be ruled out. present is a bitmap of the groups
+// that there are, where the states have room for more; nil: all n. A clause that
+// looks at groups that are not shown has to be named here.
+func ShownGroups(plan *Plan, n int, states []State, present []uint64) (shown []uint32, ok bool) {
 	limit := &plan.Limit
+	if present != nil {
+		n = 0
+		for _, w := range present {
+			n += bits.OnesCount64(w)
+		}
+	}
 	if !plan.Grouped || plan.Having != nil || limit.WithOther || limit.ByN > 0 || limit.N < 0 ||
 		len(plan.Order) == 0 || n < cutMin || plan.Fill || plan.Compare != nil {
 		return nil, false
@@ -55,57 +63,89 @@ func ShownGroups(plan *Plan, n int, states []State) (shown []uint32, ok bool) {
 	if first.Op != OpAgg {
 		return nil, false
 	}
-	prefix := statePrefixes(plan.Order[0], states[first.Index], n)
-	if prefix == nil {
+	by, ok := rankStates(plan.Order[0], states[first.Index], present)
+	if !ok {
 		return nil, false
 	}
-	best := selectBest(prefix, int(keep), func(a, b uint64) bool { return a < b })
-	last := best[len(best)-1]
-	for g, p := range prefix {
-		if p <= last {
-			shown = append(shown, uint32(g))
-		}
-	}
+	shown = by.upTo(by.last(int(keep)))
 	return shown, len(shown) < n
 }
 
-// statePrefixes returns for each group a number that sorts as the state's value
-// does under a term of the order; nil if the values are better computed one by one.
-func statePrefixes(by OrderTerm, state State, n int) []uint64 {
-	var values []uint64
-	var null func(g int) bool
+// A ranking sorts groups as one of their states does: the smallest rank is shown
+// first.
+type ranking struct {
+	values  []uint64
+	flip    uint64
+	weights []uint64 // nil: no group is null; else those without weight are
+	null    uint64   // the rank of null
+	present bitmap   // the groups that there are; nil: all
+}
+
+// rankStates returns the ranking under a term of the order; false if the values are
+// better computed one by one.
+func rankStates(by OrderTerm, state State, present []uint64) (ranking, bool) {
+	r := ranking{flip: 1 << 63, null: math.MaxUint64, present: present}
+	if by.Desc {
+		r.flip = ^r.flip
+	}
+	if by.NullsFirst {
+		r.null = 0
+	}
 	switch s := state.(type) {
 	case *CountState:
-		values = s.N
+		r.values = s.N
+		return r, true
 	case *SumState:
-		if s.Kind != AggSum || s.Type != storage.TypeInt64 {
-			return nil
+		r.values, r.weights = s.Lo, s.Weight
+		return r, s.Kind == AggSum && s.Type == storage.TypeInt64
+	}
+	return r, false
+}
+
+// each visits the groups whose rank is at most limit, which visit may lower.
+func (r *ranking) each(limit uint64, visit func(group int, rank uint64) uint64) {
+	if r.weights == nil {
+		for g, v := range r.values {
+			if rank := v ^ r.flip; rank <= limit && (r.present == nil || r.present.has(g)) {
+				limit = visit(g, rank)
+			}
 		}
-		values, null = s.Lo, func(g int) bool { return s.Weight[g] == 0 }
-	default:
-		return nil
+		return
 	}
-	out := make([]uint64, n)
-	flip := uint64(1 << 63)
-	if by.Desc {
-		flip = ^flip
-	}
-	for g, v := range values[:n] {
-		out[g] = v ^ flip
-	}
-	if null == nil {
-		return out
-	}
-	missing := uint64(math.MaxUint64)
-	if by.NullsFirst {
-		missing = 0
-	}
-	for g := range out {
-		if null(g) {
-			out[g] = missing
+	for g, v := range r.values {
+		rank := v ^ r.flip
+		if r.weights[g] == 0 {
+			rank = r.null
+		}
+		if rank <= limit && (r.present == nil || r.present.has(g)) {
+			limit = visit(g, rank)
 		}
 	}
-	return out
+}
+
+// last is the rank of the keep-th group; there are as many.
+func (r *ranking) last(keep int) uint64 {
+	less := func(a, b uint64) bool { return a < b }
+	limit := uint64(math.MaxUint64)
+	best := make([]uint64, 0, 2*keep+cutMin)
+	r.each(limit, func(_ int, rank uint64) uint64 {
+		if best = append(best, rank); len(best) == cap(best) {
+			copy(best, selectBest(best, keep, less))
+			best = best[:keep]
+			limit = max(best[keep-1], 1) - 1 // others can only tie
+		}
+		return limit
+	})
+	return selectBest(best, keep, less)[keep-1]
+}
+
+// upTo returns the groups up to a rank.
+func (r *ranking) upTo(last uint64) (groups []uint32) {
+	r.each(last, func(g int, _ uint64) uint64 {
+		groups = append(groups, uint32(g))
+		return last
+	})
+	return groups
 }
 
 // picker is a State that can be cut to some of its groups.
@@ -115,7 +155,7 @@ type picker interface {
 }
 
 // PickGroups returns the states of some groups, which ShownGroups has returned for
-// them. The old ones are not to be used any more.
+// them. The old ones keep nothing but their memory, see Flat.
 func PickGroups(states []State, groups []uint32) []State {
 	out := make([]State, len(states))
 	for i, s := range states {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/kelpdb/kelp/storage"
@@ -58,7 +59,7 @@ func TestShownGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown, ok := ShownGroups(plan, n, p.States)
+		shown, ok := ShownGroups(plan, n, p.States, nil)
 		if !ok {
 			continue
 		}
@@ -70,7 +71,7 @@ func TestShownGroups(t *testing.T) {
 		} {
 			all := *plan
 			other(&all)
-			if _, cut := ShownGroups(&all, n, p.States); cut {
+			if _, cut := ShownGroups(&all, n, p.States, nil); cut {
 				t.Fatalf("with %s, groups are left out that it looks at", name)
 			}
 		}
@@ -89,6 +90,69 @@ func TestShownGroups(t *testing.T) {
 	}
 	if cuts < 100 {
 		t.Fatalf("groups were left out %d times: the test tests nothing", cuts)
+	}
+}
+
+// TestShownGroupsPresent: groups that are not there do not show, whatever the order.
+func TestShownGroupsPresent(t *testing.T) {
+	cuts := 0
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 10))
+		plan := cutPlan(r)
+		n := 2*cutMin + r.IntN(3000)
+		states := NewPartial(plan).States
+		for _, s := range states {
+			s.Grow(n)
+		}
+		present, groups := make([]uint64, bitmapWords(n)), []uint32(nil)
+		for g := range uint32(n) {
+			if r.IntN(3) == 0 {
+				continue
+			}
+			bitmap(present).set(int(g))
+			groups = append(groups, g)
+			states[0].(*CountState).AddN(g, 1+uint64(r.IntN(20)))
+			if r.IntN(5) > 0 {
+				states[1].(*SumState).AddInts([]uint32{g}, []int64{r.Int64N(400) - 200}, nil)
+			}
+		}
+		shown, ok := ShownGroups(plan, n, states, present)
+		picked, same := ShownGroups(plan, len(groups), PickGroups(states, groups), nil)
+		if ok != same {
+			t.Fatalf("seed %d: groups can be left out %v, without gaps %v", seed, ok, same)
+		}
+		for i, g := range picked {
+			picked[i] = groups[g]
+		}
+		if ok && !slices.Equal(shown, picked) {
+			t.Fatalf("seed %d, %+v: %d shown, without gaps %d", seed, plan.Order, shown, picked)
+		}
+		if ok {
+			cuts++
+		}
+	}
+	if cuts < 100 {
+		t.Fatalf("groups were left out %d times: the test tests nothing", cuts)
+	}
+}
+
+// BenchmarkShownGroups looks for 20 of a million groups, a third of which are there.
+func BenchmarkShownGroups(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	const n = 1_000_000
+	plan := cutPlan(r)
+	plan.Order[0], plan.Limit = OrderTerm{Output: 1, Desc: true}, Limit{N: 20}
+	plan.Aggs = plan.Aggs[:1]
+	state, present := &CountState{N: make([]uint64, n)}, make([]uint64, bitmapWords(n))
+	for range n / 2 {
+		g := r.IntN(n)
+		bitmap(present).set(g)
+		state.N[g]++
+	}
+	for b.Loop() {
+		if shown, ok := ShownGroups(plan, n, []State{state}, present); !ok || len(shown) < 20 {
+			b.Fatal("too few are shown")
+		}
 	}
 }
 

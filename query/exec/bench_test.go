@@ -117,6 +117,40 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
+// BenchmarkHour asks questions of many groups over a few blocks, as over the last
+// hour, of a leaf that is asked alone: what states cost before a row is in them, and
+// after the last one.
+func BenchmarkHour(b *testing.B) {
+	table := benchTable()
+	pool := NewPool(2)
+	defer pool.Close()
+	units := table.units[:hourBlocks]
+	rows := float64(hourBlocks * storage.RowsPerBlockMax)
+	for _, q := range []struct{ name, sql string }{
+		{"Q3-all", "SELECT endpoint, count(), avg(duration_ms), p50(duration_ms), p95(duration_ms), p99(duration_ms) FROM t GROUP BY endpoint RAW"},
+		{"Q6-exact", "SELECT service, count(distinct user_id) FROM t GROUP BY service RAW"},
+		{"Q6a-uniq", "SELECT service, uniq(user_id) FROM t GROUP BY service RAW"},
+		{"Q9-users", "SELECT user_id, count() AS n FROM t GROUP BY user_id ORDER BY n DESC, user_id LIMIT 20 RAW"},
+		{"Q11-three-keys", "SELECT endpoint, host, status, count() AS n, sum(bytes) FROM t GROUP BY endpoint, host, status " +
+			"ORDER BY n DESC, endpoint, host, status LIMIT 50 RAW"},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			plan := table.plan(b, q.sql)
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				if _, _, err := pool.run(context.Background(), plan, units, Limits{Sole: true}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N)/rows, "cpu-ns/row")
+		})
+	}
+}
+
+// hourBlocks is how many full blocks an hour of the reference workload has.
+const hourBlocks = 7
+
 // cpuTime is the time of processors that the process has used, in nanoseconds:
 // what a query costs also where others compete for them.
 func cpuTime(b *testing.B) int64 {

@@ -62,8 +62,8 @@ func (c *chain) restart() {
 	c.cover = coverer{}
 	c.cover.init(c.r.plan)
 	if c.r.plan.Grouped {
-		c.state.grouper = newGrouper(c.r.keys, c.r.lim.Groups)
-		c.state.feeder = newFeeder(c.r.feeds)
+		c.state.grouper = newGrouper(c.r.keys, c.r.lim.Groups, c.r.spares)
+		c.state.feeder = newFeeder(c.r.feeds, c.r.spares, c.share())
 		c.state.fed = c.state.grouper.index.groups
 		c.state.feeder.grow(c.state.fed)
 	} else {
@@ -328,7 +328,7 @@ func (c *chain) weigh() {
 	}
 	c.weighed, c.weighAt = 0, groups+groups/8
 	if c.hold(int64(st.grouper.bytes() + st.feeder.bytes())); c.blocked {
-		st.settle()
+		st.settle(nil)
 		st.grouper.stop()
 	}
 }

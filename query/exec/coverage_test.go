@@ -246,7 +246,7 @@ func mappedUnit(t *testing.T, n int) (unit, func()) {
 func TestFaultAfterChange(t *testing.T) {
 	table := plainTable(t, 4, 1000)
 	plan := table.plan(t, "SELECT service, count(), sum(n) FROM t GROUP BY service")
-	r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: 100, Bytes: 1 << 20}}
+	r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: 100, Bytes: 1 << 20}}
 	r.coverer.init(plan)
 	r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
 	r.choose(table.units)

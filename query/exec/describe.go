@@ -47,7 +47,7 @@ func describe(plan *query.Plan, units []unit) Explanation {
 	r.choose(units)
 	if plan.Grouped {
 		d.feeds = compileFeeds(plan)
-		d.grouper = newGrouper(compileKeys(firstKeys(plan)), 1)
+		d.grouper = newGrouper(compileKeys(firstKeys(plan)), 1, noSpares())
 	}
 	d.out.Blocks = len(units)
 	d.out.BlocksPruned = len(units) - len(r.units)

@@ -8,7 +8,8 @@
 // its rows; a grouper gives what is left to groups, by codes local to the block
 // where it can; a feeder adds vectors of values to the states of the aggregates.
 // A rowCollector takes rows instead. At the end the chains are joined, and a
-// Partial owns all its memory.
+// Partial owns all its memory. The memory of large states that were merged, or of
+// which only the groups that are shown were taken, serves the next query (spares).
 //
 // Everything that can fail happens before a block changes the state of its
 // chain. If the memory of a block goes away later than that, the chain starts

@@ -151,10 +151,13 @@ func sameBound(a, b *query.Bound) bool {
 type feeder struct {
 	plan   *feedPlan
 	states []query.State
+	spares *spares
+	spare  int // the most bytes of a spare state
 }
 
-func newFeeder(plan *feedPlan) *feeder {
-	f := &feeder{plan: plan}
+// newFeeder makes the feeder of a chain that may take so many bytes.
+func newFeeder(plan *feedPlan, spares *spares, share int64) *feeder {
+	f := &feeder{plan: plan, spares: spares, spare: int(share / spareShare)}
 	for i := range plan.aggs {
 		f.states = append(f.states, query.NewState(plan.aggs[i].Agg))
 	}
@@ -164,8 +167,41 @@ func newFeeder(plan *feedPlan) *feeder {
 func (f *feeder) grow(groups int) {
 	for i, s := range f.states {
 		if f.plan.aggs[i].same < 0 && s.Len() < groups {
+			s = f.roomier(i, s, groups)
 			s.Grow(groups)
+			f.states[i] = s
 		}
+	}
+}
+
+// roomier returns a state of the same content with room for groups, if there is a
+// spare one; else s.
+func (f *feeder) roomier(agg int, s query.State, groups int) query.State {
+	flat, ok := s.(query.Flat)
+	if !ok || flat.Room() >= groups {
+		return s
+	}
+	spare := f.spares.state(f.plan.aggs[agg].Agg, groups, f.spare)
+	if spare == nil {
+		return s
+	}
+	spare.Grow(s.Len())
+	spare.MergeSame(s)
+	f.spares.giveState(s)
+	return spare
+}
+
+// pick keeps only some of the groups.
+func (f *feeder) pick(groups []uint32) {
+	old := f.states
+	f.states = query.PickGroups(old, groups)
+	f.giveStates(old)
+}
+
+// giveStates gives the memory of states back that nobody uses any more.
+func (f *feeder) giveStates(states []query.State) {
+	for _, s := range states {
+		f.spares.giveState(s)
 	}
 }
 

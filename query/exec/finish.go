@@ -58,8 +58,41 @@ func (r *run) joinRows(out *query.Partial, chains []*chain) error {
 // joinGroups merges the groups of all chains into those of the first, in the
 // order of the chains.
 func (r *run) joinGroups(out *query.Partial, chains []*chain) {
+	if !r.joinSpans(chains) {
+		r.joinStates(chains)
+	}
+	into := &chains[0].state
+	into.feeder.finish()
+	out.Groups = into.grouper.size()
+	if out.Truncated != nil {
+		out.Truncated.Kept = int64(out.Groups)
+	}
+	for i, s := range into.feeder.states {
+		if exact, ok := s.(query.MayApproximate); ok && exact.Approx() {
+			out.Approx = append(out.Approx, i)
+		}
+	}
+	shown := r.shown(into)
+	if shown != nil {
+		out.Groups = len(shown)
+	}
+	if into.grouper.span != nil {
+		into.settle(shown)
+		shown = nil
+	} else if shown != nil {
+		into.feeder.pick(shown)
+	}
+	out.States = into.feeder.states
+	for k := range out.Keys {
+		out.Keys[k] = into.grouper.keyColumn(k, shown)
+	}
+	into.grouper.index.release()
+}
+
+// joinStates merges the groups of all chains by the values of their keys.
+func (r *run) joinStates(chains []*chain) {
 	for _, c := range chains {
-		c.state.settle()
+		c.state.settle(nil)
 	}
 	into := &chains[0].state
 	into.grouper.index.limit = len(chains) * r.lim.Groups
@@ -75,37 +108,30 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 				s.Merge(from.feeder.states[i], to)
 			}
 		}
-		c.state = chainState{}
-	}
-	groups := into.grouper.index.groups
-	into.feeder.finish()
-	out.Groups, out.States = groups, into.feeder.states
-	if out.Truncated != nil {
-		out.Truncated.Kept = int64(groups)
-	}
-	for i, s := range out.States {
-		if exact, ok := s.(query.MayApproximate); ok && exact.Approx() {
-			out.Approx = append(out.Approx, i)
-		}
-	}
-	shown := r.shown(out)
-	for k := range out.Keys {
-		out.Keys[k] = into.grouper.keyColumn(k, shown)
+		from.release()
 	}
 }
 
-// shown takes the groups that will not be shown out of the states, if nobody else
-// needs them, and returns the others; nil: all.
-func (r *run) shown(out *query.Partial) []uint32 {
+// release gives back the memory of a state that has been merged into another.
+func (st *chainState) release() {
+	st.feeder.giveStates(st.feeder.states)
+	st.grouper.index.release()
+	*st = chainState{}
+}
+
+// shown returns the groups that will be shown, if nobody needs the others; nil: all.
+func (r *run) shown(st *chainState) []uint32 {
 	if !r.lim.Sole {
 		return nil
 	}
-	shown, ok := query.ShownGroups(r.plan, out.Groups, out.States)
+	var present bitmap
+	if span := st.grouper.span; span != nil {
+		present = span.present
+	}
+	shown, ok := query.ShownGroups(r.plan, st.grouper.index.groups, st.feeder.states, present)
 	if !ok {
 		return nil
 	}
-	out.States = query.PickGroups(out.States, shown)
-	out.Groups = len(shown)
 	return shown
 }
 

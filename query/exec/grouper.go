@@ -13,8 +13,8 @@ type grouper struct {
 	known [][]uint32 // by key and its code: id, noID: not asked yet
 }
 
-func newGrouper(plans []keyPlan, limit int) *grouper {
-	g := &grouper{plans: plans, tables: make([]keyTable, len(plans)), index: newGroupIndex(len(plans), limit)}
+func newGrouper(plans []keyPlan, limit int, spares *spares) *grouper {
+	g := &grouper{plans: plans, tables: make([]keyTable, len(plans)), index: newGroupIndex(len(plans), limit, spares)}
 	for i := range plans {
 		g.tables[i] = keyTable{typ: plans[i].Type, grow: true}
 	}
@@ -22,6 +22,14 @@ func newGrouper(plans []keyPlan, limit int) *grouper {
 		g.index.groups = 1 // always one, also of no rows
 	}
 	return g
+}
+
+// size is how many groups there are.
+func (g *grouper) size() int {
+	if g.span != nil {
+		return g.span.present.count()
+	}
+	return g.index.groups
 }
 
 // stop makes the present groups the last ones.

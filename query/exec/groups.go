@@ -12,6 +12,7 @@ const denseGroupsMax = 1 << 22
 // key are its groups, as long as they come in their order, which they do unless
 // values were numbered in vain.
 type groupIndex struct {
+	spares *spares
 	keys   int
 	tuples []uint32
 	groups int
@@ -24,8 +25,8 @@ type groupIndex struct {
 	shift  uint8
 }
 
-func newGroupIndex(keys, limit int) *groupIndex {
-	x := &groupIndex{keys: keys, limit: limit, widths: make([]uint8, keys), same: keys == 1}
+func newGroupIndex(keys, limit int, spares *spares) *groupIndex {
+	x := &groupIndex{spares: spares, keys: keys, limit: limit, widths: make([]uint8, keys), same: keys == 1}
 	x.dense = make([]uint32, 1)
 	return x
 }
@@ -94,11 +95,13 @@ func (x *groupIndex) widen(ids []uint32) bool {
 		total += int(x.widths[k])
 	}
 	if total > bits.TrailingZeros(denseGroupsMax) && x.keys > 1 {
+		x.spares.giveIDs(x.dense)
 		x.dense = nil
 		x.rehash()
 		return false
 	}
-	x.dense = make([]uint32, 1<<total)
+	x.spares.giveIDs(x.dense)
+	x.dense = x.spares.zeros(1 << total)
 	for g := range x.groups {
 		at := uint32(0)
 		for k, id := range x.tuple(g) {
@@ -188,6 +191,7 @@ func (x *groupIndex) findAllDense(dst []uint32, ids [][]uint32) {
 			refused = refused || id == noID
 		}
 	}
+	x.reserve(len(dst))
 	tuple := make([]uint32, len(ids))
 	for i, at := range dst {
 		if refused && refusedAt(ids, i) {
@@ -204,6 +208,26 @@ func (x *groupIndex) findAllDense(dst []uint32, ids [][]uint32) {
 		}
 		dst[i] = g - 1
 	}
+}
+
+// reserve makes room for n more groups if there is spare memory for them.
+func (x *groupIndex) reserve(n int) {
+	n = min(len(x.tuples)+n*x.keys, x.limit*x.keys)
+	if n <= cap(x.tuples) {
+		return
+	}
+	if more := x.spares.room(n); cap(more) >= n {
+		more = append(more, x.tuples...)
+		x.spares.giveIDs(x.tuples)
+		x.tuples = more
+	}
+}
+
+// release gives the memory back; the index is not used any more.
+func (x *groupIndex) release() {
+	x.spares.giveIDs(x.dense)
+	x.spares.giveIDs(x.tuples)
+	x.dense, x.tuples = nil, nil
 }
 
 // refusedAt tells whether a key of row i has no id.

@@ -55,7 +55,7 @@ func TestByteTable(t *testing.T) {
 func TestGroupIndex(t *testing.T) {
 	for _, c := range []struct{ keys, spread int }{{1, 5}, {1, 1 << 23}, {2, 30}, {2, 4000}, {3, 20}, {3, 300}, {5, 4}} {
 		r := rand.New(rand.NewPCG(uint64(c.keys), uint64(c.spread)))
-		x := newGroupIndex(c.keys, 50_000)
+		x := newGroupIndex(c.keys, 50_000, new(spares))
 		model := map[string]uint32{}
 		ids := make([]uint32, c.keys)
 		for range 100_000 {
@@ -112,7 +112,7 @@ func BenchmarkIntern(b *testing.B) {
 			bt.id(v, true)
 		}
 	})
-	x := newGroupIndex(2, 1<<20)
+	x := newGroupIndex(2, 1<<20, new(spares))
 	run("groups", func() {
 		var ids [2]uint32
 		for _, v := range ints {

@@ -40,7 +40,7 @@ func (m *meter) lap(part string, at time.Time) time.Time {
 func (m *meter) measure(plan *query.Plan, units []unit) {
 	r := &run{
 		ctx: context.Background(), plan: plan, filter: compileFilter(plan.Filter, true),
-		lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, budget: &budget{max: bytesMaxDefault},
+		lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, budget: &budget{max: bytesMaxDefault}, spares: noSpares(),
 	}
 	if plan.Grouped {
 		r.keys, r.feeds = compileKeys(firstKeys(plan)), compileFeeds(plan)

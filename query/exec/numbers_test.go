@@ -200,6 +200,7 @@ func TestNumberKeys(t *testing.T) {
 	table := userTable(t)
 	for _, workers := range []int{1, 3} {
 		pool := NewPool(workers)
+		pool.spares.least = 64 // the memory of one query serves the next
 		for _, sql := range []string{
 			"SELECT user, count() FROM t GROUP BY user",
 			"SELECT user, hits(), sum(bytes), max(n) FROM t WHERE bytes > 500 GROUP BY user",
@@ -211,6 +212,7 @@ func TestNumberKeys(t *testing.T) {
 			"SELECT user, shard, count(), avg(bytes) FROM t GROUP BY user, shard",
 			"SELECT n, count(), uniq(user) FROM t GROUP BY n",
 			"SELECT user, count() AS c FROM t GROUP BY user ORDER BY c DESC, user LIMIT 20",
+			"SELECT user, count() AS c FROM t GROUP BY user ORDER BY c, user LIMIT 20",
 			"SELECT user, sum(bytes) AS s, max(user), p50(n) FROM t GROUP BY user ORDER BY s, user LIMIT 7 OFFSET 3",
 			"SELECT user, sum(bytes) FILTER (WHERE shard = 1) AS s, avg(n) FROM t GROUP BY user ORDER BY s DESC, user LIMIT 5",
 			"SELECT n, user, hits() AS h, stddev(bytes) FROM t GROUP BY n, user ORDER BY h DESC, n, user LIMIT 30",
@@ -218,6 +220,12 @@ func TestNumberKeys(t *testing.T) {
 			table.checkSole(t, pool, sql)
 			if workers > 1 {
 				table.check(t, pool, sql)
+				// Chains of one range, of two, and one whose groups are no numbers.
+				for _, blocks := range [][]int{{0, 1, 2}, {10, 0, 5}, {0, 10}, {0, 1, 4}} {
+					few := table.some(t, blocks)
+					few.check(t, pool, sql)
+					few.checkSole(t, pool, sql)
+				}
 				continue
 			}
 			// Blocks are read from the last one on: the first read sets the range of
@@ -245,7 +253,7 @@ func (table *testTable) checkSole(t *testing.T, pool *Pool, sql string) {
 		groups[i], lines[i] = p.Groups, show(t, plan, p)
 	}
 	sameLines(t, "sole: "+sql, lines[1], lines[0])
-	if cut := plan.Limit.Explicit; cut != (groups[1] < groups[0]) {
+	if cut := plan.Limit.Explicit; cut && groups[0] > 1024 && groups[1] == groups[0] || !cut && groups[1] < groups[0] {
 		t.Errorf("%s: %d groups of %d", sql, groups[1], groups[0])
 	}
 }
@@ -255,7 +263,7 @@ func (table *testTable) checkSole(t *testing.T, pool *Pool, sql string) {
 func TestSpanGroups(t *testing.T) {
 	table := userTable(t)
 	plan := table.plan(t, "SELECT user, sum(bytes) FROM t GROUP BY user")
-	run := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, units: table.units}
+	run := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: groupsMaxDefault, Bytes: bytesMaxDefault}, units: table.units}
 	run.filter, run.keys, run.feeds = compileFilter(plan.Filter, true), compileKeys(plan.Keys), compileFeeds(plan)
 	c := run.newChain(0, 1)
 	s := new(scratch)
@@ -278,7 +286,7 @@ func TestSpanGroups(t *testing.T) {
 			if got, err := c.assignSpan(c.view, sel, c.view.rows); err != nil || got == nil {
 				t.Fatalf("the block does not fit: the test tests nothing (%v)", err)
 			}
-			c.state.settle()
+			c.state.settle(nil)
 			break
 		}
 	}

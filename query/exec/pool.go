@@ -12,6 +12,7 @@ import (
 type Pool struct {
 	workers int
 	budget  budget // of the memory of all queries
+	spares  spares // memory for the next query
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
@@ -33,7 +34,7 @@ type job struct {
 
 // NewPool starts workers goroutines; Close stops them.
 func NewPool(workers int) *Pool {
-	p := &Pool{workers: max(1, workers), budget: budget{max: processBytesMax}}
+	p := &Pool{workers: max(1, workers), budget: budget{max: processBytesMax}, spares: spares{least: spareMin}}
 	p.ready.L = &p.mu
 	p.wg.Add(p.workers)
 	for range p.workers {
@@ -49,6 +50,7 @@ func (p *Pool) Close() {
 	p.mu.Unlock()
 	p.ready.Broadcast()
 	p.wg.Wait()
+	p.spares.close()
 }
 
 // ErrClosed is returned by Run after Close.

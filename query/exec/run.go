@@ -52,6 +52,8 @@ type run struct {
 	plan   *query.Plan
 	lim    Limits
 	budget *budget
+	spares *spares
+	span   atomic.Pointer[spanGroups] // what the first chain has chosen, without its groups
 	units  []unit
 	filter *filter
 	keys   []keyPlan
@@ -88,7 +90,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	if lim.Bytes <= 0 {
 		lim.Bytes = bytesMaxDefault
 	}
-	r := &run{ctx: ctx, plan: plan, lim: lim, budget: &p.budget, filter: compileFilter(plan.Filter, true)}
+	r := &run{ctx: ctx, plan: plan, lim: lim, budget: &p.budget, spares: &p.spares, filter: compileFilter(plan.Filter, true)}
 	r.coverer.init(plan)
 	if plan.Grouped {
 		r.keys = compileKeys(plan.Keys)

@@ -60,7 +60,7 @@ func (c *chain) assignSpan(v *blockView, sel bitmap, n int) (*selection, error) 
 		return nil, err
 	}
 	if numbers == nil || !c.fitsSpan(s, numbers, form) {
-		st.settle()
+		st.settle(nil)
 		return nil, nil
 	}
 	s.span = true
@@ -121,43 +121,62 @@ func (c *chain) fitsSpan(s *selection, numbers []int64, form *storage.TextForm) 
 	if g.span == nil {
 		return c.chooseSpan(s, low, high, form)
 	}
-	if (form == nil) != (g.span.form == nil) || form != nil && !form.Equal(g.span.form) {
-		return false
-	}
-	return low >= g.span.low && uint64(high)-uint64(g.span.low) < uint64(g.span.size)
+	return g.span.holds(low, high, form)
 }
 
-// chooseSpan takes a range around the first numbers, if it will be full enough.
+// holds tells whether numbers between low and high are in the range.
+func (p *spanGroups) holds(low, high int64, form *storage.TextForm) bool {
+	return p.sameForm(form) && low >= p.low && uint64(high)-uint64(p.low) < uint64(p.size)
+}
+
+func (p *spanGroups) sameForm(form *storage.TextForm) bool {
+	return (form == nil) == (p.form == nil) && (form == nil || form.Equal(p.form))
+}
+
+// chooseSpan takes a range around the first numbers, if it will be full enough: that
+// of another chain if they are in it, so that both have the same groups.
 func (c *chain) chooseSpan(s *selection, low, high int64, form *storage.TextForm) bool {
-	span := uint64(high) - uint64(low)
-	if span >= spanMax/2 {
+	span := c.r.span.Load()
+	if span == nil || !span.holds(low, high, form) {
+		if span = spanAround(low, high, form); span == nil {
+			return false
+		}
+	}
+	expected := c.rows / s.view.rows * s.n // as many of all rows as of this block's
+	aggs := len(c.state.feeder.states)
+	if span.size > spanMax || span.size > expected*spanShare || span.size > c.r.lim.Groups ||
+		int64(span.size)*spanBytes*int64(aggs+1) > c.share()/2 {
 		return false
 	}
-	// Others will lie a little outside; many begin at 0.
+	c.r.span.CompareAndSwap(nil, span)
+	g := c.state.grouper
+	g.span = &spanGroups{form: span.form, low: span.low, size: span.size, present: make(bitmap, words(span.size))}
+	g.index.groups = span.size
+	return true
+}
+
+// spanAround is a range with room for numbers a little outside low and high, of which
+// many begin at 0; nil if it would be too large.
+func spanAround(low, high int64, form *storage.TextForm) *spanGroups {
+	span := uint64(high) - uint64(low)
+	if span >= spanMax/2 {
+		return nil
+	}
 	room := int64(span/8) + 1
 	if from := low; from >= 0 && from <= 2*room {
 		low = 0
 	} else if low = from - room; low > from {
-		return false
+		return nil
 	}
 	if high+room < high {
-		return false
+		return nil
 	}
-	size := int(uint64(high+room) - uint64(low))
-	expected := c.rows / s.view.rows * s.n // as many of all rows as of this block's
-	aggs := len(c.state.feeder.states)
-	if size > spanMax || size > expected*spanShare || size > c.r.lim.Groups ||
-		int64(size)*spanBytes*int64(aggs+1) > c.share()/2 {
-		return false
-	}
-	g := c.state.grouper
-	g.span = &spanGroups{low: low, size: size, present: make(bitmap, words(size))}
+	p := &spanGroups{low: low, size: int(uint64(high+room) - uint64(low))}
 	if form != nil {
 		own := *form
-		g.span.form = &own
+		p.form = &own
 	}
-	g.index.groups = size
-	return true
+	return p
 }
 
 // mark notes which groups have rows.
@@ -167,22 +186,24 @@ func (p *spanGroups) mark(groups []uint32) {
 	}
 }
 
-// settle makes groups as others are of those that have rows, in the order of their
-// numbers.
-func (st *chainState) settle() {
+// settle makes groups as others are of those that have rows, or only of some of
+// them, in the order of their numbers.
+func (st *chainState) settle(groups []uint32) {
 	g := st.grouper
 	p := g.span
 	if p == nil {
 		return
 	}
 	g.span = nil
-	groups := make([]uint32, 0, p.present.count())
-	for w, word := range p.present {
-		for ; word != 0; word &= word - 1 {
-			groups = append(groups, uint32(w<<6+bits.TrailingZeros64(word)))
+	if groups == nil {
+		groups = make([]uint32, 0, p.present.count())
+		for w, word := range p.present {
+			for ; word != 0; word &= word - 1 {
+				groups = append(groups, uint32(w<<6+bits.TrailingZeros64(word)))
+			}
 		}
 	}
-	st.feeder.states = query.PickGroups(st.feeder.states, groups)
+	st.feeder.pick(groups)
 	numbers := make([]int64, len(groups))
 	g.index.tuples, g.index.groups = make([]uint32, len(groups)), len(groups)
 	for i, at := range groups {

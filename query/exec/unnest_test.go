@@ -69,7 +69,7 @@ func TestUnnestExpires(t *testing.T) {
 	plan := table.plan(t, "SELECT unnest(tags), count() FROM t GROUP BY 1")
 	seen := map[uint64]bool{}
 	for polls := range 40 {
-		r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: 100_000, Bytes: 1 << 30}, unnests: true}
+		r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: 100_000, Bytes: 1 << 30}, unnests: true}
 		r.coverer.init(plan)
 		r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
 		r.choose(table.units)
@@ -128,7 +128,7 @@ func TestUnnestCancelled(t *testing.T) {
 	table.add(t, b, storage.Rich)
 	plan := table.plan(t, "SELECT unnest(tags), count() FROM t GROUP BY 1")
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{ctx: ctx, plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: 100_000, Bytes: 1 << 30}, unnests: true}
+	r := &run{ctx: ctx, plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: 100_000, Bytes: 1 << 30}, unnests: true}
 	r.coverer.init(plan)
 	r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
 	r.choose(table.units)

@@ -76,7 +76,7 @@ func TestExpiredAfterGroups(t *testing.T) {
 	for _, keys := range []string{"user", "user, n"} { // an array of groups, a hash table
 		plan := table.plan(t, "SELECT "+keys+", count(), max(concat(user, '-', service)) FROM t GROUP BY "+keys)
 		for _, chains := range []int{1, 2} {
-			r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: 100_000, Bytes: 1 << 30}}
+			r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: 100_000, Bytes: 1 << 30}}
 			r.coverer.init(plan)
 			r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
 			r.choose(table.units)
@@ -112,7 +112,7 @@ func TestExpiredAfterGroups(t *testing.T) {
 func TestBugOutsideOfABlock(t *testing.T) {
 	table := plainTable(t, 3, 100)
 	plan := table.plan(t, "SELECT service, count() FROM t GROUP BY service")
-	r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, lim: Limits{Groups: 100, Bytes: 1 << 20}}
+	r := &run{ctx: context.Background(), plan: plan, budget: &budget{max: processBytesMax}, spares: noSpares(), lim: Limits{Groups: 100, Bytes: 1 << 20}}
 	r.coverer.init(plan)
 	r.keys, r.feeds = compileKeys(plan.Keys), compileFeeds(plan)
 	r.choose(table.units)
