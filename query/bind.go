@@ -86,6 +86,7 @@ type binder struct {
 	having  *Bound
 	order   []boundOrder
 	limitBy []boundOrder
+	marks   []uint64          // of plan.Aggs
 	over    map[*Bound]*Bound // what overGroups has made
 	other   Pos               // of WITH OTHER
 

@@ -433,11 +433,12 @@ func checkAggType(kind AggKind, e *Call, t storage.Type) error {
 }
 
 func (b *binder) addAgg(agg Agg) int {
+	mark := aggMark(agg)
 	for i, a := range b.plan.Aggs {
-		if sameAgg(a, agg) {
+		if b.marks[i] == mark && sameAgg(a, agg) {
 			return i
 		}
 	}
-	b.plan.Aggs = append(b.plan.Aggs, agg)
+	b.plan.Aggs, b.marks = append(b.plan.Aggs, agg), append(b.marks, mark)
 	return len(b.plan.Aggs) - 1
 }
