@@ -24,6 +24,10 @@ type ServerConfig struct {
 	Key   []byte        // the cluster's key; nil: none is asked for
 	TLS   *tls.Config   // nil: plain
 	Lease time.Duration // how long a subscriber may take to confirm; 0: 2 s
+
+	// Drained, if not nil, is called once by Stop: batches have ended, and
+	// subscriptions not yet. What the leaf does there its subscribers still hear.
+	Drained func()
 }
 
 // Server gives other processes access to a Leaf. It is the caller's to Stop.
@@ -87,9 +91,9 @@ func (s *Server) Serve(ln net.Listener) error {
 }
 
 // Stop ends the server: it takes no more batches, finishes those under way,
-// then ends subscriptions (in this order, so that no row is acknowledged that
-// its subscribers have not confirmed), finishes queries, and after d breaks off
-// what is left. It returns when all has ended.
+// then ends subscriptions with the leaf's last word (in this order, so that no row
+// is acknowledged that its subscribers have not confirmed), finishes queries, and
+// after d breaks off what is left. It returns when all has ended.
 func (s *Server) Stop(d time.Duration) {
 	s.mu.Lock()
 	s.closing = true
@@ -100,6 +104,9 @@ func (s *Server) Stop(d time.Duration) {
 	go func() {
 		defer close(done)
 		s.appends.Wait()
+		if s.cfg.Drained != nil {
+			s.cfg.Drained()
+		}
 		s.stop()
 		s.grpc.GracefulStop()
 	}()

@@ -11,7 +11,8 @@ import (
 )
 
 // DoExchange is a subscription: it pushes the leaf's updates until the client
-// ends it, the server stops, or an update is not confirmed within the lease.
+// ends it, the server stops, or an update is not confirmed within the lease. When
+// the server stops, the leaf has its last word before the stream ends.
 func (s *Server) DoExchange(stream flight.FlightService_DoExchangeServer) error {
 	in := receiver{from: stream}
 	first, err := in.next()
@@ -24,7 +25,9 @@ func (s *Server) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	defer context.AfterFunc(s.stopped, cancel)()
+	listened, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(s.stopped, end)()
 	sub := &subscription{
 		lease:   s.cfg.Lease,
 		updates: make(chan []byte),
@@ -35,7 +38,7 @@ func (s *Server) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 	s.pumps.Add(2)
 	go func() { defer s.pumps.Done(); sub.push(ctx, &sender{to: stream}) }()
 	go func() { defer s.pumps.Done(); sub.hear(ctx, &in) }()
-	err = s.leaf.Subscribe(ctx, who, func(u *Update) error { return sub.sink(ctx, u) })
+	err = s.leaf.Subscribe(listened, who, func(u *Update) error { return sub.sink(ctx, u) })
 	if s.stopped.Err() != nil {
 		return &Error{Code: CodeClosing, Message: "the leaf is shutting down"}
 	}

@@ -345,10 +345,13 @@ func TestStop(t *testing.T) {
 			close(subscribed)
 			<-ctx.Done()
 			note("subscription")
+			if err := sink(sampleUpdate(1)); err != nil {
+				t.Errorf("the last word is not taken: %v", err)
+			}
 			return ctx.Err()
 		},
 	}
-	s, err := NewServer(ServerConfig{}, leaf)
+	s, err := NewServer(ServerConfig{Drained: func() { note("drained") }}, leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +368,9 @@ func TestStop(t *testing.T) {
 		_, err := c.Append(ctx, &Append{Batch: storage.NewBatch()})
 		appended <- err
 	}()
-	go func() { ended <- c.Subscribe(ctx, Subscriber{Name: "a"}, func(*Update) error { return nil }) }()
+	go func() {
+		ended <- c.Subscribe(ctx, Subscriber{Name: "a"}, func(*Update) error { note("last word"); return nil })
+	}()
 	<-inAppend
 	<-subscribed
 	stopped := make(chan struct{})
@@ -388,7 +393,7 @@ func TestStop(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("Serve: %v", err)
 	}
-	if want := []string{"append", "subscription"}; !reflect.DeepEqual(order, want) {
+	if want := []string{"append", "drained", "subscription", "last word"}; !reflect.DeepEqual(order, want) {
 		t.Errorf("ended in the order %v", order)
 	}
 }

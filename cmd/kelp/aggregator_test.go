@@ -271,17 +271,7 @@ func TestOldestRow(t *testing.T) {
 // TestLeafPort: a leaf's own port tells what it holds.
 func TestLeafPort(t *testing.T) {
 	_, url := newAggregator(t)
-	cmd := leafCmd{Listen: "127.0.0.1:0", storeFlags: storeFlags{Data: t.TempDir(), MemoryDir: shmDir(t), Memory: 64 << 20, WhenFull: "evict"}}
-	cmd.Join = []string{url}
-	ports, err := cmd.listen(cmd.Listen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ports.http.Close()
-	node, err := cmd.start(ports, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	node, _ := newLeaf(t, url)
 	defer func() {
 		if err := node.close(); err != nil {
 			t.Error(err)

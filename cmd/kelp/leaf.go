@@ -187,7 +187,7 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 		return node, err
 	}
 	node.leaf, node.store = l, store
-	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: key}, l); err != nil {
+	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: key, Drained: store.Seal}, l); err != nil {
 		return node, err
 	}
 	node.served = make(chan error, 1)
@@ -201,6 +201,9 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 	return node, err
 }
 
+// close stops the parts in the reverse order of their start. Between batches and
+// subscriptions the store is sealed, so that aggregators hear its last edit and the
+// next start has nothing to tell them.
 func (n *leafNode) close() error {
 	var errs []error
 	if n.members != nil {
