@@ -100,9 +100,11 @@ SEED ?= 0
 torture: build build-failpoint
 	go test -count=1 -timeout 2h -v ./e2e -run 'TestTorture$$' -args -kills $(KILLS) -seed $(SEED)
 
-## soak: a million small and 3,000 full blocks turned over at retention's edge: nothing may grow, nothing get slower
-soak:
+## soak: a million small and 3,000 full blocks turned over at retention's edge, then SOAK_FOR=10m of 24 clients asking while rows come in: nothing may grow, nothing get slower
+SOAK_FOR ?= 10m
+soak: build
 	KELP_SOAK=1 nice go test ./storage -count=1 -run TestLifeInFastMotion -timeout 2h -v
+	go test ./e2e -count=1 -run 'TestQuerySoak$$' -timeout 1h -v -args -soakfor $(SOAK_FOR)
 
 ## fuzz: what reads strangers' bytes for FUZZ_STRANGERS seconds each (600), every other target for FUZZ_EACH (120)
 fuzz:
