@@ -198,6 +198,9 @@ func (table *testTable) some(t *testing.T, blocks []int) *testTable {
 // shown left out.
 func TestNumberKeys(t *testing.T) {
 	table := userTable(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, workers := range []int{1, 3} {
 		pool := NewPool(workers)
 		pool.spares.least = 64 // the memory of one query serves the next
@@ -230,7 +233,11 @@ func TestNumberKeys(t *testing.T) {
 			}
 			// Blocks are read from the last one on: the first read sets the range of
 			// numbers, and others fit in it or do not.
-			for _, blocks := range [][]int{{0, 1, 2}, {3, 4}, {0, 5, 6, 10}, {8, 10}, {2, 10}} {
+			orders := [][]int{{0, 1, 2}, {3, 4}, {0, 5, 6, 10}, {8, 10}, {2, 10}}
+			if underRace {
+				orders = [][]int{orders[rng.IntN(len(orders))]}
+			}
+			for _, blocks := range orders {
 				table.some(t, blocks).check(t, pool, sql)
 			}
 		}
