@@ -77,22 +77,26 @@ check-builds:
 	@GOEXPERIMENT= go build ./...
 	@GOEXPERIMENT= GOOS=darwin GOARCH=arm64 go build ./...
 
+# Packages have 20 minutes each: on a busy machine Go would end the largest after 10.
+GOTEST = .ci/gotest -timeout 20m
+
 test-unit:
-	@$(if $(RACE),CGO_ENABLED=1) .ci/gotest $(RACE) $(PKGS)
+	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(PKGS)
 
 # The plain twins of the SIMD kernels are what other machines run. Only the
 # packages that have twins are tested twice; kills and long histories, which know
 # nothing of twins, are shorter the second time.
 TWINS = $(shell grep -rl 'goexperiment' --include='*.go' . | xargs -n 1 dirname | sort -u)
 test-plain:
-	@GOEXPERIMENT= .ci/gotest ./query/exec
-	@GOEXPERIMENT= .ci/gotest -short $(filter-out ./query/exec,$(TWINS))
+	@GOEXPERIMENT= $(GOTEST) ./query/exec & whole=$$!; \
+	status=0; GOEXPERIMENT= $(GOTEST) -short $(filter-out ./query/exec,$(TWINS)) || status=$$?; \
+	wait $$whole && exit $$status
 
 test-fuzz:
 	@.ci/fuzz 5 90
 
 test-e2e: build build-failpoint
-	@.ci/gotest -count=1 -timeout 12m ./e2e
+	@$(GOTEST) -count=1 ./e2e
 
 ## torture: KILLS (1000) kill -9 of a server under load, by the clock and at failpoints, held against a model; 45 minutes (SEED=)
 KILLS ?= 1000
