@@ -50,6 +50,7 @@ func (e *badCopyError) Unwrap() error { return e.err }
 // A reload is one pass over the blocks that are missing, by several workers.
 type reload struct {
 	store *Store
+	lanes bool // each worker has segments of its own
 
 	mu     sync.Mutex
 	groups [][]*Ref      // still to be read, newest first
@@ -65,6 +66,7 @@ func (s *Store) reloadMissing(failed map[*Ref]bool) (again, full bool) {
 	defer s.reloading.Store(false)
 	maps.DeleteFunc(failed, func(r *Ref, _ bool) bool { return !s.isLive(r) })
 	l := &reload{store: s, groups: s.reloadGroups(s.missing(failed)), failed: failed}
+	l.lanes = len(l.groups) >= reloadLanesFrom
 	var workers sync.WaitGroup
 	for range min(reloadWorkers, len(l.groups)) {
 		workers.Go(l.work)
@@ -115,11 +117,17 @@ func (l *reload) take() []*Ref {
 func (l *reload) work() {
 	buf := newReadBuffer()
 	defer buf.close()
+	alloc := l.store.alloc.alloc
+	if l.lanes {
+		lane := l.store.alloc.newLane()
+		defer lane.close()
+		alloc = lane.take
+	}
 	for g := l.take(); g != nil; g = l.take() {
 		var read []editPlace
 		var of []*Ref
 		for _, r := range g {
-			e, full, err := l.store.reloadBlock(r, buf)
+			e, full, err := l.store.reloadBlock(r, buf, alloc)
 			if full {
 				l.mu.Lock()
 				l.full = true
@@ -185,7 +193,7 @@ func (s *Store) missing(failed map[*Ref]bool) (refs []*Ref) {
 // reloadBlock reads a block into memory that no edit names yet. full tells that
 // there is no room: an older block will not fit either. Without memory and error
 // the block is not wanted any more.
-func (s *Store) reloadBlock(r *Ref, buf *readBuffer) (e *extent, full bool, err error) {
+func (s *Store) reloadBlock(r *Ref, buf *readBuffer, alloc func(length, limit int64) (*extent, error)) (e *extent, full bool, err error) {
 	p, ok := s.disk.find(r.ID)
 	if !ok {
 		if !s.isLive(r) {
@@ -203,7 +211,7 @@ func (s *Store) reloadBlock(r *Ref, buf *readBuffer) (e *extent, full bool, err 
 		}
 		return nil, false, err
 	}
-	e, err = s.allocForMerge(p.length)
+	e, err = s.allocBeside(p.length, alloc)
 	if errors.Is(err, errNoSpace) {
 		full, err = s.noRoomFor(r)
 		return nil, full, err

@@ -104,7 +104,8 @@ package storage
 //	             (disk_compact.go)
 //	reloadLoop   reads blocks from disk: after a reboot, or for damaged ones; newest
 //	             first, with some workers that end with the pass (disk_reload.go), each
-//	             with 8 MiB for what it reads (disk_read.go)
+//	             with 8 MiB for what it reads (disk_read.go) and, where there is much,
+//	             segments of its own (segment_lane.go)
 //
 // # Memory beside the blocks
 //

@@ -72,7 +72,7 @@ func TestHealUnlogged(t *testing.T) {
 	fail.Store(true)
 	s.disk.flushOnce()
 	r.SetDamaged(errors.New("for the test"))
-	if e, full, err := s.reloadBlock(r, new(readBuffer)); e != nil || full || err == nil {
+	if e, full, err := s.reloadBlock(r, new(readBuffer), s.alloc.alloc); e != nil || full || err == nil {
 		t.Fatalf("read from disk before it was logged: %v", err)
 	}
 	again, _ := s.reloadMissing(make(map[*Ref]bool))

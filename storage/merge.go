@@ -116,9 +116,14 @@ func (s *Store) merge(t *Table, refs []*Ref, rule mergeRule, class blockKind) er
 // allocForMerge returns memory for a block that takes the place of others, or of
 // its own copy on disk. It does not wait and evicts nothing.
 func (s *Store) allocForMerge(length int64) (*extent, error) {
-	e, err := s.alloc.alloc(length, s.mergeLimit())
+	return s.allocBeside(length, s.alloc.alloc)
+}
+
+// allocBeside is allocForMerge with the allocator's alloc or a lane's.
+func (s *Store) allocBeside(length int64, alloc func(length, limit int64) (*extent, error)) (*extent, error) {
+	e, err := alloc(length, s.mergeLimit())
 	if errors.Is(err, errNoSpace) && s.alloc.shrink() > 0 {
-		e, err = s.alloc.alloc(length, s.mergeLimit())
+		e, err = alloc(length, s.mergeLimit())
 	}
 	return e, err
 }

@@ -39,6 +39,10 @@ type segment struct {
 	free   []byteRange // ascending, never touching each other, all below taken
 	holes  []byteRange // the same, without pages: never read, and taken before use
 	closed bool        // nothing more is written here: the file was cut short
+
+	// Guarded as well. A lane has it for itself: nobody else takes pages for it or
+	// gives some back, nor unlinks it.
+	claimed bool
 }
 
 // byteRange is the bytes [off, end) of a file.

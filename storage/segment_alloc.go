@@ -38,15 +38,36 @@ func (a *allocator) alloc(length, limit int64) (*extent, error) {
 	small := length < fullBlockBytes
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	e, err := a.allocLocked(small, length, limit)
+	if !errors.Is(err, errNoSpace) {
+		return e, err
+	}
+	if e := a.takeFreeLocked(small, true, length); e != nil {
+		return e, nil
+	}
+	return nil, err
+}
+
+// takeFreeLocked cuts a place out of what is free of a segment that a lane has claimed,
+// or of one that none has; nil if there is no such place.
+func (a *allocator) takeFreeLocked(small, claimed bool, length int64) *extent {
 	for _, s := range a.order {
-		if s.small == small && !s.closed {
+		if s.small == small && s.claimed == claimed && !s.closed {
 			if off, ok := takeRange(&s.free, s.rounded(length)); ok {
-				return a.handOut(s, off, length), nil
+				return a.handOut(s, off, length)
 			}
 		}
 	}
+	return nil
+}
+
+// allocLocked is alloc in the segments that no lane has claimed.
+func (a *allocator) allocLocked(small bool, length, limit int64) (*extent, error) {
+	if e := a.takeFreeLocked(small, false, length); e != nil {
+		return e, nil
+	}
 	for _, s := range a.order {
-		if s.small == small && !s.closed {
+		if s.small == small && !s.claimed && !s.closed {
 			off, ok, err := a.fillLocked(s, s.rounded(length), limit)
 			if err != nil && !errors.Is(err, errNoSpace) {
 				return nil, err
@@ -57,7 +78,7 @@ func (a *allocator) alloc(length, limit int64) (*extent, error) {
 		}
 	}
 	for _, s := range a.order {
-		if s.small == small && !s.closed {
+		if s.small == small && !s.claimed && !s.closed {
 			off, ok, err := a.growLocked(s, s.rounded(length), limit)
 			if err != nil {
 				return nil, err
@@ -142,11 +163,8 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 			err = errNoSpace
 			continue
 		}
-		if err = takeSpace(s.file, s.taken, want); err == nil {
+		if err = a.takePagesLocked(s, want); err == nil {
 			failpoint("segment.grown")
-			addRange(&s.free, byteRange{s.taken, s.taken + want})
-			s.taken += want
-			a.taken += want
 			off, ok = takeRange(&s.free, size)
 			return off, ok, nil
 		}
@@ -155,6 +173,27 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 		}
 	}
 	return 0, false, err
+}
+
+// takePagesLocked takes pages behind the end of what the segment has. Those of a
+// segment that a lane has claimed are taken outside the mutex, as that takes a
+// millisecond for each MiB or two: nothing else moves its end or removes it.
+func (a *allocator) takePagesLocked(s *segment, want int64) error {
+	a.taken += want // before: others keep to the limit meanwhile
+	if s.claimed {
+		a.mu.Unlock()
+	}
+	err := takeSpace(s.file, s.taken, want)
+	if s.claimed {
+		a.mu.Lock()
+	}
+	if err != nil {
+		a.taken -= want
+		return err
+	}
+	addRange(&s.free, byteRange{s.taken, s.taken + want})
+	s.taken += want
+	return nil
 }
 
 func (a *allocator) addLocked(small bool, length int64) (*segment, error) {
@@ -251,6 +290,9 @@ func (a *allocator) shrink() int64 {
 }
 
 func (a *allocator) shrinkLocked(s *segment) {
+	if s.claimed {
+		return // it grows, outside the mutex
+	}
 	if s.used == 0 {
 		// A segment that cannot be unmapped stays as it is: its space is
 		// still good for blocks.

@@ -35,6 +35,7 @@ func TestAllocator(t *testing.T) {
 	dir := testShm(t)
 	a := newAllocator(dir)
 	defer func() { a.close() }()
+	lanes := []*lane{a.newLane(), a.newLane()}
 	type held struct {
 		e    *extent
 		mark byte
@@ -49,7 +50,11 @@ func TestAllocator(t *testing.T) {
 			if rng.IntN(8) == 0 {
 				length = int64(200_000 + rng.IntN(1_500_000))
 			}
-			e, err := a.alloc(length, limit)
+			take := a.alloc
+			if i := rng.IntN(4); i < len(lanes) {
+				take = lanes[i].take
+			}
+			e, err := take(length, limit)
 			if errors.Is(err, errNoSpace) {
 				full++
 				continue
@@ -74,6 +79,10 @@ func TestAllocator(t *testing.T) {
 			a.release(extents[i].e)
 			extents[i] = extents[len(extents)-1]
 			extents = extents[:len(extents)-1]
+		case n < 97:
+			i := rng.IntN(len(lanes))
+			lanes[i].close()
+			lanes[i] = a.newLane()
 		case n < 98 || step%40 != 0:
 			a.shrink()
 		default: // a restart
@@ -88,6 +97,7 @@ func TestAllocator(t *testing.T) {
 			if _, err := a.restore(live); err != nil {
 				t.Fatal(err)
 			}
+			lanes[0], lanes[1] = a.newLane(), a.newLane()
 			for i := range extents {
 				extents[i].e.seg = a.segments[extents[i].e.seg.no]
 			}
@@ -107,6 +117,9 @@ func TestAllocator(t *testing.T) {
 	}
 	for _, h := range extents {
 		a.release(h.e)
+	}
+	for _, l := range lanes {
+		l.close()
 	}
 	if a.shrink(); a.taken != 0 || a.live != 0 || len(a.order) != 0 {
 		t.Fatalf("%d bytes taken, %d live, %d segments at the end", a.taken, a.live, len(a.order))

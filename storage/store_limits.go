@@ -201,8 +201,10 @@ const (
 	// reloadWorkers is how many goroutines read blocks from disk: enough for two
 	// reads under way while two are verified. reloadGroupBytes and reloadGroupBlocks
 	// bound the small blocks that become readable by one edit, readBufferBytes what
-	// a worker keeps for the next block.
+	// a worker keeps for the next block. From reloadLanesFrom groups on each worker
+	// has segments of its own; fewer are not worth the empty end of a segment.
 	reloadWorkers     = 4
+	reloadLanesFrom   = 32
 	reloadGroupBytes  = 1 << 20
 	reloadGroupBlocks = 64
 	readBufferBytes   = 8 << 20
