@@ -460,6 +460,20 @@ func (b *book) expected(table string, r query.Range) []storage.TimeCount {
 	return kept
 }
 
+// rowsIn is about how many rows there are of a table in a range: what lies in buckets
+// that the range cuts is taken to be spread evenly.
+func (b *book) rowsIn(table string, r query.Range) uint64 {
+	sum := 0.0
+	for _, c := range b.expected(table, r) {
+		part := 1.0
+		if c.Width > 0 {
+			part = (float64(min(bucketEnd(c), r.To)) - float64(max(c.From, r.From))) / float64(c.Width)
+		}
+		sum += float64(c.Rows) * min(max(part, 0), 1)
+	}
+	return uint64(math.Ceil(sum))
+}
+
 // tableNames lists the tables that any leaf has rows of.
 func (b *book) tableNames() iter.Seq[string] {
 	b.mu.Lock()

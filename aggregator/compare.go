@@ -28,6 +28,9 @@ func (a *Aggregator) runOne(ctx context.Context, q *query.Query) (*ran, error) {
 	if err != nil {
 		return nil, err
 	}
+	if plan.Sample != nil {
+		q.InRange = a.book.rowsIn(plan.Table, plan.Range)
+	}
 	p, err := a.Run(ctx, q)
 	return &ran{query: q, plan: plan, partial: p}, err
 }

@@ -65,7 +65,7 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 		refs = view.Blocks
 	}
 	limits := l.cfg.Limits
-	limits.Progress, limits.Sole = q.Progress, q.Sole
+	limits.Progress, limits.Sole, limits.InRange = q.Progress, q.Sole, q.InRange
 	p, cover, err := l.cfg.Pool.Run(ctx, plan, refs, limits)
 	if err != nil {
 		var stale *exec.StaleSchemaError

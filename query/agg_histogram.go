@@ -16,8 +16,8 @@ import (
 // [[from, to, weight], ...], at most binsMax of them. Of positive values from is
 // inclusive, of negative ones to. Zero, with what is below 2.3e-308, and the
 // infinities are parts for themselves, and no part has both signs; that may make
-// up to four more than binsMax.
-func histogramParts(h *histogram, binsMax int) string {
+// up to four more than binsMax. by scales the weights of a sample; nil: of all rows.
+func histogramParts(h *histogram, binsMax int, by *scale) string {
 	step := int32(1)
 	for ; step < indexMax && countParts(h, step) > binsMax; step *= 2 {
 	}
@@ -27,6 +27,9 @@ func histogramParts(h *histogram, binsMax int) string {
 	show := func() {
 		if weight == 0 {
 			return
+		}
+		if by != nil {
+			weight = by.count(weight)
 		}
 		if len(dst) > 1 {
 			dst = append(dst, ',')

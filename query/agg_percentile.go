@@ -16,7 +16,8 @@ import (
 // histogram(x, bins) it is the histogram itself.
 type PercentileState struct {
 	share shareOf
-	bins  int // 0: a percentile
+	bins  int    // 0: a percentile
+	by    *scale // of a histogram of a sample; nil: it is of all rows
 	hists []histogram
 }
 
@@ -89,6 +90,9 @@ func (s *PercentileState) Grow(n int) {
 
 func (s *PercentileState) Merge(src State, to []uint32) {
 	from := src.(*PercentileState)
+	if from.by != nil {
+		s.by = from.by
+	}
 	for i := range from.hists {
 		s.hists[to[i]].merge(&from.hists[i])
 	}
@@ -100,7 +104,7 @@ func (s *PercentileState) Value(i int) storage.Value {
 		return storage.Value{}
 	}
 	if s.bins > 0 {
-		return storage.String(histogramParts(h, s.bins))
+		return storage.String(histogramParts(h, s.bins, s.by))
 	}
 	total := h.total()
 	return storage.Float(canonicalFloat(h.atRank(s.share.of(total), total)))

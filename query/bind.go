@@ -62,7 +62,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		over:    make(map[*Bound]*Bound),
 	}
 	steps := []func() error{b.checkClauses, b.checkWith, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
-		b.bindDerived, b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill}
+		b.bindDerived, b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill, b.bindSample}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -114,12 +114,10 @@ type boundOrder struct {
 	null NullsOrder
 }
 
-// checkClauses refuses what is not there yet.
+// checkClauses binds WITHIN and TIMEZONE.
 func (b *binder) checkClauses() error {
 	s := b.sel
 	switch {
-	case s.Sample != nil:
-		return errorNotYet(s.Sample.Pos, "SAMPLE")
 	case s.Within != nil && (s.Within.Months != 0 || s.Within.Ns <= 0):
 		return errorAt(CodeBadRequest, s.Within.Pos, "WITHIN takes a time to wait, above 0").withHint("write WITHIN 2s, say")
 	case s.Within != nil:

@@ -515,10 +515,11 @@ func TestBindErrors(t *testing.T) {
 	e("SELECT arg_max(distinct ms, time) FROM t", CodeType, "arg_max(distinct x) is not possible (line 1, column 8); count(distinct x) is")
 }
 
-func TestBindNotYet(t *testing.T) {
+func TestBindClauses(t *testing.T) {
 	e := bindFails(t)
 	e("SELECT service, count() FROM t GROUP BY 1 LIMIT 1 BY service WITH OTHER", CodeBadRequest, "WITH OTHER needs a key in GROUP BY beside time buckets and those of LIMIT BY (line 1, column 43)")
-	e("SELECT ms FROM t SAMPLE 10 ROWS", CodeBadRequest, "SAMPLE is not there yet (line 1, column 18)")
+	e("SELECT ms FROM t SAMPLE 0 ROWS", CodeBadRequest, "SAMPLE takes a number of rows above 0 (line 1, column 18); write SAMPLE 10000 ROWS, say")
+	e("SELECT ms FROM t SAMPLE 10", CodeParse, "expected ROWS, found the end (line 1, column 27); write SAMPLE 10 ROWS")
 	e("SELECT ms FROM t WITHIN 0s", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")
 	e("SELECT ms FROM t WITHIN 1mo", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")
 }

@@ -50,6 +50,10 @@ const (
 	OpCase // Args: when, then, when, then, ..., [else]
 	OpCall // Func over Args
 
+	// OpDraw: the number that a row has drawn for SAMPLE. It is an output of its
+	// own, and exec puts the numbers in its place.
+	OpDraw
+
 	OpChange // COMPARE: (Args[0] - Args[1]) / |Args[1]|
 )
 

@@ -47,11 +47,6 @@ func (e *Error) withHint(format string, args ...any) *Error {
 	return e
 }
 
-// errorNotYet is the answer to what the grammar has and the engine has not.
-func errorNotYet(pos Pos, what string) *Error {
-	return errorAt(CodeBadRequest, pos, "%s is not there yet", what)
-}
-
 // didYouMean returns "did you mean `x`?" for the candidate nearest to a name,
 // or "" if none is near.
 func didYouMean(name string, candidates []string) string {

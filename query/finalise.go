@@ -24,6 +24,7 @@ func Finalise(plan *Plan, p *Partial, env FinalEnv) (*Result, error) {
 		res.Warnings = append(res.Warnings, what)
 	}
 	if plan.Grouped {
+		p = p.scaled(plan)
 		finaliseGroups(plan, p, env, res)
 	} else {
 		t := rowTable(plan, p)

@@ -18,7 +18,7 @@ func FinaliseCompared(plan *Plan, present, past *Partial, env FinalEnv) (*Result
 	}
 	both := *plan
 	both.Aggs = slices.Concat(plan.Aggs, plan.Aggs)
-	return Finalise(&both, joinCompared(&both, present, past), env)
+	return Finalise(&both, joinCompared(&both, present.scaled(plan), past.scaled(plan)), env)
 }
 
 // joinCompared is a partial with the groups of both; its states are the

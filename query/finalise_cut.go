@@ -32,7 +32,7 @@ func ShownGroups(plan *Plan, n int, states []State, present []uint64) (shown []u
 		}
 	}
 	if !plan.Grouped || plan.Having != nil || limit.WithOther || limit.ByN > 0 || limit.N < 0 ||
-		len(plan.Order) == 0 || n < cutMin || plan.Fill || plan.Compare != nil {
+		len(plan.Order) == 0 || n < cutMin || plan.Fill || plan.Compare != nil || plan.Sample != nil {
 		return nil, false
 	}
 	// One more than is shown, so that Finalise sees that there were more.

@@ -14,6 +14,8 @@ func mergeReport(out, p *Partial) {
 	out.Horizon = max(out.Horizon, p.Horizon)
 	out.Newest = max(out.Newest, p.Newest)
 	out.Later += p.Later
+	out.Drawn += p.Drawn
+	out.DrawnOf += p.DrawnOf
 	out.Approx = append(out.Approx, p.Approx...)
 	out.Truncated = worseTruncation(out.Truncated, p.Truncated)
 	out.Warnings = append(out.Warnings, p.Warnings...)

@@ -38,8 +38,11 @@ type rowRef struct {
 }
 
 // RowsWanted is how many rows of a row plan are enough for its answer, the best
-// by Plan.Order; -1 is all. One more than the default LIMIT tells whether it cut.
+// by Plan.Order, or with SAMPLE by what they have drawn; -1 is all. One more than the default LIMIT tells whether it cut.
 func RowsWanted(plan *Plan) int64 {
+	if plan.Sample != nil {
+		return plan.Sample.Rows
+	}
 	if plan.Limit.N < 0 || plan.Limit.ByN > 0 {
 		return -1
 	}
@@ -67,8 +70,13 @@ func appendRow(dst, src []*Vec, i int) {
 	}
 }
 
-// compareRows orders row i of a against row j of b by the plan.
+// compareRows orders row i of a against row j of b by what the plan keeps first.
 func compareRows(plan *Plan, a []*Vec, i int, b []*Vec, j int) int {
+	if s := plan.Sample; s != nil {
+		if c := a[s.Draw].compare(i, b[s.Draw], j); c != 0 {
+			return c
+		}
+	}
 	for k := range plan.Order {
 		o := &plan.Order[k]
 		if c := o.compareVecs(a[o.Output], i, b[o.Output], j); c != 0 {

@@ -1,6 +1,9 @@
 package query
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // clause is a part of a SELECT; in a text begun with SELECT they stand in this
 // order, those from LIMIT on in any.
@@ -236,9 +239,7 @@ func (p *parser) clause(s *Select, c clause) (err error) {
 		s.Compare, err = p.duration()
 	case clauseSample:
 		s.Sample = &SampleClause{Pos: t.pos}
-		if s.Sample.Rows, err = p.count("a whole number of rows"); err == nil {
-			err = p.expectSoft("ROWS")
-		}
+		err = p.sample(s.Sample)
 	case clauseFill:
 		s.Fill, s.FillPos = true, t.pos
 	case clauseWithin:
@@ -254,6 +255,19 @@ func (p *parser) clause(s *Select, c clause) (err error) {
 		return p.expected("the name of a time zone as text")
 	}
 	return err
+}
+
+// sample reads n ROWS.
+func (p *parser) sample(s *SampleClause) error {
+	var err error
+	if s.Rows, err = p.count("a whole number of rows"); err != nil || p.acceptSoft("ROWS") {
+		return err
+	}
+	missing := p.expected("ROWS", "ROWS")
+	if missing.Hint == "" {
+		missing.Hint = fmt.Sprintf("write SAMPLE %d ROWS", s.Rows)
+	}
+	return missing
 }
 
 func (p *parser) rangeClause() (*RangeClause, error) {

@@ -14,6 +14,9 @@ type Partial struct {
 	// Row plans: the outputs, hidden ones too, one Vec each, in no order.
 	Rows []*Vec
 
+	// Drawn is how many rows SAMPLE has taken for groups, out of DrawnOf; both 0: all.
+	Drawn, DrawnOf uint64
+
 	Leaves    []LeafReport
 	Stats     Stats
 	From, To  int64  // ns: times of the oldest and newest row in range that was read; From > To: none

@@ -30,6 +30,7 @@ type Plan struct {
 	Last bool
 
 	Compare *Compared // COMPARE; nil: none
+	Sample  *Sampled  // SAMPLE; nil: all rows are read
 	Within  int64     // WITHIN: ns that the answer may take; 0: as the request says
 	Zone    string    // the time zone of the query where it is not UTC
 	Fill    bool      // FILL: time buckets without rows come out too

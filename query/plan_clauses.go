@@ -1,6 +1,9 @@
 package query
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ClauseTexts says in words what the clauses behind LIMIT make of the plan, for
 // EXPLAIN.
@@ -16,6 +19,11 @@ func (p *Plan) ClauseTexts() []string {
 	}
 	if p.Within > 0 {
 		texts = append(texts, "WITHIN: what is not read after "+durationText(0, p.Within)+" is missing from the answer")
+	}
+	if s := p.Sample; s != nil && p.Grouped {
+		texts = append(texts, fmt.Sprintf("SAMPLE: about %d rows of the range are read, and counts and sums scaled", s.Rows))
+	} else if s != nil {
+		texts = append(texts, fmt.Sprintf("SAMPLE: %d rows are drawn of those that match", s.Rows))
 	}
 	if p.Fill {
 		texts = append(texts, "FILL: the time buckets without rows come out too")

@@ -26,8 +26,10 @@ type Query struct {
 	// DataFrom and DataTo are the times, in ns, of the oldest and newest row as
 	// the root knows them: time(auto) over an open range needs them. Both 0: unknown.
 	DataFrom, DataTo int64
-	Shards           []uint64 // answer for these shards only; nil: all the Runner has
-	IsEarlier        bool     // of a COMPARE the range that is moved back
+	// InRange is how many rows the root knows of in the range, for SAMPLE; 0: unknown.
+	InRange   uint64
+	Shards    []uint64 // answer for these shards only; nil: all the Runner has
+	IsEarlier bool     // of a COMPARE the range that is moved back
 
 	// Progress is told how the query comes along; nil: nobody watches. It stays
 	// in the process.

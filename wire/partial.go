@@ -127,7 +127,12 @@ func appendPartial(dst []byte, p *query.Partial, grouped bool, sections []sectio
 		dst = binary.AppendVarint(dst, t.Kept)
 	}
 	warnings := p.Warnings[:min(len(p.Warnings), warningsMax)]
-	return appendTextList(dst, warnings)
+	dst = appendTextList(dst, warnings)
+	if p.DrawnOf > 0 { // a peer that does not know it, knows no SAMPLE
+		dst = binary.AppendUvarint(dst, p.Drawn)
+		dst = binary.AppendUvarint(dst, p.DrawnOf)
+	}
+	return dst
 }
 
 // decodePartial decodes a head. The aggregates named must be under aggs.
@@ -161,6 +166,11 @@ func decodePartial(src []byte, aggs int) (p *query.Partial, grouped bool, sectio
 		p.Truncated = &query.Truncated{By: r.text(), Limit: r.varint(), Kept: r.varint()}
 	}
 	p.Warnings = r.texts(warningsMax)
+	if len(r.src) > 0 {
+		if p.Drawn, p.DrawnOf = r.uvarint(), r.uvarint(); p.Drawn > p.DrawnOf {
+			r.fail()
+		}
+	}
 	if r.err != nil {
 		return nil, false, nil, fmt.Errorf("cannot read a partial result: %w", r.err)
 	}

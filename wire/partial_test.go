@@ -87,6 +87,7 @@ func samplePartial(rnd *rand.Rand, plan *query.Plan, groups int) *query.Partial 
 		},
 		Stats: query.Stats{RowsScanned: 1, RowsMatched: 2, BlocksScanned: 3, BlocksPruned: 4, BytesScanned: 1 << 63},
 		From:  math.MinInt64, To: math.MaxInt64, Horizon: -1, Newest: 1_700_000_000_000_000_000, Later: 7,
+		Drawn: 300, DrawnOf: math.MaxUint64,
 		Approx: []int{0, len(plan.Aggs) - 1}, Truncated: &query.Truncated{By: "groups", Limit: -1, Kept: 5},
 		Warnings: []string{"", "no row has `statsu`; did you mean `status`?"},
 	}

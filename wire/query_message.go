@@ -25,6 +25,9 @@ func appendQuery(dst []byte, q *query.Query, left time.Duration) []byte {
 	for _, s := range q.Shards {
 		dst = binary.AppendUvarint(dst, s)
 	}
+	if q.InRange > 0 { // a peer that does not know it, knows no SAMPLE
+		dst = binary.AppendUvarint(dst, q.InRange)
+	}
 	return dst
 }
 
@@ -33,6 +36,7 @@ func appendQuery(dst []byte, q *query.Query, left time.Duration) []byte {
 const (
 	queryHasShards = 1 << iota
 	queryIsEarlier
+	queryHasInRange
 )
 
 func queryFlags(q *query.Query) byte {
@@ -42,6 +46,9 @@ func queryFlags(q *query.Query) byte {
 	}
 	if q.IsEarlier {
 		flags |= queryIsEarlier
+	}
+	if q.InRange > 0 {
+		flags |= queryHasInRange
 	}
 	return flags
 }
@@ -65,6 +72,9 @@ func decodeQuery(src []byte) (q *query.Query, left time.Duration, err error) {
 	}
 	if flags&queryHasShards != 0 {
 		q.Shards = shards
+	}
+	if flags&queryHasInRange != 0 {
+		q.InRange = r.uvarint()
 	}
 	if r.err == nil && left < 0 {
 		r.fail()

@@ -102,13 +102,15 @@ func BenchmarkQuery(b *testing.B) {
 		{"min-max", "SELECT service, min(duration_ms), max(duration_ms), min(bytes) FROM t GROUP BY service"},
 		{"sum-status", "SELECT service, sum(status), avg(status) FROM t GROUP BY service"},
 		{"one-group", "SELECT count(), sum(bytes), avg(duration_ms), p99(duration_ms) FROM t"},
+		{"Q3-sample", "SELECT endpoint, count(), avg(duration_ms), p50(duration_ms), p95(duration_ms), p99(duration_ms) FROM t GROUP BY endpoint SAMPLE 10000 ROWS"},
+		{"sample-rows", "SELECT time, endpoint, message FROM t SAMPLE 100 ROWS"},
 		{"last", "SELECT host, last(status) FROM t GROUP BY host"},
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			plan := table.plan(b, q.sql)
 			before := cpuTime(b)
 			for b.Loop() {
-				if _, _, err := pool.run(context.Background(), plan, units, Limits{}); err != nil {
+				if _, _, err := pool.run(context.Background(), plan, units, Limits{InRange: uint64(rows)}); err != nil {
 					b.Fatal(err)
 				}
 			}

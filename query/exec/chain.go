@@ -192,8 +192,11 @@ func (c *chain) block(s *scratch, u *unit) error {
 			return err
 		}
 	}
+	if c.r.share > 0 {
+		sel = c.sample(v, sel, at)
+	}
 	verdict := noRows
-	if at.in > 0 && !(c.state.rows != nil && c.state.rows.skips(at.to)) {
+	if at.read() > 0 && !(c.state.rows != nil && c.state.rows.skips(at.to)) {
 		if verdict, err = c.r.filter.decide(v); err != nil {
 			return err
 		}
@@ -206,7 +209,7 @@ func (c *chain) block(s *scratch, u *unit) error {
 	}
 	at.bytes = v.bytes
 	c.cover.add(at)
-	scanned := at.in
+	scanned := at.read()
 	if at.pruned {
 		scanned = 0
 	}
@@ -247,7 +250,7 @@ func (c *chain) filtered(v *blockView, sel bitmap, at *blockCover, verdict verdi
 		sel = bitmap(v.u64.take(words(v.rows)))
 		sel.setAll(v.rows)
 	}
-	at.matched = at.in
+	at.matched = at.read()
 	if verdict != allRows {
 		if err := c.r.filter.restrict(v, sel); err != nil {
 			return err

@@ -16,6 +16,8 @@ type coverer struct {
 	from, to int64
 	newest   int64
 	later    uint64
+	drawn    uint64 // rows that SAMPLE took, out of drawnOf
+	drawnOf  uint64
 	skipped  []query.Skipped
 	damaged  []*storage.Ref
 }
@@ -25,10 +27,20 @@ type blockCover struct {
 	rows     int
 	in       int    // rows in range
 	later    uint64 // rows behind the range
-	from, to int64  // times of the first and last row in range
+	sampled  bool   // drawn of the rows in range are read
+	drawn    int
+	from, to int64 // times of the first and last row in range
 	matched  int
 	bytes    uint64
 	pruned   bool
+}
+
+// read is how many of the rows in range are read.
+func (b *blockCover) read() int {
+	if b.sampled {
+		return b.drawn
+	}
+	return b.in
 }
 
 func (c *coverer) init(plan *query.Plan) {
@@ -51,6 +63,10 @@ func (c *coverer) see(m *storage.Meta) {
 func (c *coverer) add(b *blockCover) {
 	c.covered += uint64(b.in)
 	c.later += b.later
+	if b.sampled {
+		c.drawn += uint64(b.drawn)
+		c.drawnOf += uint64(b.in)
+	}
 	c.stats.BytesScanned += b.bytes
 	if b.in > 0 {
 		c.from, c.to = min(c.from, b.from), max(c.to, b.to)
@@ -60,7 +76,7 @@ func (c *coverer) add(b *blockCover) {
 		return
 	}
 	c.stats.BlocksScanned++
-	c.stats.RowsScanned += uint64(b.in)
+	c.stats.RowsScanned += uint64(b.read())
 	c.stats.RowsMatched += uint64(b.matched)
 }
 
@@ -96,6 +112,8 @@ func (c *coverer) skip(reason string, u *unit) {
 func (c *coverer) join(o *coverer) {
 	c.covered += o.covered
 	c.later += o.later
+	c.drawn += o.drawn
+	c.drawnOf += o.drawnOf
 	c.stats.Add(o.stats)
 	c.from, c.to, c.newest = min(c.from, o.from), max(c.to, o.to), max(c.newest, o.newest)
 }

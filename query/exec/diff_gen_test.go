@@ -264,6 +264,9 @@ func (g *diffGen) tail() string {
 	if g.chance(15) {
 		s += " RAW"
 	}
+	if g.chance(10) { // of fewer the oracle knows nothing: TestSample does
+		s += " SAMPLE 1000000 ROWS"
+	}
 	return s
 }
 

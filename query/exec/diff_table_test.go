@@ -152,7 +152,7 @@ func (d *diffTable) answer(r *rand.Rand, pool *Pool, q *query.Query) (*query.Res
 func (d *diffTable) merged(r *rand.Rand, pool *Pool, plan *query.Plan) (*query.Partial, error) {
 	var parts []*query.Partial
 	for _, units := range d.leaves {
-		p, _, err := pool.run(context.Background(), plan, units, Limits{})
+		p, _, err := pool.run(context.Background(), plan, units, Limits{InRange: uint64(len(d.rows))})
 		if err != nil {
 			return nil, err
 		}

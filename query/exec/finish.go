@@ -26,6 +26,7 @@ func (r *run) finish(chains []*chain) (*query.Partial, Coverage, error) {
 		return nil, Coverage{}, err
 	}
 	out.Stats = cover.stats
+	out.Drawn, out.DrawnOf = cover.drawn, cover.drawnOf
 	out.From, out.To, out.Newest, out.Later = cover.from, cover.to, cover.newest, cover.later
 	out.Warnings = warned.Texts()
 	return out, Coverage{Covered: cover.covered, Skipped: cover.skipped, Damaged: cover.damaged}, nil

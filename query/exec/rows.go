@@ -19,15 +19,21 @@ type rowPlan struct {
 	first int
 	desc  bool
 	time  bool // it is the column time
+	draw  int  // the output that SAMPLE draws by; -1: none
 	// worst is the key of the worst row that can still be among the best, by the
 	// first term: shared by all chains, it only gets stricter.
 	worst atomic.Int64
 }
 
 func compileRows(plan *query.Plan) *rowPlan {
-	p := &rowPlan{plan: plan, keep: query.RowsWanted(plan), first: -1}
+	p := &rowPlan{plan: plan, keep: query.RowsWanted(plan), first: -1, draw: -1}
+	p.worst.Store(math.MaxInt64)
 	for i := range plan.Outputs {
 		p.outputs = append(p.outputs, columnsOf(nil, plan.Outputs[i].Expr))
+	}
+	if plan.Sample != nil {
+		p.draw = plan.Sample.Draw
+		return p
 	}
 	if p.keep < 0 || len(plan.Order) == 0 {
 		return p
@@ -42,7 +48,6 @@ func compileRows(plan *query.Plan) *rowPlan {
 		p.first, p.desc = out.Expr.Index, term.Desc
 		p.time = plan.Columns[p.first].Name == storage.TimeColumn
 	}
-	p.worst.Store(math.MaxInt64)
 	if p.desc {
 		p.worst.Store(math.MinInt64)
 	}
@@ -123,6 +128,12 @@ func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*
 	}
 	out := &c.plan.Outputs[i]
 	cells := query.NewVec(out.Type)
+	if i == c.draw {
+		for _, r := range rows {
+			cells.Append(storage.Int(v.drawOf(int(r))))
+		}
+		return cells, nil
+	}
 	row := &blockRow{view: v}
 	for k, r := range rows {
 		if k%pollRows == 0 && v.expired() {
@@ -135,17 +146,10 @@ func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*
 }
 
 // preselect takes rows out of sel that cannot be among the best by the first
-// term alone: those worse than worst, and those beyond the best of the block.
+// term, or what they have drawn, alone: those worse than worst, and those beyond the best of the block.
 func (c *rowCollector) preselect(v *blockView, sel bitmap) error {
-	if c.first < 0 {
-		return nil
-	}
-	stored := v.column(c.first)
-	if len(stored) != 1 || stored[0].NullCount() > 0 {
-		return nil
-	}
-	keys, err := v.loadInts(stored[0])
-	if err != nil {
+	keys, err := c.firstKeys(v)
+	if keys == nil {
 		return err
 	}
 	mask := bitmap(v.u64.take(len(sel)))
@@ -161,6 +165,22 @@ func (c *rowCollector) preselect(v *blockView, sel bitmap) error {
 	c.maskBetter(mask, keys, nthBest(best, int(c.keep), c.desc))
 	sel.and(mask)
 	return nil
+}
+
+// firstKeys is what the rows of a block are chosen by before anything else is
+// decoded; nil: nothing.
+func (c *rowCollector) firstKeys(v *blockView) ([]int64, error) {
+	if c.draw >= 0 {
+		return v.draws(), nil
+	}
+	if c.first < 0 {
+		return nil, nil
+	}
+	stored := v.column(c.first)
+	if len(stored) != 1 || stored[0].NullCount() > 0 {
+		return nil, nil
+	}
+	return v.loadInts(stored[0])
 }
 
 // maskBetter sets the rows whose key is at least as good as worst.
@@ -183,10 +203,17 @@ func nthBest(keys []int64, n int, desc bool) int64 {
 
 // learn finds out how good a row must be now that there are enough.
 func (c *rowCollector) learn() {
-	if c.first < 0 || int64(c.rows()) < c.keep || c.keep == 0 {
+	by := c.draw
+	if by < 0 {
+		if c.first < 0 {
+			return
+		}
+		by = c.plan.Order[0].Output
+	}
+	if int64(c.rows()) < c.keep || c.keep == 0 {
 		return
 	}
-	keys := c.part.Rows[c.plan.Order[0].Output]
+	keys := c.part.Rows[by]
 	if len(keys.Nulls) > 0 {
 		return
 	}

@@ -19,6 +19,9 @@ type Limits struct {
 	Bytes  int64 // memory for groups, states and rows
 	Sole   bool  // groups that will not be shown may be left out, see query.Query
 
+	// InRange is how many rows there are in the range on all leaves, for SAMPLE; 0: unknown.
+	InRange uint64
+
 	Progress *query.Progress // is told of every block; nil: nobody watches
 }
 
@@ -61,6 +64,7 @@ type run struct {
 	// unnests: rows go to the groups of all items of a list.
 	unnests bool
 	rows    *rowPlan
+	share   float64 // of the rows that SAMPLE takes for groups; 0: no sample
 
 	over    atomic.Bool // the deadline has passed, or another chain failed
 	spent   atomic.Int64
@@ -92,6 +96,9 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	}
 	r := &run{ctx: ctx, plan: plan, lim: lim, budget: &p.budget, spares: &p.spares, filter: compileFilter(plan.Filter, true)}
 	r.coverer.init(plan)
+	if plan.Grouped && plan.Sample != nil {
+		r.share = plan.Sample.Share(lim.InRange)
+	}
 	if plan.Grouped {
 		r.keys = compileKeys(plan.Keys)
 		r.feeds = compileFeeds(plan)
