@@ -79,6 +79,11 @@ func (t *duckTranslator) call(e *query.Call) duckExpr {
 	if d, ok := durationOf(e.Args); ok && e.Name == "time" {
 		return duckExpr{sql: bucketOf(`"time"`, d), typ: storage.TypeTime}
 	}
+	if e.Name == "unnest" {
+		list := t.typed(e.Args[0], storage.TypeList)
+		t.unnested = list.sql
+		return duckExpr{sql: "__item", typ: storage.TypeString}
+	}
 	var args []duckExpr
 	out := duckExpr{}
 	var texts []string
@@ -266,7 +271,7 @@ func durationOf(args []query.Expr) (us int64, ok bool) {
 	if len(args) != 1 {
 		return 0, false
 	}
-	d, ok := args[0].(*query.Duration)
+	d, ok := args[0].(*query.Duration) // as an argument, and as what a time moves by
 	if !ok || d.Months != 0 || d.Ns <= 0 || d.Ns%1000 != 0 || d.Ns >= 7*86400e9 {
 		return 0, false
 	}
@@ -317,6 +322,12 @@ func (t *duckTranslator) aggregate(e *query.Call) duckExpr {
 		out.typ, out.sql = storage.TypeInt64, filtered("count(*)")
 	case "uniq_exact":
 		out.typ, out.sql = storage.TypeInt64, filtered("count(DISTINCT "+x.sql+")")
+	case "stddev", "variance":
+		if t.weighted || x.typ != storage.TypeInt64 || x.sql != `"status"` && x.sql != `"rare"` {
+			refuse("%s of what loses digits, or of events", name)
+		}
+		out.sql = filtered(map[string]string{"stddev": "stddev_samp", "variance": "var_samp"}[name] + "(" + x.sql + ")")
+		t.percentiles = true // no answer is to be ordered by it
 	case "sum", "avg":
 		t.addends(&x)
 		if out.typ = x.typ; name == "avg" {

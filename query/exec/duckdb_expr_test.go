@@ -152,12 +152,17 @@ func (t *duckTranslator) literal(e *query.Literal) duckExpr {
 
 func (t *duckTranslator) name(e *query.Name) duckExpr {
 	typ, isColumn := t.columns[e.Name]
+	derived, isDerived := t.derived[e.Name]
+	isColumn = isColumn || isDerived
 	if alias, ok := t.aliases[e.Name]; ok && (t.aliasFirst || t.aliasAfter && !isColumn) {
 		first, after := t.aliasFirst, t.aliasAfter
 		t.aliasFirst, t.aliasAfter = false, false
 		x := t.expr(alias)
 		t.aliasFirst, t.aliasAfter = first, after
 		return x
+	}
+	if isDerived {
+		return t.derivedColumn(e.Name, derived)
 	}
 	if !isColumn { // a column that no row has
 		return duckExpr{sql: "NULL::VARCHAR", typ: storage.TypeString, col: true}
@@ -166,6 +171,25 @@ func (t *duckTranslator) name(e *query.Name) duckExpr {
 		refuse("a column of several types")
 	}
 	return duckExpr{sql: query.QuoteName(e.Name), typ: typ, col: true}
+}
+
+// derivedColumn is a column of WITH: it sees those before it, and the column it hides.
+func (t *duckTranslator) derivedColumn(name string, e query.Expr) duckExpr {
+	all, first, after := t.derived, t.aliasFirst, t.aliasAfter
+	t.derived, t.aliasFirst, t.aliasAfter = make(map[string]query.Expr), false, false
+	for _, w := range t.sel.With {
+		if w.Name == name {
+			break
+		}
+		t.derived[w.Name] = w.Expr
+	}
+	x := t.expr(e)
+	if x.typ == storage.TypeNull {
+		refuse("a derived null")
+	}
+	x.lit, x.col = nil, false
+	t.derived, t.aliasFirst, t.aliasAfter = all, first, after
+	return x
 }
 
 func (t *duckTranslator) unary(e *query.Unary) duckExpr {
@@ -199,6 +223,10 @@ func (t *duckTranslator) binary(e *query.Binary) duckExpr {
 	if us, ok := durationOf([]query.Expr{e.Y}); ok && (e.Op == query.BinaryAdd || e.Op == query.BinarySub) {
 		x := t.typed(e.X, storage.TypeTime)
 		return try(duckExpr{sql: fmt.Sprintf("(%s %s to_microseconds(%d))", x.sql, e.Op, us), typ: storage.TypeTime, agg: x.agg})
+	}
+	if d, ok := e.Y.(*query.Duration); ok && d.Months != 0 && d.Ns == 0 && (e.Op == query.BinaryAdd || e.Op == query.BinarySub) {
+		x := t.typed(e.X, storage.TypeTime)
+		return try(duckExpr{sql: fmt.Sprintf("(%s %s to_months(%d))", x.sql, e.Op, d.Months), typ: storage.TypeTime, agg: x.agg})
 	}
 	x, y := t.expr(e.X), t.expr(e.Y)
 	switch {

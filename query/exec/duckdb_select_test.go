@@ -4,7 +4,9 @@ package exec
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/kelpdb/kelp/query"
@@ -20,10 +22,13 @@ type duckTranslator struct {
 	aliases map[string]query.Expr
 	// Which of columns and aliases a name means first; neither: columns alone.
 	aliasFirst, aliasAfter bool
-	weighted               bool // rows stand for several events
-	percentiles            bool // of the present output
+	weighted               bool                  // rows stand for several events
+	percentiles            bool                  // of the present output
+	derived                map[string]query.Expr // WITH: those that may be named here
+	unnested               string                // the list of which __item is an item
 
-	items []duckOutput
+	written []query.SelectItem // a * spread out
+	items   []duckOutput
 }
 
 // A duckOutput is a column of the answer.
@@ -44,20 +49,22 @@ func (t *duckTranslator) translate(sel *query.Select, plan *query.Plan) (sql str
 		}
 	}()
 	t.sel, t.aliases, t.items = sel, make(map[string]query.Expr), nil
+	t.derived = make(map[string]query.Expr)
+	for _, w := range sel.With {
+		t.derived[w.Name] = w.Expr
+	}
 	l := plan.Limit
-	if sel.With != nil || l.ByN > 0 || l.WithOther || sel.Compare != nil || sel.Fill || sel.Zone != nil || sel.Sample != nil || sel.FromFirst {
+	if l.WithOther || sel.Compare != nil || sel.Fill || sel.Zone != nil || sel.Sample != nil || sel.FromFirst {
 		refuse("a clause that DuckDB has not")
 	}
-	for _, item := range sel.Items {
-		if item.Star {
-			refuse("*")
-		}
+	t.written = t.spread(sel.Items)
+	for _, item := range t.written {
 		if _, known := t.aliases[item.Alias]; item.Alias != "" && !known {
 			t.aliases[item.Alias] = item.Expr
 		}
 	}
 	var b strings.Builder
-	for i, item := range sel.Items {
+	for i, item := range t.written {
 		t.percentiles = false
 		x := t.expr(item.Expr)
 		if x.typ == storage.TypeNull {
@@ -66,11 +73,16 @@ func (t *duckTranslator) translate(sel *query.Select, plan *query.Plan) (sql str
 		t.items = append(t.items, duckOutput{x, t.percentiles})
 		fmt.Fprintf(&b, "%s%s", []string{"SELECT ", ", "}[min(i, 1)], shownByDuck(x))
 	}
-	b.WriteString(" FROM " + []string{"t", "raw"}[b2i(sel.Raw)] + " WHERE " + t.rangeOf(plan.Range))
+	where := t.rangeOf(plan.Range)
 	if sel.Where != nil {
-		b.WriteString(" AND " + t.typed(sel.Where, storage.TypeBool).sql)
+		where += " AND " + t.typed(sel.Where, storage.TypeBool).sql
 	}
 	keys := t.keys()
+	from := []string{"t", "raw"}[b2i(sel.Raw)]
+	if t.unnested != "" {
+		from = "(SELECT *, unnest(" + t.unnested + ") AS __item FROM " + from + ")"
+	}
+	b.WriteString(" FROM " + from + " WHERE " + where)
 	for i, k := range keys {
 		fmt.Fprintf(&b, "%s%s", []string{" GROUP BY ", ", "}[min(i, 1)], k.sql)
 	}
@@ -79,7 +91,11 @@ func (t *duckTranslator) translate(sel *query.Select, plan *query.Plan) (sql str
 		b.WriteString(" HAVING " + t.typed(sel.Having, storage.TypeBool).sql)
 		t.aliasFirst = false
 	}
-	b.WriteString(" ORDER BY " + strings.Join(t.order(plan.Grouped, keys), ", "))
+	order := " ORDER BY " + strings.Join(t.order(plan.Grouped, keys), ", ")
+	if by := sel.LimitBy; by != nil {
+		fmt.Fprintf(&b, " QUALIFY row_number() OVER (PARTITION BY %s%s) <= %d", strings.Join(t.limitBy(by), ", "), order, by.N)
+	}
+	b.WriteString(order)
 	if l.Explicit && l.N >= 0 {
 		fmt.Fprintf(&b, " LIMIT %d", l.N)
 	}
@@ -87,6 +103,45 @@ func (t *duckTranslator) translate(sel *query.Select, plan *query.Plan) (sql str
 		fmt.Fprintf(&b, " OFFSET %d", l.Offset)
 	}
 	return b.String(), nil
+}
+
+// spread puts all columns for *: the time, then the others by name.
+func (t *duckTranslator) spread(items []query.SelectItem) []query.SelectItem {
+	var out []query.SelectItem
+	for _, item := range items {
+		if !item.Star {
+			out = append(out, item)
+			continue
+		}
+		names := maps.Clone(t.columns)
+		for name := range t.derived {
+			names[name] = storage.TypeString
+		}
+		delete(names, storage.TimeColumn)
+		for _, name := range append([]string{storage.TimeColumn}, slices.Sorted(maps.Keys(names))...) {
+			out = append(out, query.SelectItem{Expr: &query.Name{Name: name}})
+		}
+	}
+	return out
+}
+
+// limitBy is what LIMIT BY is by: no approximation.
+func (t *duckTranslator) limitBy(by *query.LimitByClause) []string {
+	var texts []string
+	for _, g := range by.Exprs {
+		if at, ok := t.position(g.Expr); ok {
+			texts = append(texts, t.items[at].sql)
+			continue
+		}
+		t.aliasFirst, t.percentiles = true, false
+		x := t.expr(g.Expr)
+		t.aliasFirst = false
+		if t.percentiles || x.typ == storage.TypeNull {
+			refuse("LIMIT BY an approximation, or null")
+		}
+		texts = append(texts, x.sql)
+	}
+	return texts
 }
 
 func b2i(b bool) int {
@@ -128,36 +183,38 @@ type duckKey struct {
 
 func (t *duckTranslator) keys() []duckKey {
 	var keys []duckKey
-	add := func(e query.Expr) {
-		t.aliasAfter = true
-		x := t.expr(e)
-		t.aliasAfter = false
+	add := func(e query.Expr, x duckExpr) {
 		if x.typ == storage.TypeNull || x.lit != nil {
 			refuse("grouped by a literal")
 		}
 		keys = append(keys, duckKey{x, t.isBucket(e)})
 	}
 	if t.sel.GroupAll {
-		for i, item := range t.sel.Items {
+		for i, item := range t.written {
 			if !t.items[i].agg {
-				add(item.Expr)
+				add(item.Expr, t.items[i].duckExpr)
 			}
 		}
 	}
 	for _, g := range t.sel.GroupBy {
 		if at, ok := t.position(g.Expr); ok {
-			add(t.sel.Items[at].Expr)
+			add(t.written[at].Expr, t.items[at].duckExpr)
 			continue
 		}
-		add(g.Expr)
+		t.aliasAfter = true
+		x := t.expr(g.Expr)
+		t.aliasAfter = false
+		add(g.Expr, x)
 	}
 	return keys
 }
 
 // isBucket tells time buckets, by which groups are ordered first.
 func (t *duckTranslator) isBucket(e query.Expr) bool {
-	if name, ok := e.(*query.Name); ok && t.aliases[name.Name] != nil && t.columns[name.Name] == storage.TypeNull {
-		e = t.aliases[name.Name]
+	if name, ok := e.(*query.Name); ok && t.aliases[name.Name] != nil {
+		if _, isColumn := t.columns[name.Name]; !isColumn {
+			e = t.aliases[name.Name]
+		}
 	}
 	call, ok := e.(*query.Call)
 	if !ok || call.Name != "time" && call.Name != "time_bucket" && call.Name != "date_trunc" {
@@ -183,6 +240,10 @@ func (t *duckTranslator) order(grouped bool, keys []duckKey) []string {
 	var terms []string
 	add := func(x duckExpr, desc bool, nulls query.NullsOrder) {
 		sql := x.sql
+		if x.agg && x.typ == storage.TypeInt64 && len(keys) > 0 && strings.Contains(sql, `sum(("big"`) {
+			// If one passes int64 all are floats in kelp, and ordered by 12 digits.
+			refuse("ordered by sums that may pass int64")
+		}
 		if x.agg && x.typ == storage.TypeFloat64 { // 12 digits
 			sql = "printf('%.11e', " + sql + ")::DOUBLE"
 		}

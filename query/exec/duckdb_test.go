@@ -217,7 +217,7 @@ func TestEngineAgainstDuckDB(t *testing.T) {
 	}
 	t.Logf("%d queries asked of both, %d differ", asked, differ)
 	for _, why := range slices.SortedFunc(maps.Keys(refusals), func(a, b string) int { return refusals[b] - refusals[a] }) {
-		if n := refusals[why]; n > asked/20 {
+		if n := refusals[why]; n > asked/20 || strings.HasPrefix(why, "DuckDB") { // an error of DuckDB's may be a wrong translation
 			t.Logf("%6d not asked: %s", n, clipText(why))
 		}
 	}
