@@ -1,8 +1,8 @@
 package storage
 
 import (
-	"encoding/binary"
 	"slices"
+	"unsafe"
 )
 
 // templateColumn gathers the parts of a column of templates.
@@ -143,24 +143,19 @@ func (c *templateColumn) locate(m *miner, s *source, inverse []int32) {
 	next := append(c.nth[:0], c.starts[:n+1]...)
 	c.nth = next
 	c.texts = grow(c.texts, int(c.starts[n]))
-	ends := uint32(0)
-	for row, id := range m.ofRow[:s.rows] {
-		if id == 0 {
+	for row, id := range c.ids[:s.rows] {
+		if int(id) == n {
 			continue
 		}
-		sk := &m.skeletons[id-1]
-		if sk.template >= 0 {
-			start, i := uint32(0), row
-			if inverse != nil {
-				i = int(inverse[row])
-			}
-			if i > 0 {
-				start = s.vec.Ends[i-1]
-			}
-			c.texts[next[sk.template]] = located{start, ends, id - 1}
-			next[sk.template]++
+		start, i := uint32(0), row
+		if inverse != nil {
+			i = int(inverse[row])
 		}
-		ends += uint32(sk.vars)
+		if i > 0 {
+			start = s.vec.Ends[i-1]
+		}
+		c.texts[next[id]] = located{start, m.endsAt[row], m.ofRow[row] - 1}
+		next[id]++
 	}
 }
 
@@ -254,15 +249,16 @@ func (v *gathered) takeDecimalsAt(m *miner, data []byte, texts []located, j int)
 	sp := m.skeletons[texts[0].skeleton].spans[j]
 	at := len(v.ints)
 	v.ints = slices.Grow(v.ints, len(texts))[:at+len(texts)]
-	out, ends, digits, wrong := v.ints[at:], m.ends, uint32(v.form.digits), uint64(0)
+	out, digits, wrong := v.ints[at:][:len(texts)], uint32(v.form.digits), uint64(0)
+	bytes, ends := unsafe.SliceData(data), unsafe.SliceData(m.ends)
 	for i := range texts {
 		l := &texts[i]
 		from, to := l.start+uint32(sp.from.by), l.start+uint32(sp.to.by)
 		if sp.from.after >= 0 {
-			from += uint32(ends[int(l.ends)+sp.from.after])
+			from += uint32(load16(ends, int(l.ends)+sp.from.after))
 		}
 		if sp.to.after >= 0 {
-			to += uint32(ends[int(l.ends)+sp.to.after])
+			to += uint32(load16(ends, int(l.ends)+sp.to.after))
 		}
 		n := to - from
 		if n-1 >= 8 || to < 8 {
@@ -273,10 +269,11 @@ func (v *gathered) takeDecimalsAt(m *miner, data []byte, texts []located, j int)
 			out[i] = int64(x)
 			continue
 		}
-		x := (binary.LittleEndian.Uint64(data[to-8:]) ^ zeroes) >> (8 * (8 - n)) << (8 * (8 - n))
+		shift := 8 * (8 - n) & 63
+		x := (load64(bytes, to-8) ^ zeroes) >> shift << shift
 		wrong |= (x + 0x76*lowBits) | x // the high bit of what is above 9
 		if digits == 0 {
-			if n > 1 && byte(x>>(8*(8-n))) == 0 {
+			if n > 1 && byte(x>>shift) == 0 {
 				return false
 			}
 		} else if n != digits {
@@ -285,6 +282,11 @@ func (v *gathered) takeDecimalsAt(m *miner, data []byte, texts []located, j int)
 		out[i] = int64(decimal8Of(x))
 	}
 	return wrong&(0x80*lowBits) == 0
+}
+
+// load16 loads the i-th of numbers.
+func load16(base *uint16, i int) uint16 {
+	return *(*uint16)(unsafe.Add(unsafe.Pointer(base), 2*i))
 }
 
 // release lets go of the texts that forms were found in, and of blocks.

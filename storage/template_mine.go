@@ -99,12 +99,14 @@ type mined struct {
 type miner struct {
 	digits, words []uint64 // bitmaps over the bytes of the column
 	ends          []uint16 // of the variables of all texts, from the start of each
+	endsAt        []uint32 // where those of each row begin, if it is of a skeleton
 	ofRow         []uint16 // skeleton+1 of each row; 0: loose
 	table         []uint16 // open addressing: skeleton+1
 	skeletons     []skeleton
 	tokens        []token // of all skeletons
 	mined         []mined
 	tree          templateTree
+	walk          treeWalk
 	varBuf        [templateVarsMax]span16
 }
 
@@ -119,28 +121,50 @@ func (m *miner) mine(s *source, inverse []int32) bool {
 	n := bitmapWords(len(data)) + 1
 	m.digits, m.words = grow(m.digits, n), grow(m.words, n)
 	m.digits[n-1], m.words[n-1] = 0, 0
-	classify(m.digits, m.words, data)
+	if inverse != nil {
+		m.classify(data, 0, uint32(len(data)))
+	}
 	m.forget()
-	m.ofRow = grow(m.ofRow, s.rows)
+	m.ofRow, m.endsAt = grow(m.ofRow, s.rows), grow(m.endsAt, s.rows)
 	learned := s.rows >= learnShare*learnRows
 	if learned && !m.learn(s, inverse) {
 		return false
 	}
-	for row := range s.rows {
-		start, end := s.spanOfRow(inverse, row)
+	for first := 0; first < s.rows; first += walkRows {
+		last := min(first+walkRows, s.rows)
+		if inverse == nil {
+			m.classifyRows(s, first, last)
+		}
 		if learned {
-			if id := m.match(data, start, end); id >= 0 {
-				m.skeletons[id].rows++
-				m.ofRow[row] = uint16(id + 1)
+			m.walkTexts(s, inverse, first, last)
+		}
+		for row := first; row < last; row++ {
+			if learned && m.ofRow[row] != 0 {
 				continue
 			}
-		}
-		m.ofRow[row] = uint16(m.skeletonOf(data, start, end))
-		if row == skeletonProbe && len(m.skeletons) >= skeletonProbe/4 {
-			return false
+			start, end := s.spanOfRow(inverse, row)
+			m.endsAt[row] = uint32(len(m.ends))
+			m.ofRow[row] = uint16(m.skeletonOf(s.vec.Bytes, start, end))
+			if row == skeletonProbe && len(m.skeletons) >= skeletonProbe/4 {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// classify finds out which bytes of data are digits and letters, from one on to
+// another: whole words, so that a few bytes around them are looked at again.
+func (m *miner) classify(data []byte, from, to uint32) {
+	first, last := int(from>>6), bitmapWords(int(to))
+	classify(m.digits[first:last], m.words[first:last], data[first<<6:min(last<<6, len(data))])
+}
+
+// classifyRows is classify for the texts of rows that are in order. Done right before
+// the texts are cut, it also brings them near, one after another.
+func (m *miner) classifyRows(s *source, first, last int) {
+	from, _ := s.spanOfRow(nil, first)
+	m.classify(s.vec.Bytes, from, s.vec.Ends[last-1])
 }
 
 // spanOfRow is where the text of a row lies; that of a null row is empty.

@@ -9,16 +9,18 @@ import (
 
 // Most texts of a column are of templates that a few of its rows show. So these are
 // mined first, and every text is led down a tree of their constants: piece, variable,
-// piece, to the end. That takes no hash and no look at what lies between variables but
+// piece, to the end (template_walk.go). That takes no hash and no look at what lies between variables but
 // for one comparison, and finds the same variables as cutting would: a run of letters
 // and digits is a variable by the same rule, and a word only if nothing is to be cut
 // out of it. Texts that reach no end are cut up one by one (template_mine.go).
 
 const (
-	// learnRows texts, from the whole column, show its templates. Where there are
-	// fewer than learnShare times as many it is not worth the tree.
-	learnRows  = 4_096
-	learnShare = 4
+	// learnRows texts, from the whole column, show its templates: all that one text in
+	// 200 is of. They are taken learnRun together, as those lie in few cache lines.
+	// Where there are fewer than learnShare times as many it is not worth the tree.
+	learnRows  = 2_048
+	learnRun   = 8
+	learnShare = 8
 
 	// treeEdgesMax bounds the comparisons at one place of a text.
 	treeEdgesMax = 32
@@ -31,11 +33,23 @@ type templateTree struct {
 
 type treeNode struct {
 	edges []treeEdge // longer pieces first
+
+	// Of several edges: the first that may be that of a text, by the slot of the bytes
+	// at its beginning that all edges have; len(edges) if there is none.
+	common uint64
+	slots  [edgeSlots]uint8
 }
+
+// edgeSlots leaves most edges a slot of their own.
+const edgeSlots = 256
+
+// edgeSlot is the slot of some first bytes.
+func edgeSlot(common uint64) uint8 { return uint8((common ^ common>>32) * hashMul1 >> 56) }
 
 // treeEdge is a constant and what follows it.
 type treeEdge struct {
 	key, mask uint64 // the first 8 bytes of the piece, and which of them it has
+	last      uint64 // its last 8, of more than that
 	at, size  uint32 // the piece, in the bytes of the column
 	kind      edgeKind
 	to        int // node after the variable; the skeleton, if the text ends
@@ -53,10 +67,15 @@ const (
 // which stands as the skeleton of its texts. It reports false if they have little in
 // common.
 func (m *miner) learn(s *source, inverse []int32) bool {
-	data, step := s.vec.Bytes, s.rows/learnRows
-	for i := range learnRows {
-		start, end := s.spanOfRow(inverse, i*step)
-		m.skeletonOf(data, start, end)
+	data, step := s.vec.Bytes, s.rows/(learnRows/learnRun)
+	for first := 0; first < learnRows/learnRun*step; first += step {
+		if inverse == nil {
+			m.classifyRows(s, first, first+learnRun)
+		}
+		for row := first; row < first+learnRun; row++ {
+			start, end := s.spanOfRow(inverse, row)
+			m.skeletonOf(data, start, end)
+		}
 	}
 	if len(m.skeletons) >= learnRows/4 {
 		return false
@@ -72,7 +91,9 @@ func (m *miner) learn(s *source, inverse []int32) bool {
 		}
 		sk := skeleton{vars: len(t.words), spans: t.spans(), learned: &mined{pieces: t.pieces, words: t.words, fixed: true}}
 		m.skeletons = append(m.skeletons, sk)
+		m.walk.vars = grow(m.walk.vars, max(len(m.walk.vars), sk.vars))
 	}
+	m.tree.index()
 	return true
 }
 
@@ -116,6 +137,9 @@ func (t *templateTree) add(data []byte, of *mined, id int) bool {
 		}
 		e := treeEdge{at: uint32(of.starts[j]), size: uint32(len(piece)), kind: kind, to: id}
 		e.key, e.mask = pieceKey(piece)
+		if n := len(piece); n > 8 {
+			e.last = binary.LittleEndian.Uint64(piece[n-8:])
+		}
 		if kind != edgeEnd {
 			e.to = len(t.nodes)
 			t.nodes = append(t.nodes, treeNode{})
@@ -130,56 +154,31 @@ func (t *templateTree) add(data []byte, of *mined, id int) bool {
 	return true
 }
 
+// index fills the slots of all nodes, when the last template was added.
+func (t *templateTree) index() {
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if len(n.edges) == 1 {
+			continue
+		}
+		n.common = ^uint64(0)
+		for j := range n.edges {
+			n.common &= n.edges[j].mask
+		}
+		for j := range n.slots {
+			n.slots[j] = uint8(len(n.edges))
+		}
+		for j, e := range slices.Backward(n.edges) {
+			n.slots[edgeSlot(e.key&n.common)] = uint8(j)
+		}
+	}
+}
+
 // pieceKey is the first 8 bytes of a piece, and a mask of those it has.
 func pieceKey(piece []byte) (key, mask uint64) {
 	var b [8]byte
 	n := copy(b[:], piece)
 	return binary.LittleEndian.Uint64(b[:]), 1<<(8*n) - 1
-}
-
-// match leads a text down the tree, appends the ends of its variables to m.ends and
-// returns its skeleton; -1, and nothing appended, if it reaches no end.
-func (m *miner) match(data []byte, start, end uint32) int {
-	if end-start > templateTextMax {
-		return -1
-	}
-	if cap(m.ends)-len(m.ends) < templateVarsMax {
-		m.ends = slices.Grow(m.ends, max(templateVarsMax, cap(m.ends)/2))
-	}
-	n := len(m.ends)
-	ends := m.ends[n : n+templateVarsMax]
-	node, at, vars := 0, start, 0
-search:
-	for {
-		x, left := firstBytes(data, at), end-at
-		edges := m.tree.nodes[node].edges
-		for i := range edges {
-			e := &edges[i]
-			if (x^e.key)&e.mask != 0 || e.size > left || e.size > 8 && !samePiece(data, at+8, at+e.size, e.at+8) {
-				continue
-			}
-			from, to := at+e.size, uint32(0)
-			switch e.kind {
-			case edgeEnd:
-				if from == end {
-					m.ends = m.ends[:n+vars]
-					return e.to
-				}
-				continue
-			case edgeRun:
-				to = m.run(from, end)
-			default:
-				to = m.word(data, from, end)
-			}
-			if to == 0 {
-				continue
-			}
-			ends[vars] = uint16(to - start)
-			node, at, vars = e.to, to, vars+1
-			continue search
-		}
-		return -1
-	}
 }
 
 // firstBytes loads 8 bytes from a position on; zeros stand for those past the end.
@@ -206,11 +205,16 @@ func (m *miner) run(from, end uint32) (to uint32) {
 		}
 		n = to - from
 	}
-	digits &= 1<<n - 1
-	if digits == 0 || digits&1 == 0 && n <= wordBytesMax && digits&(digits-1) == 0 {
+	if !cutOut(digits&(1<<n-1), n) {
 		return 0
 	}
 	return from + n
+}
+
+// cutOut tells whether a run of n letters and digits, n at most 64, is to be cut out, by
+// where its digits are.
+func cutOut(digits uint64, n uint32) bool {
+	return digits != 0 && (digits&1 != 0 || n > wordBytesMax || digits&(digits-1) != 0)
 }
 
 // word is the end of the word that begins at from; 0 if there is something to be cut
@@ -219,6 +223,9 @@ func (m *miner) word(data []byte, from, end uint32) (to uint32) {
 	to = end
 	if n := bytes.IndexByte(data[from:end], ' '); n >= 0 {
 		to = from + uint32(n)
+	}
+	if nextOne(m.digits, from, to) == to {
+		return to // 0 where the first text of all is empty
 	}
 	if vars, ok := m.cut(from, to); !ok || len(vars) > 0 || to == 0 {
 		return 0
