@@ -132,7 +132,9 @@ func cutShort(err error, between bool) error {
 }
 
 // read appends size bytes to dst, which grows as they come and not by what
-// they claim to be. A buffer that is empty and too small is replaced at once, as far
+// they claim to be; but once a step of them has come, a message gets the room of a
+// chunk (arrowTrustedBytes): growing to it by and by would fill half as much again that
+// is only copied from. A buffer that is empty and too small is replaced at once, as far
 // as it would grow: messages of one writer differ by a few bytes, and what is read
 // would be copied for the last of them.
 func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byte, error) {
@@ -144,7 +146,11 @@ func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byt
 			return dst, err
 		}
 		step := int(min(left, arrowReadStep))
-		dst = grow(dst, step, int(left))
+		trusted := 0
+		if len(dst) >= arrowReadStep {
+			trusted = arrowTrustedBytes
+		}
+		dst = grow(dst, step, int(left), trusted)
 		n := len(dst)
 		dst = dst[:n+step]
 		if _, err := io.ReadFull(m.r, dst[n:]); err != nil {
@@ -155,13 +161,13 @@ func (m *arrowMessages) read(ctx context.Context, dst []byte, size int64) ([]byt
 	return dst, nil
 }
 
-// grow makes room for n more bytes, and for four times what came so far, so that
-// a large message is not copied often; but not for more than most.
-func grow(b []byte, n, most int) []byte {
+// grow makes room for n more bytes, and for four times what came so far or trusted
+// bytes, so that a large message is not copied often; but not for more than most.
+func grow(b []byte, n, most, trusted int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	grown := make([]byte, len(b), min(4*cap(b)+n, len(b)+most+(len(b)+most)/arrowSpareShare))
+	grown := make([]byte, len(b), min(max(4*cap(b)+n, trusted), len(b)+most+(len(b)+most)/arrowSpareShare))
 	copy(grown, b)
 	return grown
 }
@@ -190,7 +196,7 @@ func (m *arrowMessages) unpack(codec int, packed []byte, size int64) (data []byt
 	}
 	for left := size; left > 0; {
 		step := int(min(left, arrowReadStep))
-		data = grow(data, step, int(left))
+		data = grow(data, step, int(left), 0)
 		n := len(data)
 		data = data[:n+step]
 		if _, err := io.ReadFull(r, data[n:]); err != nil {

@@ -246,6 +246,21 @@ func TestArrowClaims(t *testing.T) {
 	}); n > 8<<20 {
 		t.Errorf("a claim of 100 MiB took %d bytes", n)
 	}
+	// Once a part has come: what a chunk may take, and all of a message without copies.
+	for _, c := range []struct{ comes, claim, most int }{
+		{2 << 20, 100 << 20, arrowReadStep + arrowTrustedBytes + 1<<20},
+		{20 << 20, 20 << 20, arrowReadStep + 21<<20},
+	} {
+		part := make([]byte, c.comes)
+		m := arrowMessages{r: bytes.NewReader(part)}
+		if n := took(func() {
+			if got, _ := m.read(context.Background(), nil, int64(c.claim)); len(got) < c.comes {
+				t.Errorf("%d bytes of %d were read", len(got), c.comes)
+			}
+		}); n > uint64(c.most) {
+			t.Errorf("%d bytes of a claim of %d took %d", c.comes, c.claim, n)
+		}
+	}
 
 	// The size that stands before a compressed buffer.
 	rows := "[" + strings.Repeat(`,{"a":1}`, 1000)[1:] + "]"

@@ -114,6 +114,10 @@ const (
 	// arrowReadStep is how far a claimed length is trusted in advance.
 	arrowReadStep = 1 << 20
 
+	// arrowTrustedBytes is how far it is when that much of it has come: what a chunk
+	// may have, for which a server has made room by then.
+	arrowTrustedBytes = ChunkBytesDefault
+
 	// arrowSpareShare: a buffer for a message is larger than it by one part in so
 	// many, so that the next of about the same size fits.
 	arrowSpareShare = 64
