@@ -519,7 +519,7 @@ func TestBindClauses(t *testing.T) {
 	e := bindFails(t)
 	e("SELECT service, count() FROM t GROUP BY 1 LIMIT 1 BY service WITH OTHER", CodeBadRequest, "WITH OTHER needs a key in GROUP BY beside time buckets and those of LIMIT BY (line 1, column 43)")
 	e("SELECT ms FROM t SAMPLE 0 ROWS", CodeBadRequest, "SAMPLE takes a number of rows above 0 (line 1, column 18); write SAMPLE 10000 ROWS, say")
-	e("SELECT ms FROM t SAMPLE 10", CodeParse, "expected ROWS, found the end (line 1, column 27); write SAMPLE 10 ROWS")
+	e("SELECT ms FROM t SAMPLE 10", CodeParse, "expected ROWS after `10` (line 1, column 27); write SAMPLE 10 ROWS")
 	e("SELECT ms FROM t WITHIN 0s", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")
 	e("SELECT ms FROM t WITHIN 1mo", CodeBadRequest, "WITHIN takes a time to wait, above 0 (line 1, column 25); write WITHIN 2s, say")
 }
