@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -155,21 +156,46 @@ func TestSortPairs(t *testing.T) {
 			for i := range pairs {
 				pairs[i] = sortPair{key: r.Uint64() >> shift << (shift / 2), id: uint32(i)}
 			}
-			want := slices.Clone(pairs)
-			slices.SortStableFunc(want, func(a, b sortPair) int {
-				switch {
-				case a.key < b.key:
-					return -1
-				case a.key > b.key:
-					return 1
-				}
-				return 0
-			})
-			sortPairs(pairs, nil)
-			if !slices.Equal(pairs, want) {
-				t.Fatalf("%d pairs, shift %d: out of order", n, shift)
-			}
+			testSorts(t, fmt.Sprintf("shift %d", shift), pairs)
 		}
+		// Nearly in order, of which more and more are too far from their places.
+		for _, jitter := range []int{1, 9, 20, 60, 4000} {
+			pairs := make([]sortPair, n)
+			for i := range pairs {
+				pairs[i] = sortPair{key: uint64(8*i + r.IntN(jitter) + r.IntN(1+jitter*i/(n+1))), id: uint32(i)}
+			}
+			testSorts(t, fmt.Sprintf("jitter %d", jitter), pairs)
+		}
+	}
+}
+
+func testSorts(t *testing.T, how string, pairs []sortPair) {
+	t.Helper()
+	want := slices.Clone(pairs)
+	slices.SortStableFunc(want, func(a, b sortPair) int { return cmp.Compare(a.key, b.key) })
+	sortPairs(pairs, nil)
+	if !slices.Equal(pairs, want) {
+		t.Fatalf("%d pairs, %s: out of order", len(pairs), how)
+	}
+}
+
+// BenchmarkSortPairs sorts the times of rows: in order but for a jitter of so many
+// times their distance, and in none.
+func BenchmarkSortPairs(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for name, jitter := range map[string]int{"jitter=2": 2, "jitter=20": 20, "jitter=all": RowsPerBlockMax} {
+		in := make([]sortPair, RowsPerBlockMax)
+		for i := range in {
+			in[i] = sortPair{key: uint64(i*8640+r.IntN(8640*jitter)) * 1000, id: uint32(i)}
+		}
+		b.Run(name, func(b *testing.B) {
+			pairs, spare, before := make([]sortPair, len(in)), []sortPair(nil), cpuTime(b)
+			for b.Loop() {
+				copy(pairs, in)
+				spare = sortPairs(pairs, spare)
+			}
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*len(in)), "cpu-ns/row")
+		})
 	}
 }
 
