@@ -66,7 +66,7 @@ func (s *SumState) MergeSame(src State) {
 	from := src.(*SumState)
 	for g, weight := range from.Weight {
 		if weight != 0 {
-			s.addInt128(uint32(g), from.Hi[g], from.Lo[g])
+			s.mergeInt128(uint32(g), from.Hi[g], from.Lo[g])
 			s.Weight[g] = addSaturated(s.Weight[g], weight)
 		}
 	}

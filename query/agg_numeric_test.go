@@ -236,6 +236,35 @@ func TestVarianceOfIntegers(t *testing.T) {
 	}
 }
 
+// TestSumMergeSaturates: sums that are merged stay at the largest, as those that are
+// added do, and no carry between the words is lost.
+func TestSumMergeSaturates(t *testing.T) {
+	f := func(aHi int64, aLo uint64, bHi int64, bLo uint64) {
+		t.Helper()
+		of := func(hi int64, lo uint64) *SumState {
+			return &SumState{Kind: AggSum, Type: storage.TypeInt64, Hi: []int64{hi}, Lo: []uint64{lo}, Weight: []uint64{1}}
+		}
+		want, to, same := of(aHi, aLo), of(aHi, aLo), of(aHi, aLo)
+		want.addInt128(0, bHi, bLo)
+		to.Merge(of(bHi, bLo), []uint32{0})
+		same.MergeSame(of(bHi, bLo))
+		for _, got := range []*SumState{to, same} {
+			if got.Hi[0] != want.Hi[0] || got.Lo[0] != want.Lo[0] || got.Weight[0] != 2 {
+				t.Errorf("%d:%d and %d:%d are %d:%d, want %d:%d", aHi, aLo, bHi, bLo, got.Hi[0], got.Lo[0], want.Hi[0], want.Lo[0])
+			}
+		}
+	}
+	his := []int64{0, 1, -1, 5, 1 << 32, 1<<32 - 1, -1 << 32, -1<<32 - 1, 1<<62 - 1, -1 << 62, sumHiMax, -sumHiMax}
+	for _, a := range his {
+		for _, b := range his {
+			for _, lo := range []uint64{0, 1, 1 << 63, math.MaxUint64} {
+				f(a, lo, b, math.MaxUint64-lo)
+				f(a, lo, b, lo)
+			}
+		}
+	}
+}
+
 func BenchmarkStates(b *testing.B) {
 	const n = 4096
 	rng := rand.New(rand.NewPCG(5, 6))

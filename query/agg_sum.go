@@ -103,6 +103,17 @@ func (s *SumState) addInt128(g uint32, hi int64, lo uint64) {
 	s.Hi[g], s.Lo[g] = high, low
 }
 
+// mergeInt128 is addInt128, and short where neither sum is beyond all rows' reach.
+func (s *SumState) mergeInt128(g uint32, hi int64, lo uint64) {
+	const near = 1 << 32
+	if old := s.Hi[g]; uint64(old+near) < 2*near && uint64(hi+near) < 2*near {
+		low, carry := bits.Add64(s.Lo[g], lo, 0)
+		s.Hi[g], s.Lo[g] = old+hi+int64(carry), low
+		return
+	}
+	s.addInt128(g, hi, lo)
+}
+
 // saturated128 is the largest sum, or the smallest.
 func saturated128(negative bool) (hi int64, lo uint64) {
 	if negative {
@@ -157,7 +168,7 @@ func (s *SumState) Merge(src State, to []uint32) {
 	from := src.(*SumState)
 	for i := range from.Lo {
 		g := to[i]
-		s.addInt128(g, from.Hi[i], from.Lo[i])
+		s.mergeInt128(g, from.Hi[i], from.Lo[i])
 		s.Weight[g] = addSaturated(s.Weight[g], from.Weight[i])
 	}
 	if from.hasFloats() {

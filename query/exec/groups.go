@@ -165,49 +165,94 @@ func (x *groupIndex) findAllSame(dst, ids []uint32) (missing bool) {
 // hashed from now on. tuple is any memory.
 func (x *groupIndex) makeRoom(tuple []uint32, ids [][]uint32) bool {
 	for k := range ids {
-		most := uint32(0)
-		for _, id := range ids[k] {
-			if id != noID {
-				most = max(most, id)
-			}
-		}
-		tuple[k] = most
+		tuple[k] = bitsOf(ids[k])
 	}
 	return x.fits(tuple) || x.widen(tuple)
+}
+
+// bitsOf returns an id as wide as the widest one.
+func bitsOf(ids []uint32) uint32 {
+	all := uint32(0)
+	for _, id := range ids {
+		all |= id
+	}
+	if all>>31 == 0 { // no id but noID is that large
+		return all
+	}
+	all = 0
+	for _, id := range ids {
+		if id != noID {
+			all |= id
+		}
+	}
+	return all
 }
 
 // findAllDense is findAll by the array, which has room for all ids.
 func (x *groupIndex) findAllDense(dst []uint32, ids [][]uint32) {
 	// dst holds the combinations first, then the groups.
-	copy(dst, ids[0])
-	refused := false
-	for _, id := range ids[0] {
-		refused = refused || id == noID
+	all := uint32(0)
+	for i, id := range ids[0][:len(dst)] {
+		all |= id
+		dst[i] = id
 	}
 	for k := 1; k < len(ids); k++ {
 		width := x.widths[k]
 		for i, id := range ids[k][:len(dst)] {
+			all |= id
 			dst[i] = dst[i]<<width | id
-			refused = refused || id == noID
 		}
 	}
+	refused := all>>31 != 0
 	x.reserve(len(dst))
 	tuple := make([]uint32, len(ids))
+	if !refused {
+		for start := 0; start < len(dst); start += togetherRows {
+			x.findTogether(dst[start:min(start+togetherRows, len(dst))], ids, start, tuple)
+		}
+		return
+	}
 	for i, at := range dst {
-		if refused && refusedAt(ids, i) {
+		if refusedAt(ids, i) {
 			dst[i] = noID
 			continue
 		}
-		g := x.dense[at]
-		if g == 0 {
-			for k := range ids {
-				tuple[k] = ids[k][i]
-			}
-			g = x.add(tuple) + 1
-			x.dense[at] = g
-		}
-		dst[i] = g - 1
+		dst[i] = x.groupAt(at, ids, i, tuple)
 	}
+}
+
+// togetherRows is how many places of the array are read before the first is looked
+// at: reads that do not wait for each other, nor for a guess whether a group is new,
+// take a fraction of the time. What they read stays in the nearest caches.
+const togetherRows = 512
+
+// findTogether makes groups of combinations, those of the rows from start on.
+func (x *groupIndex) findTogether(dst []uint32, ids [][]uint32, start int, tuple []uint32) {
+	var room [togetherRows]uint32
+	found := room[:len(dst)]
+	for i, at := range dst {
+		found[i] = x.dense[at]
+	}
+	for i, g := range found {
+		if g != 0 {
+			dst[i] = g - 1
+		} else {
+			dst[i] = x.groupAt(dst[i], ids, start+i, tuple)
+		}
+	}
+}
+
+// groupAt returns the group of a combination, that of row i; tuple is any memory.
+func (x *groupIndex) groupAt(at uint32, ids [][]uint32, i int, tuple []uint32) uint32 {
+	g := x.dense[at]
+	if g == 0 {
+		for k := range ids {
+			tuple[k] = ids[k][i]
+		}
+		g = x.add(tuple) + 1
+		x.dense[at] = g // noID+1 is 0: free
+	}
+	return g - 1
 }
 
 // reserve makes room for n more groups if there is spare memory for them.
