@@ -16,8 +16,16 @@ type UniqState struct {
 // AddHashes feeds the hashes of a run of values. Each value of a dictionary need
 // come only once.
 func (s *UniqState) AddHashes(groups []uint32, hashes []uint64) {
+	sets := s.sets
 	for i, g := range groups {
-		s.sets[g].add(hashes[i])
+		d, hash := &sets[g], hashes[i]
+		if len(d.registers) != hllRegisters {
+			d.add(hash)
+			continue
+		}
+		// Written also where it stays: whether it does, no processor can guess.
+		r := &d.registers[hash>>(64-hllBits)]
+		*r = max(*r, hllRank(hash))
 	}
 }
 

@@ -41,12 +41,16 @@ func (d *distinct) becomeRegisters() {
 }
 
 // addRegister: the first bits of a hash choose a register, which keeps the
-// largest number of leading zeros, plus 1, in the rest.
+// largest rank.
 func (d *distinct) addRegister(hash uint64) {
-	rank := uint8(bits.LeadingZeros64(hash<<hllBits|1<<(hllBits-1))) + 1
-	if r := &d.registers[hash>>(64-hllBits)]; *r < rank {
-		*r = rank
-	}
+	r := &d.registers[hash>>(64-hllBits)]
+	*r = max(*r, hllRank(hash))
+}
+
+// hllRank is the number of leading zeros behind the bits that choose a register,
+// plus 1.
+func hllRank(hash uint64) uint8 {
+	return uint8(bits.LeadingZeros64(hash<<hllBits|1<<(hllBits-1))) + 1
 }
 
 func (d *distinct) merge(src *distinct) {

@@ -3,6 +3,7 @@ package query
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -120,6 +121,34 @@ func TestUniqExactBudget(t *testing.T) {
 		if n := s.Value(0).Int; !s.Approx() || n < 7700 || n > 8300 || n != over.Value(0).Int {
 			t.Errorf("beyond the budget: %d, approximate %v", n, s.Approx())
 		}
+	}
+}
+
+// TestAddHashes: a run of hashes leaves what one by one leave, in any order.
+func TestAddHashes(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 1))
+	var runs, single UniqState
+	runs.Grow(3)
+	single.Grow(3)
+	var groups []uint32
+	var hashes []uint64
+	for range 40_000 {
+		groups = append(groups, uint32(min(r.IntN(3), r.IntN(40))))
+		hashes = append(hashes, HashInt(r.Int64N(30_000)))
+	}
+	for at := 0; at < len(groups); at += 5000 {
+		runs.AddHashes(groups[at:at+5000], hashes[at:at+5000])
+	}
+	for i := len(groups) - 1; i >= 0; i-- {
+		single.AddHash(groups[i], hashes[i])
+	}
+	for g := range 3 {
+		if got, want := appendDistinct(nil, &runs.sets[g]), appendDistinct(nil, &single.sets[g]); !slices.Equal(got, want) {
+			t.Errorf("group %d counts %d, not %d", g, runs.sets[g].count(), single.sets[g].count())
+		}
+	}
+	if runs.sets[2].registers == nil || single.sets[0].registers == nil {
+		t.Error("no registers: the test tests nothing")
 	}
 }
 

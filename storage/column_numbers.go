@@ -1,6 +1,9 @@
 package storage
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // A TextForm is how texts are written that are one number between a prefix and a
 // suffix, such as `user-000123` or `10ms`: within a form, text and number stand for
@@ -30,6 +33,46 @@ func (f *TextForm) Apart(g *TextForm) bool {
 // for this form.
 func (f *TextForm) Append(dst []byte, number int64) []byte {
 	return f.form.append(dst, uint64(number))
+}
+
+// A TextWriter writes texts of one form, each to a slot of its own: what was just
+// written is read fast only a while later.
+type TextWriter struct {
+	form  affix
+	slots [TextSlots][]byte
+	end   int // of each text, if it has eight decimal digits or fewer, always as many; else 0
+}
+
+// TextSlots is how many texts of a TextWriter are valid at once.
+const TextSlots = 16
+
+// Writer returns a writer of the form's texts.
+func (f *TextForm) Writer() *TextWriter {
+	w := &TextWriter{form: f.form}
+	for i := range w.slots {
+		w.slots[i] = slices.Grow(w.form.append(nil, 0), digitsRoom)
+	}
+	if w.form.base == baseDecimal && w.form.digits > 0 && w.form.digits <= 8 {
+		w.end = len(w.slots[0])
+	}
+	return w
+}
+
+// Text returns the text of a number, as Append does. It is valid until the next one
+// in its slot, below TextSlots.
+func (w *TextWriter) Text(slot int, number int64) []byte {
+	buf := &w.slots[slot]
+	if w.end == 0 {
+		*buf = w.form.append((*buf)[:0], uint64(number))
+		return *buf
+	}
+	// The prefix stays; what stands behind the digits is written over.
+	at, out := len(w.form.prefix), (*buf)[:w.end+digitsRoom]
+	writeDecimal(out[at:], uint64(number), w.form.digits)
+	if len(w.form.suffix) > 0 {
+		copy(out[at+w.form.digits:], w.form.suffix)
+	}
+	return out[:w.end]
 }
 
 // Parse returns the number of a text, which is not negative; ok is false if the

@@ -32,7 +32,9 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 			exact.AddNumbers(vec.set.rowGroups(), vec.form, vec.formInt) {
 			return
 		}
-		if p := vec.asPairs(); p != nil {
+		if uniq, ok := state.(*query.UniqState); ok && vec.form != nil {
+			uniq.AddHashes(vec.set.rowGroups(), vec.allHashes()) // the texts are not needed
+		} else if p := vec.asPairs(); p != nil {
 			feedOccurring(state, p.groups, &p.vec)
 		} else {
 			feedOccurring(state, vec.set.rowGroups(), vec.rowValues())
@@ -379,6 +381,11 @@ func (vec *vector) allHashes() []uint64 {
 	if vec.hashes != nil {
 		return vec.hashes
 	}
+	if vec.form != nil {
+		vec.hashes = vec.set.sel.view.u64.take(len(vec.formInt))
+		hashNumbers(vec.hashes, vec.form, vec.formInt)
+		return vec.hashes
+	}
 	vec.hashes = vec.set.sel.view.u64.take(vec.len())
 	for i := range vec.hashes {
 		switch vec.typ {
@@ -393,6 +400,22 @@ func (vec *vector) allHashes() []uint64 {
 		}
 	}
 	return vec.hashes
+}
+
+// hashNumbers writes the hashes of the texts of numbers.
+func hashNumbers(dst []uint64, form *storage.TextForm, numbers []int64) {
+	w := form.Writer()
+	var texts [storage.TextSlots][]byte
+	for len(numbers) > 0 {
+		n := min(len(numbers), storage.TextSlots)
+		for slot, number := range numbers[:n] {
+			texts[slot] = w.Text(slot, number)
+		}
+		for slot, text := range texts[:n] {
+			dst[slot] = query.HashBytes(text)
+		}
+		dst, numbers = dst[n:], numbers[n:]
+	}
 }
 
 // len is the number of values.
