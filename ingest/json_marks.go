@@ -20,12 +20,16 @@ const (
 // the others: bit i&63 of dst[i>>6] for text[i]. text is 64 bytes for every word.
 func markSpecialPlain(dst []uint64, text []byte) {
 	for w := range dst {
-		part, word := text[w<<6:w<<6+64], uint64(0)
-		for i := 0; i < 64; i += 8 {
-			word |= notPlain(binary.LittleEndian.Uint64(part[i:])) >> 7 * 0x0102_0408_1020_4080 >> 56 << i
-		}
-		dst[w] = word
+		part := (*[64]byte)(text[w<<6:]) // of a known length: no more bounds to check
+		low := eightMarks(part[0:8]) | eightMarks(part[8:16])<<8 | eightMarks(part[16:24])<<16 | eightMarks(part[24:32])<<24
+		high := eightMarks(part[32:40]) | eightMarks(part[40:48])<<8 | eightMarks(part[48:56])<<16 | eightMarks(part[56:64])<<24
+		dst[w] = low | high<<32
 	}
+}
+
+// eightMarks is the marks of eight bytes.
+func eightMarks(part []byte) uint64 {
+	return notPlain(binary.LittleEndian.Uint64(part)) >> 7 * 0x0102_0408_1020_4080 >> 56
 }
 
 // notPlain sets the high bit of every byte of x that is not plain, and clears all
@@ -33,10 +37,11 @@ func markSpecialPlain(dst []uint64, text []byte) {
 // sought, and carries no further.
 func notPlain(x uint64) uint64 {
 	low := x &^ highs
-	quote := (low ^ '"'*ones) + (0x80-1)*ones
 	back := (low ^ '\\'*ones) + (0x80-1)*ones
-	printable := low + (0x80-' ')*ones
-	return (x | ^(quote & back & printable)) & highs
+	// With this bit turned over the quote is next to the control characters, at 0x20,
+	// and ' ' and '!' are above it: one comparison finds both.
+	printable := (low ^ ('"'^' ')*ones) + (0x80-(' '+1))*ones
+	return (x | ^(back & printable)) & highs
 }
 
 // mark finds the bytes of the window that are not plain. The first of the slack
