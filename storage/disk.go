@@ -20,13 +20,14 @@ import (
 // a small block that is merged away within a flush is never written, and what
 // the disk says is always a state that memory was in.
 type disk struct {
-	store *Store
-	dir   string
-	lock  *dirLock
-	super *superblock // as it is on disk; nil if there is none yet
-	wake  chan struct{}
-	hurry chan struct{} // of capacity 1: somebody waits for the next flush
-	ready chan struct{} // closed when places are known
+	store     *Store
+	dir       string
+	lock      *dirLock
+	super     *superblock        // as it is on disk; nil if there is none yet
+	superLost *damagedSuperError // why the start went on without it
+	wake      chan struct{}
+	hurry     chan struct{} // of capacity 1: somebody waits for the next flush
+	ready     chan struct{} // closed when places are known
 
 	mu       sync.Mutex
 	queue    []*edit
@@ -92,9 +93,8 @@ func (e *DiskLagError) Error() string {
 
 func (e *DiskLagError) Unwrap() error { return e.Err }
 
-// openDisk locks the data directory and reads its superblock, which is nil if
-// there is none.
-func openDisk(s *Store, dir string) (*disk, *superblock, error) {
+// openDisk locks the data directory.
+func openDisk(s *Store, dir string) (*disk, error) {
 	d := &disk{
 		store: s, dir: dir, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ready: make(chan struct{}), synced: make(chan struct{}),
 		places: map[BlockID]diskPlace{}, files: map[uint32]*diskFile{}, known: map[uint64]bool{}, moves: map[BlockID]bool{},
@@ -103,12 +103,9 @@ func openDisk(s *Store, dir string) (*disk, *superblock, error) {
 	}
 	var err error
 	if d.lock, err = lockDir(dir); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if d.super, err = readSuperblock(dir, superMagicDisk); err != nil {
-		return nil, nil, errors.Join(err, d.lock.unlock())
-	}
-	return d, d.super, nil
+	return d, nil
 }
 
 // adopt writes the superblock of the leaf into the data directory, before any
@@ -121,6 +118,9 @@ func (d *disk) adopt(leaf *superblock) error {
 	}
 	if err := writeSuperblock(d.dir, &b, true); err != nil {
 		return err
+	}
+	if lost := d.superLost; lost != nil {
+		d.store.cfg.Log.Error("a damaged superblock of the data directory is written anew from memory", "file", lost.path, "damage", lost.what)
 	}
 	d.super = &b
 	return nil

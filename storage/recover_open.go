@@ -52,7 +52,14 @@ func (s *Store) open() (err error) {
 	var onDisk *superblock
 	if s.cfg.DataDir != "" {
 		var diskErr error
-		if s.disk, onDisk, diskErr = openDisk(s, s.cfg.DataDir); diskErr != nil || damaged != nil && onDisk == nil {
+		if s.disk, diskErr = openDisk(s, s.cfg.DataDir); diskErr != nil {
+			return errors.Join(err, diskErr)
+		}
+		diskErr = s.disk.readSuper()
+		if lost := (*damagedSuperError)(nil); errors.As(diskErr, &lost) {
+			diskErr = s.forgive(lost, memory, bootHash)
+		}
+		if onDisk = s.disk.super; diskErr != nil || damaged != nil && onDisk == nil {
 			return errors.Join(err, diskErr)
 		}
 		if memory != nil && onDisk != nil && memory.leaf != onDisk.leaf {
@@ -141,6 +148,9 @@ func (s *Store) fromTrusted(bootHash uint64, onDisk *superblock) error {
 	if err != nil && !errors.Is(err, errLogLost) {
 		return fmt.Errorf("cannot recover from memory: %w", err)
 	}
+	if err := s.disk.notWithout(errors.Join(err, damage)); err != nil {
+		return err
+	}
 	s.cfg.Log.Error("the edit log in memory is damaged", "error", errors.Join(err, damage))
 	s.logDamaged = true
 	if onDisk == nil {
@@ -179,6 +189,9 @@ func (s *Store) fromChecked(bootHash uint64, onDisk *superblock) error {
 		return fmt.Errorf("cannot recover from memory: %w", err)
 	}
 	if damage != nil || lost {
+		if err := s.disk.notWithout(errors.Join(err, damage)); err != nil {
+			return err
+		}
 		s.cfg.Log.Error("the edit log in memory is damaged", "error", errors.Join(err, damage))
 		s.logDamaged = true
 		if onDisk != nil {

@@ -84,18 +84,6 @@ func (e *LayoutError) Error() string {
 		e.Path, e.Layout, e.Oldest, superReadable)
 }
 
-// damagedSuperError says that a superblock of kelp fails its checksum.
-type damagedSuperError struct {
-	path      string
-	what      string
-	got, want uint32
-}
-
-func (e *damagedSuperError) Error() string {
-	return fmt.Sprintf("%s is damaged: the checksum %s is %08x, not %08x; put a copy of the directory back, or remove it to go on without what it holds",
-		e.path, e.what, e.got, e.want)
-}
-
 func newLeafID() (id [16]byte, err error) {
 	_, err = rand.Read(id[:])
 	return id, err
@@ -135,31 +123,31 @@ func superTailChecksum(src []byte) uint32 {
 // does not know it reads the head alone and returns a LayoutError.
 func decodeSuperblock(src []byte, magic [8]byte, path string) (*superblock, error) {
 	if len(src) < superHead {
-		return nil, fmt.Errorf("%s is %d bytes long, less than the head of a superblock", path, len(src))
+		return nil, damagedSuper(path, "it is %d bytes long, less than the head of a superblock", len(src))
 	}
 	if [8]byte(src) != magic {
-		return nil, fmt.Errorf("%s is not a superblock of kelp: give another directory", path)
+		return nil, &otherSuperError{path: path, kelp: [8]byte(src) == superMagicMemory || [8]byte(src) == superMagicDisk}
 	}
 	head := [superHead]byte(src)
 	clear(head[12:16])
 	if got, want := binary.LittleEndian.Uint32(src[12:]), checksum(head[:]); got != want {
-		return nil, &damagedSuperError{path, "of its head", got, want}
+		return nil, damagedSuper(path, "the checksum of its head is %08x, not %08x", got, want)
 	}
 	layout, oldest := binary.LittleEndian.Uint16(src[8:]), binary.LittleEndian.Uint16(src[10:])
 	if oldest > superReadable {
 		return nil, &LayoutError{Path: path, Layout: layout, Oldest: oldest}
 	}
 	if len(src) < superNameAt+2 {
-		return nil, fmt.Errorf("%s is %d bytes long, cut short", path, len(src))
+		return nil, damagedSuper(path, "it is %d bytes long, cut short", len(src))
 	}
 	if len(src) >= superCRCAt+4 {
 		got, want := binary.LittleEndian.Uint32(src[superCRCAt:]), superTailChecksum(src)
 		if got != 0 && got != want {
-			return nil, &damagedSuperError{path, "behind its head", got, want}
+			return nil, damagedSuper(path, "the checksum behind its head is %08x, not %08x", got, want)
 		}
 	}
 	if n := int(binary.LittleEndian.Uint16(src[superNameAt:])); n > superNameMax || superNameAt+2+n > len(src) {
-		return nil, fmt.Errorf("%s is damaged: a leaf name of %d bytes", path, n)
+		return nil, damagedSuper(path, "it names a leaf by %d bytes", n)
 	}
 	return parseSuperblock(src), nil
 }
