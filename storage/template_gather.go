@@ -69,6 +69,8 @@ func (c *templateColumn) gather(m *miner, s *source, inverse []int32) {
 			to := min(from+gatherRows, s.rows)
 			if inverse == nil {
 				c.touched += touch(s.vec, from, to)
+			} else if first, last := valuesIn(inverse[from:to]); first < last && last-first <= rowsApartMax {
+				c.touched += touch(s.vec, first, last)
 			}
 			var counts [templatesMax + 1]uint32
 			for _, id := range c.ids[from:to] {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -97,7 +98,8 @@ type mined struct {
 
 // miner is the memory of mining, kept from column to column.
 type miner struct {
-	digits, words []uint64 // bitmaps over the bytes of the column
+	digits, words []uint64 // bitmaps over the bytes of the column, as far as they are needed
+	classified    bool     // they are of all bytes
 	ends          []uint16 // of the variables of all texts, from the start of each
 	endsAt        []uint32 // where those of each row begin, if it is of a skeleton
 	ofRow         []uint16 // skeleton+1 of each row; 0: loose
@@ -121,9 +123,7 @@ func (m *miner) mine(s *source, inverse []int32) bool {
 	n := bitmapWords(len(data)) + 1
 	m.digits, m.words = grow(m.digits, n), grow(m.words, n)
 	m.digits[n-1], m.words[n-1] = 0, 0
-	if inverse != nil {
-		m.classify(data, 0, uint32(len(data)))
-	}
+	m.classified = false
 	m.forget()
 	m.ofRow, m.endsAt = grow(m.ofRow, s.rows), grow(m.endsAt, s.rows)
 	learned := s.rows >= learnShare*learnRows
@@ -132,9 +132,7 @@ func (m *miner) mine(s *source, inverse []int32) bool {
 	}
 	for first := 0; first < s.rows; first += walkRows {
 		last := min(first+walkRows, s.rows)
-		if inverse == nil {
-			m.classifyRows(s, first, last)
-		}
+		m.classifyRows(s, inverse, first, last)
 		if learned {
 			m.walkTexts(s, inverse, first, last)
 		}
@@ -160,11 +158,43 @@ func (m *miner) classify(data []byte, from, to uint32) {
 	classify(m.digits[first:last], m.words[first:last], data[first<<6:min(last<<6, len(data))])
 }
 
-// classifyRows is classify for the texts of rows that are in order. Done right before
-// the texts are cut, it also brings them near, one after another.
-func (m *miner) classifyRows(s *source, first, last int) {
-	from, _ := s.spanOfRow(nil, first)
-	m.classify(s.vec.Bytes, from, s.vec.Ends[last-1])
+// rowsApartMax is how far apart in the column the texts of some rows may lie for what
+// is between them to be looked at as well, in texts.
+const rowsApartMax = 4 * walkRows
+
+// classifyRows is classify for the texts of rows. Done right before they are cut, it
+// also brings them near, one after another. Where rows are far from the order of the
+// column, it is done for all at once.
+func (m *miner) classifyRows(s *source, inverse []int32, first, last int) {
+	if m.classified {
+		return
+	}
+	from, to := first, last
+	if inverse != nil {
+		from, to = valuesIn(inverse[first:last])
+	}
+	switch {
+	case to-from > rowsApartMax:
+		m.classified = true
+		m.classify(s.vec.Bytes, 0, uint32(len(s.vec.Bytes)))
+	case from < to:
+		start, _ := s.spanOfRow(nil, from)
+		m.classify(s.vec.Bytes, start, s.vec.Ends[to-1])
+	}
+}
+
+// valuesIn is the range of the values that rows have; 0, 0 if they have none.
+func valuesIn(rows []int32) (from, to int) {
+	low, high := int32(math.MaxInt32), int32(-1)
+	for _, i := range rows {
+		if i >= 0 {
+			low, high = min(low, i), max(high, i)
+		}
+	}
+	if high < 0 {
+		return 0, 0
+	}
+	return int(low), int(high) + 1
 }
 
 // spanOfRow is where the text of a row lies; that of a null row is empty.

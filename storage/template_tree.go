@@ -69,9 +69,7 @@ const (
 func (m *miner) learn(s *source, inverse []int32) bool {
 	data, step := s.vec.Bytes, s.rows/(learnRows/learnRun)
 	for first := 0; first < learnRows/learnRun*step; first += step {
-		if inverse == nil {
-			m.classifyRows(s, first, first+learnRun)
-		}
+		m.classifyRows(s, inverse, first, first+learnRun)
 		for row := first; row < first+learnRun; row++ {
 			start, end := s.spanOfRow(inverse, row)
 			m.skeletonOf(data, start, end)
