@@ -30,6 +30,11 @@ const (
 	pairColumnsMax = 4
 	pairGain       = 0.02
 
+	// pairValuesMax is of how many values of a column, those that score best, pairs are
+	// made where it has more: of two columns with hundreds of values each there are more
+	// combinations than a block has rows.
+	pairValuesMax = 48
+
 	// askedAtOnce is how many of its questions one such question has under way.
 	askedAtOnce = 4
 
@@ -48,7 +53,7 @@ type sifting struct {
 	run    *running
 	change *query.Change
 	// sql is the question for a side: 0 is now or selected, 1 before or the rest.
-	sql func(side int, by ...int) string
+	sql func(side int, sets ...[]int) string
 	// weigh turns what was found into shares, given the same for all rows.
 	weigh func(all, f *query.Factor)
 
@@ -62,42 +67,80 @@ type sideAnswer struct {
 	costs []query.Stats
 }
 
-// askSide asks one question of a side.
-func (s *sifting) askSide(ctx context.Context, side int, by ...int) (query.ChangeSide, *Answer, error) {
+// askSide asks one question of a side, and returns the answer for each of its sets.
+func (s *sifting) askSide(ctx context.Context, side int, sets [][]int) ([]query.ChangeSide, *Answer, error) {
 	ask := s.ask
-	ask.SQL = s.sql(side, by...)
+	ask.SQL = s.sql(side, sets...)
 	ask.everyGroup = true
 	got, err := s.a.runBound(ctx, ask, s.run.progress)
 	if err != nil {
-		return query.ChangeSide{}, nil, err
+		return nil, nil, err
 	}
 	ans, err := s.a.standing(got, s.run.id)
 	if err != nil {
-		return query.ChangeSide{}, nil, err
+		return nil, nil, err
 	}
 	plan, p := got.plan, got.partial
 	ans.Result = &query.Result{Truncated: p.Truncated, Warnings: slices.Concat(plan.Warnings, p.Warnings)}
-	return query.ChangeSide{Plan: plan, Partial: p, Env: query.FinalEnv{Now: got.query.Now, From: ans.From, To: ans.To}}, ans, nil
+	whole := query.ChangeSide{Plan: plan, Partial: p, Env: query.FinalEnv{Now: got.query.Now, From: ans.From, To: ans.To}}
+	sides, err := whole.Split()
+	return sides, ans, err
 }
 
-// factors asks both sides by some columns, each combination of bys in turn.
+// A pass is some sets of columns that are asked for together, and what came of them.
+type pass struct {
+	sets    [][]int
+	alls    []query.Factor
+	found   [][]query.Factor // by set
+	answers [2]*Answer
+}
+
+// askPass asks both sides at once. If the sets take more memory together than there
+// is, it asks for half of them at a time.
+func (s *sifting) askPass(ctx context.Context, sets [][]int) ([]pass, error) {
+	p := pass{sets: sets, alls: make([]query.Factor, len(sets)), found: make([][]query.Factor, len(sets))}
+	var sides [2][]query.ChangeSide
+	both, bothCtx := errgroup.WithContext(ctx)
+	for side := range sides {
+		both.Go(func() (err error) {
+			sides[side], p.answers[side], err = s.askSide(bothCtx, side, sets)
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
+		return nil, err
+	}
+	for _, ans := range p.answers {
+		if cut := ans.Result.Truncated; cut != nil && len(sets) > 1 {
+			half := len(sets) / 2
+			first, err := s.askPass(ctx, sets[:half])
+			if err != nil {
+				return nil, err
+			}
+			second, err := s.askPass(ctx, sets[half:])
+			return append(first, second...), err
+		}
+	}
+	var each errgroup.Group
+	each.SetLimit(askedAtOnce)
+	for i, by := range sets {
+		each.Go(func() (err error) {
+			p.alls[i], p.found[i], err = query.Factors(by, sides[0][i], sides[1][i])
+			return err
+		})
+	}
+	return []pass{p}, each.Wait()
+}
+
+// factors asks both sides by some columns, each combination of bys.
 func (s *sifting) factors(ctx context.Context, bys [][]int) ([]query.Factor, error) {
-	found := make([][]query.Factor, len(bys))
-	alls := make([]query.Factor, len(bys))
-	answers := make([][2]*Answer, len(bys))
+	asked := s.change.Passes(bys)
+	passes := make([][]pass, len(asked))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(askedAtOnce)
-	for i, by := range bys {
-		group.Go(func() error {
-			var sides [2]query.ChangeSide
-			for side := range sides {
-				var err error
-				if sides[side], answers[i][side], err = s.askSide(ctx, side, by...); err != nil {
-					return err
-				}
-			}
-			var err error
-			alls[i], found[i], err = query.Factors(by, sides[0], sides[1])
+	for i, sets := range asked {
+		group.Go(func() (err error) {
+			passes[i], err = s.askPass(ctx, sets)
 			return err
 		})
 	}
@@ -105,19 +148,21 @@ func (s *sifting) factors(ctx context.Context, bys [][]int) ([]query.Factor, err
 		return nil, err
 	}
 	var list []query.Factor
-	for i := range bys {
+	for _, p := range slices.Concat(passes...) {
 		if s.answers[0].Answer == nil {
-			s.all = alls[i]
+			s.all = p.alls[0]
 		}
 		for side := range s.answers {
-			s.answers[side].add(answers[i][side])
+			s.answers[side].add(p.answers[side])
 		}
-		for f := range found[i] {
-			if s.weigh != nil {
-				s.weigh(&alls[i], &found[i][f])
+		for i, found := range p.found {
+			for f := range found {
+				if s.weigh != nil {
+					s.weigh(&p.alls[i], &found[f])
+				}
 			}
+			list = append(list, found...)
 		}
-		list = append(list, found[i]...)
 	}
 	return list, nil
 }
@@ -164,10 +209,15 @@ func (s *sifting) sift(ctx context.Context) ([]query.Factor, error) {
 		return nil, err
 	}
 	rankFactors(singles)
-	pairs, err := s.factors(ctx, pairsOf(singles))
+	asked := pairsOf(singles)
+	s.narrow(singles, asked)
+	pairs, err := s.factors(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
+	pairs = slices.DeleteFunc(pairs, func(f query.Factor) bool { // null is all other values there
+		return slices.ContainsFunc(f.By, func(i int) bool { return s.change.By[i].Narrowed && f.Values[slices.Index(f.By, i)].IsNull() })
+	})
 	score := make(map[string]float64, len(singles))
 	for i := range singles {
 		score[factorKey(singles[i].By, singles[i].Values)] = singles[i].Score
@@ -218,6 +268,20 @@ func pairsOf(ranked []query.Factor) (pairs [][]int) {
 	return pairs
 }
 
+// narrow leaves the columns of pairs only their best values, if they have many.
+func (s *sifting) narrow(ranked []query.Factor, pairs [][]int) {
+	values := make(map[int][]storage.Value)
+	for i := range ranked {
+		c := ranked[i].By[0]
+		values[c] = append(values[c], ranked[i].Values[0])
+	}
+	for _, c := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(pairs...)))) {
+		if list := values[c]; len(list) > pairValuesMax {
+			s.change.Narrow(c, list[:pairValuesMax])
+		}
+	}
+}
+
 // explainChange answers EXPLAIN CHANGE.
 func (a *Aggregator) explainChange(ctx context.Context, ask Ask, stmt *query.ExplainChange) (*Answer, error) {
 	return a.underWay(ctx, ask, func(ctx context.Context, ask Ask, run *running) (*Answer, error) {
@@ -227,8 +291,8 @@ func (a *Aggregator) explainChange(ctx context.Context, ask Ask, stmt *query.Exp
 			return nil, err
 		}
 		s := &sifting{a: a, ask: ask, run: run, change: change}
-		s.sql = func(side int, by ...int) string {
-			return change.SQL([2]query.Range{change.Present, change.Past}[side], by...)
+		s.sql = func(side int, sets ...[]int) string {
+			return change.SQL([2]query.Range{change.Present, change.Past}[side], sets...)
 		}
 		warnings, err := s.chooseColumns(ctx, stmt.All)
 		if err != nil {

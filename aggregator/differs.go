@@ -113,7 +113,7 @@ func (a *Aggregator) differs(ctx context.Context, ask Ask, run *running, in *dif
 		return nil, nil, nil, err
 	}
 	sides[1].By = s.change.By
-	s.sql = func(side int, by ...int) string { return sides[side].SQL(sides[side].Present, by...) }
+	s.sql = func(side int, sets ...[]int) string { return sides[side].SQL(sides[side].Present, sets...) }
 	whole := strings.TrimSpace(in.Rest) == ""
 	s.weigh = func(all, f *query.Factor) { weighDifference(all, f, whole) }
 	list, err := s.sift(ctx)

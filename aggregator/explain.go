@@ -41,6 +41,9 @@ func (a *Aggregator) explain(ctx context.Context, ask Ask) (*explanation, error)
 	if err != nil {
 		return nil, err
 	}
+	if plan.Sets != nil {
+		return nil, badRequest("one grouping can be explained, not GROUPING SETS", "explain one of the sets")
+	}
 	out := &explanation{Table: plan.Table, Range: rangeJSON{timeOrNil(plan.Range.From), timeOrNil(plan.Range.To)},
 		Columns: []string{}, Leaves: make(map[string]json.RawMessage)}
 	for _, c := range plan.Columns {

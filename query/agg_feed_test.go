@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"testing"
 
 	"github.com/kelpdb/kelp/storage"
 )
@@ -114,4 +115,23 @@ func runPlan(plan *Plan, rows []testRow) *Partial {
 		}
 	}
 	return p
+}
+
+// TestUniqRun: a run of one group's hashes counts as one by one, from the first to past
+// those that are kept.
+func TestUniqRun(t *testing.T) {
+	one, run := &UniqState{}, &UniqState{}
+	one.Grow(2)
+	run.Grow(2)
+	for from := range 8 {
+		var hashes []uint64
+		for i := range 500 {
+			hashes = append(hashes, HashInt(int64(400*from+i)))
+			one.AddHash(1, hashes[i])
+		}
+		run.AddRun(1, hashes)
+		if got, want := run.Columns()[0].Strs[1], one.Columns()[0].Strs[1]; got != want {
+			t.Fatalf("after %d runs: %v, want %v", from+1, run.Value(1), one.Value(1))
+		}
+	}
 }

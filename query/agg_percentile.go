@@ -66,6 +66,14 @@ func (s *PercentileState) AddRun(group uint32, values []float64) {
 	s.hists[group].addRun(values)
 }
 
+// AddWeighed counts values of one group, each with its weight, above 0.
+func (s *PercentileState) AddWeighed(group uint32, values []float64, weights []uint64) {
+	h := &s.hists[group]
+	for i, v := range values {
+		h.add(v, weights[i])
+	}
+}
+
 // AddN counts one value of one group with the weight of all its rows.
 func (s *PercentileState) AddN(group uint32, value float64, weight uint64) {
 	if weight > 0 {

@@ -29,6 +29,18 @@ func (s *UniqState) AddHashes(groups []uint32, hashes []uint64) {
 	}
 }
 
+// AddRun feeds the hashes of a run of values of one group.
+func (s *UniqState) AddRun(group uint32, hashes []uint64) {
+	d := &s.sets[group]
+	for len(hashes) > 0 && d.registers == nil {
+		d.add(hashes[0])
+		hashes = hashes[1:]
+	}
+	for _, hash := range hashes {
+		d.addRegister(hash)
+	}
+}
+
 // AddHash feeds one hash.
 func (s *UniqState) AddHash(group uint32, hash uint64) { s.sets[group].add(hash) }
 

@@ -19,6 +19,7 @@ type Select struct {
 	Range     *RangeClause
 	Where     Expr
 	GroupBy   []GroupItem
+	Sets      [][]int // GROUPING SETS: of which of GroupBy each set is; nil: GroupBy is the only one
 	GroupAll  bool
 	Having    Expr
 	OrderBy   []OrderItem

@@ -31,6 +31,9 @@ func bindParsed(sql string, q *Query) (*Plan, error) {
 	case *Select:
 		return bindSelect(s, q)
 	case *Explain:
+		if s.Select.Sets != nil {
+			return nil, errorAt(CodeBadRequest, s.Pos, "EXPLAIN takes one grouping, not GROUPING SETS").withHint("explain one of the sets")
+		}
 		return bindSelect(s.Select, q)
 	case *ExplainChange:
 		return nil, errorAt(CodeBadRequest, s.Pos, "EXPLAIN CHANGE is several queries, not one")
@@ -62,7 +65,7 @@ func Bind(sel *Select, q *Query) (*Plan, error) {
 		over:    make(map[*Bound]*Bound),
 	}
 	steps := []func() error{b.checkClauses, b.checkWith, b.bindRange, b.bindWhere, b.bindEarlier, b.bindItems, b.bindKeys, b.bindHaving, b.bindOrder, b.bindLimit,
-		b.bindDerived, b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill, b.bindSample}
+		b.bindDerived, b.checkUnnest, b.finishOutputs, b.finishOrder, b.bindFill, b.bindSample, b.bindSets}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -89,6 +92,8 @@ type binder struct {
 	marks   []uint64          // of plan.Aggs
 	over    map[*Bound]*Bound // what overGroups has made
 	other   Pos               // of WITH OTHER
+
+	groupKeys []int // by item of GROUP BY: the key
 
 	derived []derived // WITH
 
@@ -298,7 +303,7 @@ func (b *binder) bindKeys() error {
 			return errorAt(CodeBadRequest, g.Expr.Position(), "an aggregate cannot stand in GROUP BY").
 				withHint("conditions on aggregates stand in HAVING")
 		}
-		b.addKey(e, name)
+		b.groupKeys = append(b.groupKeys, b.addKey(e, name))
 	}
 	if n := len(b.plan.Keys); n > keysMax {
 		return errTooMany(b.sel.Pos, "keys are grouped by", n, keysMax)
@@ -306,10 +311,11 @@ func (b *binder) bindKeys() error {
 	return nil
 }
 
-func (b *binder) addKey(e *Bound, name string) {
-	for _, k := range b.plan.Keys {
+// addKey returns the number of the key, which may be there already.
+func (b *binder) addKey(e *Bound, name string) int {
+	for i, k := range b.plan.Keys {
 		if sameBound(k.Expr, e) {
-			return
+			return i
 		}
 	}
 	k := Key{Expr: e, Type: e.Type, Name: name}
@@ -323,6 +329,7 @@ func (b *binder) addKey(e *Bound, name string) {
 		}
 	}
 	b.plan.Keys = append(b.plan.Keys, k)
+	return len(b.plan.Keys) - 1
 }
 
 func (b *binder) bindHaving() error {

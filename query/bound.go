@@ -37,6 +37,8 @@ const (
 	// OpUnnest: each item of the list Args[0]. It stands in keys only, and exec puts
 	// an item in its place.
 	OpUnnest
+	// OpGroupingSet: the number of the grouping set. It stands in keys only.
+	OpGroupingSet
 
 	OpAdd
 	OpSub

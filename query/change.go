@@ -17,6 +17,7 @@ type Change struct {
 	Present, Past Range
 	Closed        bool // the last instant of Present was written
 	By            []ChangeBy
+	together      bool // the aggregate can be asked for by several columns in one pass
 	agg           Expr
 	where         Expr
 }
@@ -24,7 +25,9 @@ type Change struct {
 // ChangeBy is what may explain a change: a column, or an expression over columns.
 type ChangeBy struct {
 	Name string
-	expr Expr
+	// Narrowed: it stands for some of its values alone, and null for all others.
+	Narrowed bool
+	expr     Expr
 }
 
 // BindChange resolves an EXPLAIN CHANGE against the schema of q. Without a range it
@@ -53,7 +56,7 @@ func BindChange(c *ExplainChange, q *Query) (*Change, error) {
 	if c.Compare.Ns <= 0 && c.Compare.Months <= 0 {
 		return nil, errorAt(CodeBadRequest, c.Compare.Pos, "COMPARE takes a duration above 0")
 	}
-	out.Present, out.Closed = plan.Range, plan.Closed
+	out.Present, out.Closed, out.together = plan.Range, plan.Closed, canSplit(plan)
 	out.Past = Range{From: goBack(plan.Range.From, c.Compare), To: goBack(plan.Range.To, c.Compare)}
 	if out.where, err = withoutTimeConditions(c.Where); err != nil {
 		return nil, err
@@ -88,16 +91,74 @@ func (c *Change) ByColumns(names []string) {
 	}
 }
 
-// SQL is the question for a range, by some of c.By: the aggregate and
-// the number of events of each combination of their values. It parses and binds
+// SQL is the question for a range, by some of c.By: the aggregate and the number of
+// events of each combination of their values, for each of sets. It parses and binds
 // alike on every node.
-func (c *Change) SQL(r Range, by ...int) string {
+func (c *Change) SQL(r Range, sets ...[]int) string {
 	sel := &Select{Table: c.Table, Range: betweenTimes(r), Where: c.where, Limit: &LimitClause{N: -1},
 		Items: []SelectItem{{Expr: c.agg, Alias: "agg"}, {Expr: &Call{Name: "count"}, Alias: "events"}}}
-	for _, i := range by {
-		sel.GroupBy = append(sel.GroupBy, GroupItem{Expr: c.By[i].expr})
+	for _, by := range sets {
+		set := []int{}
+		for _, i := range by {
+			set = append(set, len(sel.GroupBy))
+			sel.GroupBy = append(sel.GroupBy, GroupItem{Expr: c.By[i].expr})
+		}
+		if len(sets) > 1 {
+			sel.Sets = append(sel.Sets, set)
+		}
 	}
 	return Print(sel)
+}
+
+// Narrow has a column stand for some of its values from here on, and be null where it
+// has others: so that pairs of columns have few combinations. Expressions, and
+// columns of other types than text, bools and integers, stay as they are.
+func (c *Change) Narrow(i int, values []storage.Value) {
+	by := &c.By[i]
+	if _, isName := by.expr.(*Name); !isName {
+		return
+	}
+	var list []Expr
+	for _, v := range values {
+		switch v.Type {
+		case storage.TypeNull:
+		case storage.TypeString, storage.TypeInt64, storage.TypeBool:
+			list = append(list, &Literal{Value: v})
+		default:
+			return
+		}
+	}
+	if len(list) > 0 {
+		by.Narrowed = true
+		by.expr = &Case{Whens: []When{{Cond: &In{X: by.expr, List: list}, Then: by.expr}}}
+	}
+}
+
+// changeSetsMax is how many sets of columns are asked for in one pass: each has
+// groups and states of its own.
+const changeSetsMax = 32
+
+// Passes divides sets of columns into those that are asked for together: columns as
+// they are in passes of many, expressions each in a pass of its own.
+func (c *Change) Passes(sets [][]int) [][][]int {
+	var passes [][][]int
+	together := -1
+	for _, by := range sets {
+		plain := c.together && !slices.ContainsFunc(by, func(i int) bool {
+			_, isName := c.By[i].expr.(*Name)
+			return !isName && !c.By[i].Narrowed
+		})
+		switch {
+		case plain && together >= 0 && len(passes[together]) < changeSetsMax:
+			passes[together] = append(passes[together], by)
+		default:
+			if plain {
+				together = len(passes)
+			}
+			passes = append(passes, [][]int{by})
+		}
+	}
+	return passes
 }
 
 // betweenTimes is a range as it is written; nil where both ends are open.
@@ -180,7 +241,7 @@ func ParseExpr(text string) (Expr, error) {
 // BindSelection is the Change whose present is the number of events for which a
 // condition holds, nil: of all, from a time to another; "" is an open end.
 func BindSelection(table string, where Expr, from, to string, q *Query) (*Change, error) {
-	out := &Change{Table: table, Name: "count()", agg: &Call{Name: "count"}, where: where}
+	out := &Change{Table: table, Name: "count()", together: true, agg: &Call{Name: "count"}, where: where}
 	sel := &Select{Items: []SelectItem{{Expr: out.agg, Text: out.Name}}, Table: table, Where: where}
 	if from != "" || to != "" {
 		sel.Range = &RangeClause{Kind: RangeSince}

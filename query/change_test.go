@@ -35,12 +35,12 @@ func TestBindChange(t *testing.T) {
 			of   Range
 			want string
 		}{{c.Present, now}, {c.Past, before}} {
-			got := c.SQL(side.of, by...)
+			got := c.SQL(side.of, by)
 			got = strings.TrimSuffix(strings.TrimPrefix(got, `SELECT count() AS "agg", count() AS "events" FROM "t" `), " LIMIT ALL")
 			if got != side.want {
 				t.Errorf("%s:\n got %s\nwant %s", sql, got, side.want)
 			}
-			if _, err := Parse(c.SQL(side.of, by...)); err != nil {
+			if _, err := Parse(c.SQL(side.of, by)); err != nil {
 				t.Errorf("%s: %v", got, err)
 			}
 		}

@@ -164,6 +164,31 @@ func PickGroups(states []State, groups []uint32) []State {
 	return out
 }
 
+// An adopter is a State that takes over groups of another as they are.
+type adopter interface{ adopt(src State, to []uint32) }
+
+// Adopt folds groups of src, which nobody asks any more, into groups of dst that have
+// nothing yet, each into one of its own: without a copy where that would be large.
+func Adopt(dst, src State, to []uint32) {
+	if a, can := dst.(adopter); can {
+		a.adopt(src, to)
+		return
+	}
+	dst.Merge(src, to)
+}
+
+func (s *PercentileState) adopt(src State, to []uint32) {
+	for i, g := range to {
+		s.hists[g] = src.(*PercentileState).hists[i]
+	}
+}
+
+func (s *UniqState) adopt(src State, to []uint32) {
+	for i, g := range to {
+		s.sets[g] = src.(*UniqState).sets[i]
+	}
+}
+
 // pickFrom returns the elements of some groups; none of a slice that is empty.
 func pickFrom[T any](from []T, groups []uint32) []T {
 	if len(from) == 0 {
@@ -209,7 +234,7 @@ func (s *VarState) pick(groups []uint32) State {
 }
 
 func (s *PercentileState) pick(groups []uint32) State {
-	return &PercentileState{share: s.share, hists: pickFrom(s.hists, groups)}
+	return &PercentileState{share: s.share, bins: s.bins, hists: pickFrom(s.hists, groups)}
 }
 
 func (s *MinMaxState) pick(groups []uint32) State {

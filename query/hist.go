@@ -116,6 +116,13 @@ func (h *histogram) addRun(values []float64) {
 }
 
 func (h *histogram) addBin(index int32, n uint64) {
+	if at := uint32(index>>fractionBits - h.first); at < uint32(len(h.pages)) {
+		if p := h.pages[at]; p != nil {
+			n0 := &p[index&(binsPerPage-1)]
+			*n0 = addSaturated(*n0, n)
+			return
+		}
+	}
 	if h.pages == nil {
 		at, found := slices.BinarySearchFunc(h.few, index, func(b bin, i int32) int { return int(b.index - i) })
 		if found {

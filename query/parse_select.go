@@ -308,6 +308,9 @@ func (p *parser) groupBy(s *Select) error {
 	if err := p.expectKeyword("BY"); err != nil {
 		return err
 	}
+	if p.cur().isSoft("GROUPING") && p.ahead(1).isSoft("SETS") {
+		return p.groupingSets(s)
+	}
 	return p.list(func() error {
 		if p.atGroupAll() {
 			p.next()

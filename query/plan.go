@@ -15,6 +15,9 @@ type Plan struct {
 	// Grouped: one state per Agg and group. Without Keys there is one group, always.
 	Keys []Key
 	Aggs []Agg
+	// Sets: each row goes to one group of each set, by the keys of the set; its other
+	// keys are null. The last key is the number of the set then. nil: one set of all keys.
+	Sets [][]int
 
 	// What comes out, over keys and aggregates (Grouped) or over columns (rows).
 	Outputs []Output

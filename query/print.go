@@ -107,10 +107,14 @@ func (p *printer) selectText(s *Select) {
 		p.text(" GROUP BY ALL, ")
 	case s.GroupAll:
 		p.text(" GROUP BY ALL")
-	case len(s.GroupBy) > 0:
+	case len(s.GroupBy) > 0 && s.Sets == nil:
 		p.text(" GROUP BY ")
 	}
-	p.groupItems(s.GroupBy)
+	if s.Sets != nil {
+		p.groupingSets(s)
+	} else {
+		p.groupItems(s.GroupBy)
+	}
 	if s.Having != nil {
 		p.text(" HAVING ")
 		p.expr(s.Having)
@@ -135,6 +139,23 @@ func (p *printer) items(items []SelectItem) {
 			p.name(item.Alias)
 		}
 	}
+}
+
+func (p *printer) groupingSets(s *Select) {
+	p.text(" GROUP BY GROUPING SETS (")
+	for i, set := range s.Sets {
+		if i > 0 {
+			p.text(", ")
+		}
+		p.text("(")
+		items := make([]GroupItem, len(set))
+		for k, at := range set {
+			items[k] = s.GroupBy[at]
+		}
+		p.groupItems(items)
+		p.text(")")
+	}
+	p.text(")")
 }
 
 func (p *printer) groupItems(items []GroupItem) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/kelpdb/kelp/query"
@@ -35,11 +36,30 @@ type chain struct {
 // chainState is what a chain gathers: all that is thrown away if it has to
 // start again.
 type chainState struct {
+	grouping             // the first set of a plan of several
+	more     []*grouping // its other sets
+	rows     *rowCollector
+	cut      *query.Truncated
+}
+
+// A grouping is the groups of one set of keys, and their aggregates.
+type grouping struct {
 	grouper *grouper
 	feeder  *feeder
-	rows    *rowCollector
-	cut     *query.Truncated
 	fed     int // groups that the feeder has states of
+}
+
+func (c *chain) newGrouping(keys []keyPlan) grouping {
+	r := c.r
+	g := grouping{grouper: newGrouper(keys, r.lim.Groups, r.spares), feeder: newFeeder(r.feeds, r.spares, c.share())}
+	g.fed = g.grouper.index.groups
+	g.feeder.grow(g.fed)
+	return g
+}
+
+// groupings returns all sets.
+func (st *chainState) groupings() []*grouping {
+	return append([]*grouping{&st.grouping}, st.more...)
 }
 
 func (r *run) newChain(number, of int) *chain {
@@ -62,10 +82,11 @@ func (c *chain) restart() {
 	c.cover = coverer{}
 	c.cover.init(c.r.plan)
 	if c.r.plan.Grouped {
-		c.state.grouper = newGrouper(c.r.keys, c.r.lim.Groups, c.r.spares)
-		c.state.feeder = newFeeder(c.r.feeds, c.r.spares, c.share())
-		c.state.fed = c.state.grouper.index.groups
-		c.state.feeder.grow(c.state.fed)
+		c.state.grouping = c.newGrouping(c.r.keys)
+		for i := 1; i < len(c.r.sets); i++ {
+			more := c.newGrouping(c.r.sets[i])
+			c.state.more = append(c.state.more, &more)
+		}
 	} else {
 		c.state.rows = newRowCollector(c.r.rows)
 	}
@@ -119,8 +140,10 @@ func (c *chain) failed(u *unit, err error) bool {
 		if c.dirty {
 			panic("BUG: a block was given up after it had changed the state")
 		}
-		if c.grown() {
-			c.state.grouper.index.cut(c.state.fed)
+		for _, g := range c.state.groupings() {
+			if g.grown() {
+				g.grouper.index.cut(g.fed)
+			}
 		}
 		c.r.over.Store(true)
 		return false
@@ -129,7 +152,7 @@ func (c *chain) failed(u *unit, err error) bool {
 		return false
 	}
 	c.bad[c.next] = true
-	if c.dirty || c.grown() {
+	if c.dirty || slices.ContainsFunc(c.state.groupings(), (*grouping).grown) {
 		// Part of the block is in the sums or groups: only a new start gets it out.
 		c.restart()
 		return false
@@ -138,9 +161,8 @@ func (c *chain) failed(u *unit, err error) bool {
 }
 
 // grown tells whether the present block has made groups that have no state yet.
-func (c *chain) grown() bool {
-	st := &c.state
-	return st.grouper != nil && st.grouper.index.groups > st.fed
+func (g *grouping) grown() bool {
+	return g.grouper != nil && g.grouper.index.groups > g.fed
 }
 
 // guarded reads a block so that neither lost memory nor a bug takes the process down.
@@ -284,8 +306,11 @@ func (c *chain) share() int64 { return c.r.lim.Bytes / int64(c.of) }
 
 // group takes the selected rows into groups and their aggregates.
 func (c *chain) group(v *blockView, sel bitmap, n int) error {
-	if c.r.unnests {
+	switch {
+	case c.r.unnests:
 		return c.unnest(v, sel)
+	case c.r.sets != nil:
+		return c.groupSets(v, sel, n)
 	}
 	return c.groupRows(v, sel, n)
 }
@@ -308,9 +333,7 @@ func (c *chain) groupRows(v *blockView, sel bitmap, n int) error {
 		return errExpired
 	}
 	c.dirty = true
-	if s.cut && st.cut == nil {
-		st.cut = &query.Truncated{By: "groups", Limit: int64(c.r.lim.Groups)}
-	}
+	c.noteCut(s)
 	st.fed = st.grouper.index.groups
 	st.feeder.grow(st.fed)
 	if s.span {
@@ -321,18 +344,35 @@ func (c *chain) groupRows(v *blockView, sel bitmap, n int) error {
 	return nil
 }
 
+// noteCut notes that rows of groups that were not taken are left out.
+func (c *chain) noteCut(s *selection) {
+	if s.cut && c.state.cut == nil {
+		c.state.cut = &query.Truncated{By: "groups", Limit: int64(c.r.lim.Groups)}
+	}
+}
+
 // weigh looks how much memory the groups hold, after every block while they are
 // few, then each time they have become more by a part.
 func (c *chain) weigh() {
 	st := &c.state
-	groups := st.grouper.index.groups
+	groups, bytes := 0, func() (n int) {
+		for _, g := range st.groupings() {
+			n += g.grouper.bytes() + g.feeder.bytes()
+		}
+		return n
+	}
+	for _, g := range st.groupings() {
+		groups += g.grouper.index.groups
+	}
 	if c.weighed++; c.blocked || groups > weighGroups && groups < c.weighAt && c.weighed < weighBlocks {
 		return
 	}
 	c.weighed, c.weighAt = 0, groups+groups/8
-	if c.hold(int64(st.grouper.bytes() + st.feeder.bytes())); c.blocked {
+	if c.hold(int64(bytes())); c.blocked {
 		st.settle(nil)
-		st.grouper.stop()
+		for _, g := range st.groupings() {
+			g.grouper.stop()
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func countMostCodes[T uint8 | uint16](s *scratch, counts []uint32, codes []T, se
 }
 
 // mapCodes writes table[code] of every row.
-func mapCodes[T uint8 | uint16](dst []uint32, codes []T, table []uint32) {
+func mapCodes[V uint16 | uint32, T uint8 | uint16](dst []V, codes []T, table []V) {
 	dst = dst[:len(codes)]
 	for i, c := range codes {
 		dst[i] = table[c]

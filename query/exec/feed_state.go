@@ -32,6 +32,9 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 			exact.AddNumbers(vec.set.rowGroups(), vec.form, vec.formInt) {
 			return
 		}
+		if uniq, ok := state.(*query.UniqState); ok && feedUniqRuns(uniq, vec) {
+			return
+		}
 		if uniq, ok := state.(*query.UniqState); ok && vec.form != nil {
 			uniq.AddHashes(vec.set.rowGroups(), vec.allHashes()) // the texts are not needed
 		} else if p := vec.asPairs(); p != nil {
@@ -40,6 +43,30 @@ func feedState(state query.State, a *aggPlan, b *blockFeed, vec *vector) {
 			feedOccurring(state, vec.set.rowGroups(), vec.rowValues())
 		}
 	}
+}
+
+// uniqRunsMin is from how many groups on hashes are sorted by group: the registers of
+// fewer stay in the cache anyhow.
+const uniqRunsMin = 16
+
+// feedUniqRuns feeds the hashes group by group; false if that does not pay.
+func feedUniqRuns(s *query.UniqState, vec *vector) bool {
+	if vec.table != nil {
+		return false
+	}
+	runs := vec.set.runs()
+	if runs == nil || len(runs.groups) < uniqRunsMin {
+		return false
+	}
+	v := vec.set.sel.view
+	if vec.form == nil { // else the texts are not needed
+		vec.rowValues()
+	}
+	hashes := inRuns(v, runs, v.u64.take, vec.allHashes())
+	for i, g := range runs.groups {
+		s.AddRun(g, hashes[runs.starts[i]:runs.starts[i+1]])
+	}
+	return true
 }
 
 // feedOccurring feeds an aggregate for which it does not matter how often a value
@@ -90,6 +117,11 @@ func feedCount(s *query.CountState, a *aggPlan, b *blockFeed, vec *vector) {
 			if group := sel.groupOf[code]; n > 0 && group != noID {
 				s.AddN(group, uint64(n))
 			}
+		}
+		if known := vec.set.heavy; known != nil && !known.whole {
+			heavy := vec.set.heavyOf()
+			s.Add(heavy.groups, heavy.weights)
+			return
 		}
 		for i, w := range weights.heavy {
 			for w &= sel.bits[i]; w != 0; w &= w - 1 {
@@ -287,10 +319,14 @@ func feedPercentile(s *query.PercentileState, vec *vector) {
 		return
 	}
 	values := nums.floatRuns(runs)
+	sorted := nums.heavyRuns(runs, heavy)
 	for i, g := range runs.groups {
 		s.AddRun(g, values[runs.starts[i]:runs.starts[i+1]])
+		if sorted != nil { // right behind, while the group's histogram is in the cache
+			from, to := sorted.starts[i], sorted.starts[i+1]
+			s.AddWeighed(g, sorted.values[from:to], sorted.weights[from:to])
+		}
 	}
-	feedHeavy(heavy, add)
 }
 
 // isInts tells whether sums take the vector as integers: bools count 0 and 1.

@@ -20,7 +20,9 @@ func (r *run) finish(chains []*chain) (*query.Partial, Coverage, error) {
 		}
 		out.Truncated = worse(out.Truncated, c.state.cut)
 	}
-	if r.plan.Grouped {
+	if r.sets != nil {
+		r.joinSets(out, chains)
+	} else if r.plan.Grouped {
 		r.joinGroups(out, chains)
 	} else if err := r.joinRows(out, chains); err != nil {
 		return nil, Coverage{}, err
@@ -65,14 +67,7 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 	into := &chains[0].state
 	into.feeder.finish()
 	out.Groups = into.grouper.size()
-	if out.Truncated != nil {
-		out.Truncated.Kept = int64(out.Groups)
-	}
-	for i, s := range into.feeder.states {
-		if exact, ok := s.(query.MayApproximate); ok && exact.Approx() {
-			out.Approx = append(out.Approx, i)
-		}
-	}
+	noteGroups(out, into.feeder.states)
 	shown := r.shown(into)
 	if shown != nil {
 		out.Groups = len(shown)
@@ -88,6 +83,18 @@ func (r *run) joinGroups(out *query.Partial, chains []*chain) {
 		out.Keys[k] = into.grouper.keyColumn(k, shown)
 	}
 	into.grouper.index.release()
+}
+
+// noteGroups notes what there is to say of the groups of a partial and their states.
+func noteGroups(out *query.Partial, states []query.State) {
+	if out.Truncated != nil {
+		out.Truncated.Kept = int64(out.Groups)
+	}
+	for i, s := range states {
+		if exact, ok := s.(query.MayApproximate); ok && exact.Approx() {
+			out.Approx = append(out.Approx, i)
+		}
+	}
 }
 
 // joinStates merges the groups of all chains by the values of their keys.

@@ -118,7 +118,12 @@ func (s *selection) rowGroups() []uint32 {
 // from here on. countsOnly says that only the number and weight of each group's
 // rows is wanted.
 func (g *grouper) assign(v *blockView, bits bitmap, n int, countsOnly bool) (*selection, error) {
-	s := v.selection(bits, n)
+	return g.assignTo(v.selection(bits, n), countsOnly)
+}
+
+// assignTo is assign for rows that are known.
+func (g *grouper) assignTo(s *selection, countsOnly bool) (*selection, error) {
+	v, n := s.view, s.n
 	if len(g.plans) == 0 {
 		s.groupOf, s.counts = []uint32{0}, []uint32{uint32(n)}
 		if countsOnly && s.all() {
@@ -128,26 +133,24 @@ func (g *grouper) assign(v *blockView, bits bitmap, n int, countsOnly bool) (*se
 	}
 	g.keys = resized(g.keys, len(g.plans))
 	keys := g.keys
-	size, coded := 1, true
 	for k := range keys {
 		var err error
 		if keys[k], err = g.keyOf(v, k, s.rows); err != nil {
 			return nil, err
 		}
-		coded = coded && keys[k].size > 0
-		if coded {
-			size *= keys[k].size
-			coded = size <= localGroupsMax
-		}
 	}
-	if countsOnly && s.all() && coded && g.assignHeader(s, keys) {
+	if _, coded := combinations(keys); countsOnly && s.all() && coded && g.assignHeader(s, keys) {
 		return s, nil
 	}
 	for k := range keys {
 		if err := keys[k].load(v, g, k); err != nil {
 			return nil, err
 		}
+		if p := &g.plans[k]; !p.plain && !p.TimeBucket {
+			keys[k].compact(v)
+		}
 	}
+	size, coded := combinations(keys)
 	// Counting codes pays if there are not many more of them than rows.
 	if coded && (size <= 4096 || size <= 4*n) {
 		g.assignCodes(s, keys, size)
@@ -155,6 +158,59 @@ func (g *grouper) assign(v *blockView, bits bitmap, n int, countsOnly bool) (*se
 		g.assignIDs(s, keys)
 	}
 	return s, nil
+}
+
+// combinations is how many codes all keys have together; false if they are too many,
+// or one has ids.
+func combinations(keys []blockKey) (size int, coded bool) {
+	size = 1
+	for k := range keys {
+		if size *= keys[k].size; size == 0 || size > localGroupsMax {
+			return 0, false
+		}
+	}
+	return size, true
+}
+
+// compactMin is the fewest codes of a key that are looked at for values alike.
+const compactMin = 16
+
+// compact gives codes of which the key's expression makes the same value one code, if
+// that leaves half of them or fewer: then the codes of several keys have fewer
+// combinations, and groups longer runs.
+func (k *blockKey) compact(v *blockView) {
+	if k.size < compactMin || k.codes8 == nil && k.codes16 == nil {
+		return
+	}
+	code := make(map[uint32]uint16) // by id
+	var ids []uint32
+	warned := v.warned
+	table := v.u16.take(k.size)
+	for at := range table {
+		id := k.resolve(at)
+		to, known := code[id]
+		if !known {
+			to = uint16(len(ids))
+			code[id] = to
+			ids = append(ids, id)
+		}
+		table[at] = to
+	}
+	if v.warned != warned { // perhaps of values that no selected row has
+		v.warned = warned
+		return
+	}
+	if 2*len(ids) > k.size {
+		return
+	}
+	dst := v.u16.take(v.rows)
+	if k.codes8 != nil {
+		mapCodes(dst, k.codes8, table)
+	} else {
+		mapCodes(dst, k.codes16, table)
+	}
+	k.size, k.codes8, k.codes16 = len(ids), nil, dst
+	k.resolve = func(code int) uint32 { return ids[code] }
 }
 
 // assignHeader takes the rows and weights of each code from the dictionary of the
@@ -347,16 +403,17 @@ func (g *grouper) assignIDs(s *selection, keys []blockKey) {
 		return
 	}
 	s.cut = true
-	kept := 0
+	s.list = s.view.u16.take(len(rows))[:0] // the rows may be another grouping's, too
 	for i, group := range s.groups {
 		if group == noID {
 			s.dropIf(int(rows[i]), noID)
 			continue
 		}
-		s.groups[kept], rows[kept] = group, rows[i]
-		kept++
+		s.groups[len(s.list)] = group
+		s.list = append(s.list, rows[i])
 	}
-	s.groups, s.list, s.n = s.groups[:kept], rows[:kept], kept
+	s.n = len(s.list)
+	s.groups = s.groups[:s.n]
 }
 
 // idsOfCodes resolves the codes of the selected rows.

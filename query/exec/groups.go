@@ -155,6 +155,7 @@ func (x *groupIndex) findAllSame(dst, ids []uint32) (missing bool) {
 		} else if !x.same {
 			one[0] = id
 			id = x.find(one[:])
+			missing = missing || id == noID
 		}
 		dst[i] = id
 	}

@@ -190,12 +190,38 @@ func (s *rowSet) heavyOf() *heavyRows {
 	if s.weights == nil || s.n == 0 {
 		return nil
 	}
-	if s.heavy != nil {
-		return s.heavy
+	if s.heavy == nil {
+		s.heavy = s.findHeavy()
 	}
+	if h := s.heavy; !h.whole && h.groups == nil {
+		h.groups = s.groupsOf(h.at)
+	}
+	return s.heavy
+}
+
+// groupsOf returns the groups of the rows at some positions.
+func (s *rowSet) groupsOf(at []uint16) []uint32 {
+	groups := s.sel.view.u32.take(len(at))
+	switch {
+	case s.sel.groupOf == nil:
+		return gather(groups, s.rowGroups(), at)
+	case s.all():
+		for i, row := range at {
+			groups[i] = s.sel.groupAt(int(row))
+		}
+	default:
+		rows := s.rows()
+		for i, p := range at {
+			groups[i] = s.sel.groupAt(int(rows[p]))
+		}
+	}
+	return groups
+}
+
+// findHeavy finds the heavy rows, without their groups.
+func (s *rowSet) findHeavy() *heavyRows {
 	v := s.sel.view
 	h := &heavyRows{}
-	s.heavy = h
 	if w := s.weights.constant; w != 0 {
 		h.whole, h.weights = true, v.u64.take(s.n)
 		for i := range h.weights {
@@ -221,19 +247,13 @@ func (s *rowSet) heavyOf() *heavyRows {
 		}
 		return h
 	}
-	h.weights, h.groups = v.u64.take(len(h.at)), v.u32.take(len(h.at))
+	h.weights = v.u64.take(len(h.at))
 	for i, p := range h.at {
 		row := p
 		if !s.all() {
 			row = s.rows()[p]
 		}
 		h.weights[i] = s.weights.of(int(row)) - 1
-		if s.sel.groupOf != nil {
-			h.groups[i] = s.sel.groupAt(int(row))
-		}
-	}
-	if s.sel.groupOf == nil {
-		gather(h.groups, s.rowGroups(), h.at)
 	}
 	return h
 }

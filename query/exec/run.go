@@ -60,6 +60,7 @@ type run struct {
 	units  []unit
 	filter *filter
 	keys   []keyPlan
+	sets   [][]keyPlan // of a plan of grouping sets; nil: keys are the only one
 	feeds  *feedPlan
 	// unnests: rows go to the groups of all items of a list.
 	unnests bool
@@ -100,7 +101,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 		r.share = plan.Sample.Share(lim.InRange)
 	}
 	if plan.Grouped {
-		r.keys = compileKeys(plan.Keys)
+		r.compileGroupings()
 		r.feeds = compileFeeds(plan)
 		r.unnests = plan.Unnested() != nil
 	} else {

@@ -7,6 +7,7 @@ package exec
 type groupRuns struct {
 	groups  []uint32
 	starts  []uint32
+	codes   []uint32 // of the runs, ascending
 	first   []uint32 // by code: where its run starts
 	codes8  []uint8  // of the rows of the set; both nil: one run
 	codes16 []uint16
@@ -50,12 +51,12 @@ func (s *rowSet) findRuns() *groupRuns {
 		}
 	}
 	r.first = v.u32.take(len(counts))
-	r.groups, r.starts = v.u32.take(len(counts))[:0], v.u32.take(len(counts) + 1)[:0]
+	r.groups, r.starts, r.codes = v.u32.take(len(counts))[:0], v.u32.take(len(counts) + 1)[:0], v.u32.take(len(counts))[:0]
 	at := uint32(0)
 	for code, n := range counts {
 		r.first[code] = at
 		if n > 0 && sel.groupOf[code] != noID {
-			r.groups, r.starts = append(r.groups, sel.groupOf[code]), append(r.starts, at)
+			r.groups, r.starts, r.codes = append(r.groups, sel.groupOf[code]), append(r.starts, at), append(r.codes, uint32(code))
 			at += n
 		}
 	}
@@ -80,6 +81,58 @@ func inRuns[T any](v *blockView, r *groupRuns, take func(int) []T, values []T) [
 		scatter(dst, values, r.codes16, next)
 	}
 	return dst
+}
+
+// weighedRuns is the values of rows that weigh more than 1 in the order of runs:
+// those of run i are [starts[i], starts[i+1]).
+type weighedRuns struct {
+	starts  []uint32
+	values  []float64
+	weights []uint64
+}
+
+// heavyRuns puts the heavy rows among a vector's in the order of the runs; nil if there
+// are none.
+func (vec *vector) heavyRuns(r *groupRuns, h *heavyRows) *weighedRuns {
+	if h == nil || len(h.at) == 0 {
+		return nil
+	}
+	v := vec.set.sel.view
+	values := gather(v.f64.take(len(h.at)), vec.floats, h.at)
+	out := &weighedRuns{starts: v.u32.take(len(r.groups) + 1), values: values, weights: h.weights}
+	switch {
+	case r.codes8 != nil:
+		sortHeavy(v, out, r, gather(v.u8.take(len(h.at)), r.codes8, h.at))
+	case r.codes16 != nil:
+		sortHeavy(v, out, r, gather(v.u16.take(len(h.at)), r.codes16, h.at))
+	default:
+		out.starts[0], out.starts[1] = 0, uint32(len(h.at))
+	}
+	return out
+}
+
+// sortHeavy sorts heavy rows by their codes.
+func sortHeavy[C uint8 | uint16](v *blockView, out *weighedRuns, r *groupRuns, codes []C) {
+	counts := v.u32.takeClear(len(r.first))
+	for _, c := range codes {
+		counts[c]++
+	}
+	at := uint32(0)
+	for code, n := range counts {
+		counts[code] = at
+		at += n
+	}
+	for i, code := range r.codes { // ascending, and codes without a run have no rows
+		out.starts[i] = counts[code]
+	}
+	out.starts[len(r.codes)] = at
+	values, weights := v.f64.take(len(codes)), v.u64.take(len(codes))
+	for i, c := range codes {
+		to := counts[c]
+		counts[c] = to + 1
+		values[to], weights[to] = out.values[i], out.weights[i]
+	}
+	out.values, out.weights = values, weights
 }
 
 // scatter moves each value to the next place of its code.

@@ -93,6 +93,20 @@ func (s *scratch) reset() {
 	s.usedT, s.usedL = 0, 0
 }
 
+// A mark is what was taken of a scratch at some time.
+type mark [8]int
+
+func (s *scratch) mark() mark {
+	return mark{s.u8.used, s.u16.used, s.u32.used, s.u64.used, s.i64.used, s.f64.used, s.usedT, s.usedL}
+}
+
+// release takes back what was taken since a mark.
+func (s *scratch) release(m mark) {
+	s.u8.used, s.u16.used, s.u32.used, s.u64.used = m[0], m[1], m[2], m[3]
+	s.i64.used, s.f64.used = m[4], m[5]
+	s.usedT, s.usedL = m[6], m[7]
+}
+
 // trim gives memory back that only an unusual query has needed.
 func (s *scratch) trim() {
 	held := held(&s.u8) + held(&s.u16) + held(&s.u32) + held(&s.u64) + held(&s.i64) + held(&s.f64)

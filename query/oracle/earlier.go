@@ -140,7 +140,7 @@ func (o *oracle) itemType(it item) storage.Type {
 // first is a row of the group, of which keys can be read.
 func (g *group) first() Row {
 	if len(g.rows) > 0 {
-		return g.rows[0]
+		return without(g.rows[0], g.lacks)
 	}
 	if len(g.earlier) > 0 {
 		return g.earlier[0]

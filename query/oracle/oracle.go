@@ -243,10 +243,11 @@ func (o *oracle) position(e query.Expr) (int, bool) {
 // group is the rows with equal keys.
 type group struct {
 	rows    []Row
-	earlier []Row // COMPARE: of the range moved back
-	filled  bool  // FILL has added it
-	of      Row   // filled: a row with its keys
-	isRest  bool  // made by WITH OTHER: keys are null, but for time buckets
+	earlier []Row           // COMPARE: of the range moved back
+	filled  bool            // FILL has added it
+	of      Row             // filled: a row with its keys
+	isRest  bool            // made by WITH OTHER: keys are null, but for time buckets
+	lacks   map[string]bool // columns that other sets of GROUPING SETS have: null here
 }
 
 func (o *oracle) keyValues(row Row, only func(key) bool) string {
@@ -260,6 +261,9 @@ func (o *oracle) keyValues(row Row, only func(key) bool) string {
 }
 
 func (o *oracle) group(rows []Row) []*group {
+	if o.sel.Sets != nil {
+		return o.groupSets(rows)
+	}
 	if len(o.keys) == 0 {
 		g := &group{}
 		for _, row := range rows {
