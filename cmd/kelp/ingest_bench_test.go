@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ const oneRow = `{"service":"api","endpoint":"/v1/pay","status":200,"duration_ms"
 // record in the journal to itself; of many clients' rows each has a part of them.
 // A merge beside a large body takes a thousand or two, a row none.
 const (
-	oneRowAllocationsMax = 120
+	oneRowAllocationsMax = 100
 	perRowAllocationsMax = 0.25
 )
 
@@ -97,19 +98,22 @@ func TestIngestAllocations(t *testing.T) {
 	f := func(what, body string, runs int, most float64) {
 		t.Helper()
 		p := newPoster(handler, body)
-		got := testing.AllocsPerRun(runs, func() {
-			if status := p.post(); status != http.StatusOK {
-				t.Fatalf("%s: status %d", what, status)
-			}
-		})
+		got := math.Inf(1)
+		for range 5 { // the least: the race detector has pools lose what they hold
+			got = min(got, testing.AllocsPerRun(runs, func() {
+				if status := p.post(); status != http.StatusOK {
+					t.Fatalf("%s: status %d", what, status)
+				}
+			}))
+		}
 		if got > most {
 			t.Errorf("%s: %v allocations, at most %v", what, got, most)
 		}
 		t.Logf("%s: %v allocations", what, got)
 	}
-	f("a row", oneRow, 1000, oneRowAllocationsMax)
+	f("a row", oneRow, 200, oneRowAllocationsMax)
 	const rows = 20_000
-	f("many rows", strings.Repeat(oneRow+"\n", rows), 4, rows*perRowAllocationsMax)
+	f("many rows", strings.Repeat(oneRow+"\n", rows), 1, rows*perRowAllocationsMax)
 }
 
 // BenchmarkOneRow is a row per request, from many clients at once.
