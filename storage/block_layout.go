@@ -1,11 +1,12 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"sort"
-	"unsafe"
+	"sync/atomic"
 )
 
 // Byte positions of the header; doc.go draws it.
@@ -156,14 +157,24 @@ type directory struct {
 	namesAt int // from the start of the block
 }
 
-// copyDirectory copies entries and names of a block whose header is h.
-func copyDirectory(data []byte, h *header) directory {
-	n := h.Columns * entryBytes
-	buf := make([]byte, n+h.namesBytes)
-	copy(buf, data[headerBytes:headerBytes+n])
-	names := buf[n:]
-	copy(names, data[h.namesAt:])
-	return directory{entries: buf[:n:n], names: unsafe.String(unsafe.SliceData(names), len(names)), namesAt: h.namesAt}
+// copyDirectory copies entries and names of a block whose header is h. lastNames, which
+// may be nil, holds the names of a block opened before: most blocks have those of their
+// neighbours, and share them.
+func copyDirectory(data []byte, h *header, lastNames *atomic.Pointer[string]) directory {
+	d := directory{entries: bytes.Clone(data[headerBytes : headerBytes+h.Columns*entryBytes]), namesAt: h.namesAt}
+	names := data[h.namesAt : h.namesAt+h.namesBytes]
+	if lastNames == nil {
+		d.names = string(names)
+		return d
+	}
+	if last := lastNames.Load(); last != nil && *last == string(names) {
+		d.names = *last
+		return d
+	}
+	own := string(names)
+	d.names = own
+	lastNames.Store(&own)
+	return d
 }
 
 // entry decodes an entry that check found good.
@@ -263,12 +274,13 @@ func OpenBlock(data []byte) (*Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBlock(data, data, &h)
+	return openBlock(data, data, &h, nil)
 }
 
 // openBlock is OpenBlock for a block whose header is h. head is the bytes of its head
-// or more; of data nothing is touched but where it must be copied.
-func openBlock(data, head []byte, h *header) (*Block, error) {
+// or more; of data nothing is touched but where it must be copied. lastNames is as of
+// copyDirectory.
+func openBlock(data, head []byte, h *header, lastNames *atomic.Pointer[string]) (*Block, error) {
 	if crc := headerChecksum(head[:h.headLength]); crc != h.crc {
 		return nil, fmt.Errorf("header of block %v has checksum %08x, not %08x", h.ID, crc, h.crc)
 	}
@@ -279,7 +291,7 @@ func openBlock(data, head []byte, h *header) (*Block, error) {
 		copy(owned, data)
 		data = owned
 	}
-	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(head, h)}
+	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(head, h, lastNames)}
 	if err := b.dir.check(h); err != nil {
 		return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // A first look at a block in a store is by read and not through the mapping: a fault
@@ -14,8 +15,9 @@ import (
 
 // blockFile is where a block lies in a file; without a file it is in memory alone.
 type blockFile struct {
-	file *os.File
-	off  int64
+	file      *os.File
+	off       int64
+	lastNames *atomic.Pointer[string] // of its blocks; see copyDirectory
 }
 
 // read fills buf with the bytes of the block from at on; false: it could not.
@@ -39,7 +41,7 @@ func (f blockFile) open(data []byte) (*Block, error) {
 	if head := bytesOf(buf[:])[:min(peekHeadBytes, len(data))]; f.read(head, 0) {
 		// A head that is longer, or wrong, is looked at where it lies.
 		if h, err := decodeHeader(head, len(data)); err == nil && h.headLength <= len(head) {
-			b, err := openBlock(data, head, &h)
+			b, err := openBlock(data, head, &h, f.lastNames)
 			if err == nil {
 				b.from = f
 			}

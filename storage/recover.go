@@ -48,7 +48,21 @@ type replayTable struct {
 	mark        editMark
 	blocks      []*editAdd // nil where dropped
 	byID        map[BlockID]int
-	keys        []editKey
+	keys        [][]editKey // a piece that is full is followed by one twice as long, up to keysAtOnce
+}
+
+// keep copies a key of an edit.
+func (t *replayTable) keep(k *editKey) {
+	last := len(t.keys) - 1
+	switch {
+	case last < 0:
+		t.keys = append(t.keys, make([]editKey, 0, 1))
+		last++
+	case len(t.keys[last]) == cap(t.keys[last]):
+		t.keys = append(t.keys, make([]editKey, 0, min(2*cap(t.keys[last]), keysAtOnce)))
+		last++
+	}
+	t.keys[last] = append(t.keys[last], *k)
 }
 
 func newReplay(epoch uint64) *replay {
@@ -91,7 +105,7 @@ func (p *replay) apply(e *edit) error {
 		if err != nil {
 			return err
 		}
-		t.keys = append(t.keys, e.keys[i])
+		t.keep(&e.keys[i])
 	}
 	for _, m := range e.marks {
 		t, err := table(m.incarnation)

@@ -33,6 +33,8 @@ type segment struct {
 	file  *os.File
 	data  []byte
 
+	lastNames atomic.Pointer[string] // of the columns of the block opened last
+
 	// Guarded by the allocator's mutex.
 	taken  int64
 	used   int64       // bytes of extents handed out

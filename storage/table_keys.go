@@ -129,6 +129,19 @@ func (k *keyTable) holds(key string) (held bool) {
 	return held
 }
 
+// expect makes room for keys that will be put, before the first is.
+func (k *keyTable) expect(keys [][]editKey) {
+	n := 0
+	for _, piece := range keys {
+		n += len(piece)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.index) == 0 && n > 0 {
+		k.index = make(map[uint64]uint64, n)
+	}
+}
+
 // put remembers a chunk. A chunk put again, as a replayed log may do, changes
 // nothing.
 func (k *keyTable) put(key string, c *chunkReceipt) {

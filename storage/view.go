@@ -91,7 +91,7 @@ func (r *Ref) openAt(e *extent) (*Block, error) {
 // one that should lie there.
 func openExtent(e *extent, id BlockID) (b *Block, err error) {
 	err = Guard(func() (err error) {
-		if b, err = (blockFile{e.seg.file, e.off}).open(e.bytes()); err == nil && b.Header().ID != id {
+		if b, err = (blockFile{e.seg.file, e.off, &e.seg.lastNames}).open(e.bytes()); err == nil && b.Header().ID != id {
 			err = fmt.Errorf("its header says block %v", b.Header().ID)
 		}
 		return err
