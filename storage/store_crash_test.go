@@ -26,6 +26,10 @@ const childEnv = "KELP_STORE_CHILD"
 // then.
 const checkpointEnv = childEnv + "_CHECKPOINT"
 
+// writerRows is more rows than a writer writes before it is killed: each has numbers
+// of its own.
+const writerRows = 25_000_000
+
 // TestStoreWriter is not a test: it is the process that TestStoreKill kills.
 func TestStoreWriter(t *testing.T) {
 	dir := os.Getenv(childEnv)
@@ -64,7 +68,7 @@ func TestStoreWriter(t *testing.T) {
 	for w := range 4 {
 		go func() {
 			rng := rand.New(rand.NewPCG(uint64(first), uint64(w)))
-			for next := first + int64(w)*1_000_000; ; {
+			for next := first + int64(w)*writerRows; ; {
 				rows := 1 + rng.IntN(20)
 				if rng.IntN(200) == 0 {
 					rows = 8_192 + rng.IntN(3_000)
