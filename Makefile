@@ -28,9 +28,9 @@ LISTEN ?= 127.0.0.1:7411
 DATA ?= kelp-data
 FUZZ_EACH ?= 120
 FUZZ_STRANGERS ?= 600
-# The package whose tests take longest begins first, beside all others. That of the
-# root, check-tidy, has been run before.
-PKGS = $(shell go list ./storage; go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/kelp$$')
+# storage, whose tests take longest, runs beside all others. The tests of the root,
+# check-tidy, have been run before.
+PKGS = $(shell go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/kelp$$')
 
 .PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
@@ -82,17 +82,20 @@ check-builds:
 # Packages have 20 minutes each: on a busy machine Go would end the largest after 10.
 GOTEST = .ci/gotest -timeout 20m
 
+# Kills and long histories of storage run in full length once: below, without the
+# race detector, which makes them several times as long.
 test-unit:
-	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(PKGS)
+	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(if $(RACE),-short) ./storage & storage=$$!; \
+	status=0; $(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(PKGS) || status=$$?; \
+	wait $$storage && exit $$status
 
 # The plain twins of the SIMD kernels are what other machines run. Only the
-# packages that have twins are tested twice; kills and long histories, which know
-# nothing of twins, are shorter the second time.
+# packages that have twins are tested twice.
 TWINS = $(shell grep -rl 'goexperiment' --include='*.go' . | xargs -n 1 dirname | sort -u)
 test-plain:
-	@GOEXPERIMENT= $(GOTEST) ./query/exec & whole=$$!; \
-	status=0; GOEXPERIMENT= $(GOTEST) -short $(filter-out ./query/exec,$(TWINS)) || status=$$?; \
-	wait $$whole && exit $$status
+	@GOEXPERIMENT= $(GOTEST) ./storage & storage=$$!; \
+	status=0; GOEXPERIMENT= $(GOTEST) $(filter-out ./storage,$(TWINS)) || status=$$?; \
+	wait $$storage && exit $$status
 
 test-fuzz:
 	@.ci/fuzz 5 90
