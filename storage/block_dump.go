@@ -184,7 +184,7 @@ func (d *dumper) front(c *Column) {
 		d.note("damaged: %v", h.err)
 		d.field(c.front, "front")
 	} else {
-		dumpFront(d, c.enc, h.codes)
+		dumpFront(d, c.enc, h.codes, true)
 	}
 }
 

@@ -8,7 +8,12 @@ import "encoding/binary"
 // block, behind the statistics of its column and under the checksum of the head, and
 // the column is the codes alone: the first query after a start, which asks thousands of
 // blocks for their counts, reads of each the page that it has to read in any case. The
-// bytes are the same in both places; "codes at" is the length of the front.
+// bytes are the same in both places, but that the field "codes at", which the directory
+// tells, holds the CRC-32C of the front, itself as 0: the front is read when it is first
+// asked for, which may be long after the head was checked.
+
+// frontCRCAt is where the checksum of a front in the head stands.
+const frontCRCAt = 12
 
 // splitFront takes the front of a dictionary that was just written at en.at out of the
 // body, where it is worth it.
@@ -26,7 +31,8 @@ func (e *encoder) splitFront(en *entry) {
 		return
 	}
 	e.front = padTo(append(e.front[:0], data[:size]...), 8)
-	binary.LittleEndian.PutUint32(e.front[12:], uint32(len(e.front)))
+	binary.LittleEndian.PutUint32(e.front[frontCRCAt:], 0)
+	binary.LittleEndian.PutUint32(e.front[frontCRCAt:], checksum(e.front))
 	en.flags |= flagFront
 	en.front = len(e.front)
 	e.body = append(e.body[:en.at], data[codesAt:]...)
@@ -91,18 +97,20 @@ func (c *Column) openHead() *columnHead {
 }
 
 // readFront reads the front to the heap: its pages may not be mapped, and it is used
-// for as long as the block is open. The head's checksum was compared by OpenBlock.
+// for as long as the block is open.
 func (c *Column) readFront() (*codesReader, error) {
 	data := alignedBytes(c.front)
 	if !c.block.from.read(data, c.frontAt()) {
 		copy(data, c.block.data[c.frontAt():])
 	}
-	s := section{typ: c.typ, enc: c.enc, rows: c.Rows(), nulls: c.nulls}
-	r, err := s.openEntries(data)
-	if err == nil && r.frontBytes != c.front {
-		return nil, errDictLayout
+	crc := binary.LittleEndian.Uint32(data[frontCRCAt:])
+	binary.LittleEndian.PutUint32(data[frontCRCAt:], 0)
+	if checksum(data) != crc {
+		return nil, errColumnChecksum
 	}
-	return r, err
+	binary.LittleEndian.PutUint32(data[frontCRCAt:], uint32(c.front))
+	s := section{typ: c.typ, enc: c.enc, rows: c.Rows(), nulls: c.nulls}
+	return s.openEntries(data)
 }
 
 // openBody opens a column whose bytes are good.

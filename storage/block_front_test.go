@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -107,6 +108,16 @@ func TestFrontOutlivesCodes(t *testing.T) {
 		t.Errorf("damaged codes: %v", err)
 	}
 	data[at] ^= 4
+	own := alignedBytes(len(data))
+	copy(own, data)
+	open, err := OpenBlock(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own[frontAt] ^= 4
+	if _, err := open.Find("service")[0].Head(); !errors.As(err, &damage) {
+		t.Errorf("a front that was damaged after its block was opened: %v", err)
+	}
 	data[frontAt] ^= 4
 	if _, err := OpenBlock(data); err == nil {
 		t.Error("a block with a damaged front opens")
@@ -139,6 +150,11 @@ func TestHostileFronts(t *testing.T) {
 			for _, flip := range []byte{1, 0x10, 0x80, 0xff} {
 				data := append([]byte(nil), good...)
 				data[c.frontAt()+i] ^= flip
+				front := data[c.frontAt() : c.frontAt()+c.front]
+				if i < frontCRCAt || i >= frontCRCAt+4 { // a right checksum, or a wrong one
+					binary.LittleEndian.PutUint32(front[frontCRCAt:], 0)
+					binary.LittleEndian.PutUint32(front[frontCRCAt:], checksum(front))
+				}
 				SealBlock(data, BlockID{7, 42})
 				b := mustOpen(t, data)
 				bad := b.Find(name)[0]

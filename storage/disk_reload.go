@@ -150,6 +150,9 @@ func (l *reload) work() {
 
 // note keeps what became of a block, and sets aside one that cannot be read.
 func (l *reload) note(r *Ref, err error) {
+	if errors.Is(err, ErrClosed) {
+		return // the block is on disk for the next process
+	}
 	l.mu.Lock()
 	_, before := l.failed[r]
 	if err == nil {

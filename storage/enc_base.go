@@ -184,7 +184,7 @@ func dumpBase(d *dumper, s section) {
 	}
 	r := o.codes
 	if s.front == nil {
-		dumpFront(d, s.enc, r)
+		dumpFront(d, s.enc, r, false)
 	}
 	d.field(4, "%d rows", len(r.rare))
 	d.field(4, "zero")

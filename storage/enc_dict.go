@@ -353,13 +353,13 @@ func dumpDict(d *dumper, s section) {
 		return
 	}
 	if s.front == nil {
-		dumpFront(d, s.enc, o.codes)
+		dumpFront(d, s.enc, o.codes, false)
 	}
 	d.field(len(o.codes.packed), "codes")
 }
 
-// dumpFront writes what stands before the codes.
-func dumpFront(d *dumper, enc Encoding, r *codesReader) {
+// dumpFront writes what stands before the codes, there or in the head.
+func dumpFront(d *dumper, enc Encoding, r *codesReader, inHead bool) {
 	start, packedAt := d.at, r.frontBytes
 	d.field(4, "%d entries", r.entries)
 	d.field(4, "%d rows", r.rows)
@@ -370,7 +370,11 @@ func dumpFront(d *dumper, enc Encoding, r *codesReader) {
 	} else {
 		d.field(2, "zero")
 	}
-	d.field(4, "codes at +%x", packedAt)
+	if inHead {
+		d.field(4, "checksum of the front")
+	} else {
+		d.field(4, "codes at +%x", packedAt)
+	}
 	d.field(8*len(r.weights), "weights %d", head(r.weights))
 	d.field(8*len(r.ints), "entries %d", head(r.ints))
 	d.field(8*len(r.floats), "entries %v", head(r.floats))

@@ -42,11 +42,11 @@ func (d *disk) readSuper() error {
 	var other *otherSuperError
 	switch {
 	case err == nil:
-		if _, ok := d.logEpoch(); ok {
+		if _, there, _ := d.logEpoch(); there {
 			return damagedSuper(path, "it is gone")
 		}
 	case errors.As(err, &other) && !other.kelp:
-		if _, ok := d.logEpoch(); ok {
+		if _, there, _ := d.logEpoch(); there {
 			return damagedSuper(path, "it does not begin as one")
 		}
 	}
@@ -54,10 +54,11 @@ func (d *disk) readSuper() error {
 }
 
 // logEpoch is the epoch of the memory that the log of the data directory follows.
-func (d *disk) logEpoch() (epoch uint64, ok bool) {
+// there tells whether there is a log, also if it cannot be read.
+func (d *disk) logEpoch() (epoch uint64, there bool, err error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
-		return 0, false
+		return 0, true, err // nobody knows
 	}
 	var logs []uint64
 	for _, e := range entries {
@@ -66,19 +67,21 @@ func (d *disk) logEpoch() (epoch uint64, ok bool) {
 		}
 	}
 	if len(logs) == 0 {
-		return 0, false
+		return 0, false, nil
 	}
 	f, err := os.Open(filepath.Join(d.dir, logName(slices.Max(logs))))
 	if err != nil {
-		return 0, false
+		return 0, true, err
 	}
 	defer f.Close()
 	var head [diskLogHead]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
-		return 0, false
+		return 0, true, fmt.Errorf("cannot read %s: %w", f.Name(), err)
 	}
-	epoch, _, err = decodeDiskLogHead(head[:])
-	return epoch, err == nil
+	if epoch, _, err = decodeDiskLogHead(head[:]); err != nil {
+		return 0, true, fmt.Errorf("cannot read %s: %w", f.Name(), err)
+	}
+	return epoch, true, nil
 }
 
 // forgive lets a start go on without the superblock of the data directory, which
@@ -88,7 +91,10 @@ func (s *Store) forgive(lost *damagedSuperError, memory *superblock, bootHash ui
 	if memory == nil || memory.bootHash != bootHash {
 		return fmt.Errorf("%w; nothing is changed, as memory does not hold it all", lost)
 	}
-	if epoch, ok := s.disk.logEpoch(); ok && epoch != memory.epoch {
+	switch epoch, there, err := s.disk.logEpoch(); {
+	case err != nil:
+		return fmt.Errorf("%w; nothing is changed, as its log does not say whose it is either: %w", lost, err)
+	case there && epoch != memory.epoch:
 		return fmt.Errorf("%w; nothing is changed, as its log follows epoch %d and memory has %d: it may be another leaf's", lost, epoch, memory.epoch)
 	}
 	s.disk.superLost = lost
