@@ -82,8 +82,9 @@ check-builds:
 # Packages have 20 minutes each: on a busy machine Go would end the largest after 10.
 GOTEST = .ci/gotest -timeout 20m
 
-# Kills and long histories of storage run in full length once: below, without the
-# race detector, which makes them several times as long.
+# Kills and long histories of storage run in full length once: below, without the race
+# detector, which makes them several times as long, and without SIMD, of which they
+# know nothing.
 test-unit:
 	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(if $(RACE),-short) ./storage & storage=$$!; \
 	status=0; $(if $(RACE),CGO_ENABLED=1) $(GOTEST) $(RACE) $(PKGS) || status=$$?; \

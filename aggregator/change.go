@@ -137,7 +137,7 @@ func (s *sifting) factors(ctx context.Context, bys [][]int) ([]query.Factor, err
 	asked := s.change.Passes(bys)
 	passes := make([][]pass, len(asked))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(askedAtOnce)
+	group.SetLimit(askedAtOnce / 2) // of two sides each
 	for i, sets := range asked {
 		group.Go(func() (err error) {
 			passes[i], err = s.askPass(ctx, sets)

@@ -222,7 +222,7 @@ func (c *rowCollector) learn() {
 
 // compact drops rows that cannot be among the best, if they have become many.
 func (c *rowCollector) compact() error {
-	if c.keep < 0 || int64(c.rows()) <= c.keep+c.keep/2+64 {
+	if c.keep < 0 || int64(c.rows())-c.keep <= c.keep/2+64 {
 		return nil
 	}
 	best, err := query.Merge(c.plan, []*query.Partial{c.part})

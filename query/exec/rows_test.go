@@ -3,9 +3,11 @@ package exec
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
 )
 
@@ -102,5 +104,14 @@ func TestUnevenBuckets(t *testing.T) {
 	defer pool.Close()
 	for _, key := range []string{"date_trunc('month', time)", "date_trunc('year', time)", "date_trunc('quarter', time)", "time(1mo)", "time(1w)", "time(1d)"} {
 		table.check(t, pool, "SELECT "+key+", n, count() FROM t GROUP BY 1, 2")
+	}
+}
+
+// TestKeepWithoutEnd: who wants more rows than there can be never has any dropped, nor
+// those that came sorted anew after each block.
+func TestKeepWithoutEnd(t *testing.T) {
+	c := &rowCollector{rowPlan: &rowPlan{keep: math.MaxInt64}, part: &query.Partial{}}
+	if err := c.compact(); err != nil {
+		t.Fatal(err)
 	}
 }
