@@ -90,7 +90,7 @@ const (
 
 	// queriesMax is how many queries run at once; more wait for their turn within
 	// their timeout. Each may take exec's budget of memory on every leaf.
-	queriesMax = 16
+	queriesMax = 64
 
 	// queriesWaitingMax is how many queries wait for their turn, each with a text of
 	// up to queryBytesMax.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -41,6 +42,7 @@ func main() {
 		stop() // a second signal ends the process at once
 	}()
 	holdHeapFloor() // for as long as the process lives
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	switch {
 	case err == nil || err.Error() == "":
@@ -51,6 +53,12 @@ func main() {
 	}
 	os.Exit(exitStatus(err))
 }
+
+// spareThreads is how many threads run Go beside one for each processor. While workers
+// compute on all of these, the Go scheduler looks for requests that have come in every
+// 10 ms, and lets go of a worker as rarely; a thread with nothing to do is woken by the
+// system at once.
+const spareThreads = 1
 
 // run parses args and runs the subcommand they name. It writes no error to
 // stderr: what it returns is for the caller to print.

@@ -87,7 +87,7 @@ func (f *storeFlags) openLeaf(name string, leaves int, budget int64, pool *exec.
 }
 
 // newPool makes the process's workers, one for each processor.
-func newPool() *exec.Pool { return exec.NewPool(runtime.GOMAXPROCS(0)) }
+func newPool() *exec.Pool { return exec.NewPool(max(1, runtime.GOMAXPROCS(0)-spareThreads)) }
 
 // leafNames lists the leaves of a data and memory directory: as many as asked
 // for, and those that are there from before, so that no rows go out of sight.

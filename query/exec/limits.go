@@ -15,18 +15,17 @@ const (
 	// largest, or as many of the usual ones as may run. A query that holds less than
 	// one part in budgetParts of it is not cut short for the others' sake.
 	processBytesMax = 1 << 30
-	budgetParts     = 16
+	budgetParts     = 64
 
 	// sliceMax is how long a query keeps a worker before the next one in its
 	// lane has its turn.
 	sliceMax = 2 * time.Millisecond
 
-	// shortMax is the work after which a query goes to the second lane.
-	shortMax = 60 * time.Millisecond
-
-	// shortTurns is how many turns the first lane has for one of the second, so
-	// that the second is never starved.
-	shortTurns = 8
+	// lanes is how many classes of queries there are by their work so far, and
+	// laneTurns how many turns one has for one of the later ones, so that those are
+	// never starved.
+	lanes     = 3
+	laneTurns = 8
 
 	// pollRows is how many rows a row-wise loop takes between two looks at the
 	// deadline: some tens of microseconds.
@@ -68,3 +67,7 @@ const (
 	measureBlocksMax = 6
 	measureTime      = 50 * time.Millisecond
 )
+
+// laneMax is the work after which a query leaves each lane but the last: those that
+// answer while somebody looks on, those that do while somebody waits, and the rest.
+var laneMax = [lanes - 1]time.Duration{60 * time.Millisecond, time.Second}

@@ -8,7 +8,10 @@ import (
 )
 
 // Pool is the workers of a process. All leaves and queries share it, so that
-// many queries take turns instead of fighting for the processors.
+// many queries take turns instead of fighting for the processors. A query's work so
+// far says in which lane its jobs wait; one worker more than there are processors takes
+// the first lane alone, so that a short query does not wait for a turn to end: a turn
+// lasts a block at least, which can be tens of milliseconds.
 type Pool struct {
 	workers int
 	budget  budget // of the memory of all queries
@@ -16,9 +19,11 @@ type Pool struct {
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
-	ready  sync.Cond
-	lanes  [2][]*job // short, rest
-	streak int       // turns of the first lane in a row
+	ready  sync.Cond // there is a job, or the pool is closed
+	early  sync.Cond // the same of the first lane
+	lanes  [lanes][]*job
+	turns  [lanes]int // in a row, while a later lane waited
+	jobs   int        // that are not done
 	closed bool
 }
 
@@ -32,14 +37,14 @@ type job struct {
 	spent *atomic.Int64
 }
 
-// NewPool starts workers goroutines; Close stops them.
+// NewPool starts workers goroutines, and one for the first lane; Close stops them.
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), budget: budget{max: processBytesMax}, spares: spares{least: spareMin}}
-	p.ready.L = &p.mu
-	p.wg.Add(p.workers)
+	p.ready.L, p.early.L = &p.mu, &p.mu
 	for range p.workers {
-		go p.work()
+		p.wg.Go(func() { p.work(p.next) })
 	}
+	p.wg.Go(func() { p.work(p.nextShort) })
 	return p
 }
 
@@ -48,7 +53,7 @@ func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.ready.Broadcast()
+	p.wake()
 	p.wg.Wait()
 	p.spares.close()
 }
@@ -63,47 +68,87 @@ func (p *Pool) submit(jobs []*job) bool {
 	if p.closed {
 		return false
 	}
+	p.jobs += len(jobs)
 	p.lanes[0] = append(p.lanes[0], jobs...)
 	for range jobs {
 		p.ready.Signal()
 	}
+	p.early.Signal()
 	return true
 }
 
-func (p *Pool) work() {
-	defer p.wg.Done()
+// work does the jobs that next gives.
+func (p *Pool) work(next func() *job) {
 	s := new(scratch)
-	for j := p.next(); j != nil; j = p.next() {
+	for j := next(); j != nil; j = next() {
 		start := time.Now()
 		more := j.step(s, start.Add(sliceMax))
 		spent := j.spent.Add(int64(time.Since(start)))
 		if more {
-			p.again(j, spent > int64(shortMax))
+			p.again(j, laneOf(time.Duration(spent)))
 		} else {
 			s.trim()
-			j.done()
+			p.finished(j)
 		}
 	}
 }
 
-// next returns the job whose turn it is, nil if the pool is closed and empty.
+// laneOf is the lane of a query that has worked so long.
+func laneOf(spent time.Duration) int {
+	lane := 0
+	for lane < len(laneMax) && spent > laneMax[lane] {
+		lane++
+	}
+	return lane
+}
+
+// next returns the job whose turn it is, nil if the pool is closed and all jobs are done.
 func (p *Pool) next() *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		short, rest := len(p.lanes[0]) > 0, len(p.lanes[1]) > 0
-		switch {
-		case short && (!rest || p.streak < shortTurns):
-			p.streak++
-			return p.pop(0)
-		case rest:
-			p.streak = 0
-			return p.pop(1)
-		case p.closed:
+		if lane := p.due(); lane >= 0 {
+			return p.pop(lane)
+		}
+		if p.closed && p.jobs == 0 {
 			return nil
 		}
 		p.ready.Wait()
 	}
+}
+
+// due is the lane whose turn it is, -1 if none has jobs: the first of those with jobs,
+// unless it has had its turns while a later one waited.
+func (p *Pool) due() int {
+	due := -1
+	for lane := range p.lanes {
+		switch {
+		case len(p.lanes[lane]) == 0:
+		case due < 0:
+			due = lane
+		case p.turns[due] < laneTurns:
+			p.turns[due]++
+			return due
+		default:
+			p.turns[due] = 0
+			due = lane
+		}
+	}
+	return due
+}
+
+// nextShort returns the next job of the first lane, nil if the pool is closed and all
+// jobs are done.
+func (p *Pool) nextShort() *job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.lanes[0]) == 0 {
+		if p.closed && p.jobs == 0 {
+			return nil
+		}
+		p.early.Wait()
+	}
+	return p.pop(0)
 }
 
 func (p *Pool) pop(lane int) *job {
@@ -113,14 +158,28 @@ func (p *Pool) pop(lane int) *job {
 	return j
 }
 
-// again queues a job that is not done behind the others of its lane.
-func (p *Pool) again(j *job, long bool) {
+// finished notes that a job is done. The last one of a closed pool ends the workers.
+func (p *Pool) finished(j *job) {
+	j.done()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lane := 0
-	if long {
-		lane = 1
+	p.jobs--
+	if p.closed && p.jobs == 0 {
+		p.wake()
 	}
+}
+
+// wake lets all workers look again.
+func (p *Pool) wake() {
+	p.ready.Broadcast()
+	p.early.Broadcast()
+}
+
+// again queues a job that is not done behind the others of its lane.
+func (p *Pool) again(j *job, lane int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.lanes[lane] = append(p.lanes[lane], j)
-	// A worker is free: this one. Others that wait have found nothing to do.
+	// Mostly the worker is free itself; the one of the first lane takes no other.
+	p.ready.Signal()
 }

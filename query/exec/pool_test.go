@@ -2,61 +2,71 @@ package exec
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// TestPoolLanes: a query that has worked for long does not hold up short ones,
-// and short ones do not starve it.
+// TestPoolLanes: while jobs of earlier lanes wait, those of the later ones have a turn
+// after laneTurns of them, and within a lane the first comes first.
 func TestPoolLanes(t *testing.T) {
-	pool := NewPool(1)
-	defer pool.Close()
-	var order []string
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	note := func(name string) {
-		mu.Lock()
-		order = append(order, name)
-		mu.Unlock()
-	}
-	gate := make(chan struct{})
-	jobs := []*job{{ // holds the worker until all is queued
-		step:  func(*scratch, time.Time) bool { <-gate; return false },
-		done:  func() {},
-		spent: new(atomic.Int64),
-	}}
-	long := new(atomic.Int64)
-	long.Store(int64(shortMax))
-	turns := 3
-	wg.Add(1)
-	jobs = append(jobs, &job{
-		step:  func(*scratch, time.Time) bool { note("long"); turns--; return turns > 0 },
-		done:  wg.Done,
-		spent: long,
-	})
-	for range 2 * shortTurns {
-		wg.Add(1)
-		jobs = append(jobs, &job{
-			step:  func(*scratch, time.Time) bool { note("short"); return false },
-			done:  wg.Done,
-			spent: new(atomic.Int64),
-		})
-	}
-	pool.submit(jobs)
-	close(gate)
-	wg.Wait()
-	var at []int
-	for i, name := range order {
-		if name == "long" {
-			at = append(at, i)
+	var p Pool
+	var queued [lanes][]*job
+	for lane := range p.lanes {
+		for range 3 * laneTurns * laneTurns {
+			queued[lane] = append(queued[lane], new(job))
 		}
+		p.lanes[lane] = slices.Clone(queued[lane])
 	}
-	// The first turn came as short; then one after at most shortTurns others.
-	if len(at) != 3 || at[1]-at[0] > shortTurns+1 || at[1]-at[0] < shortTurns-2 || at[2] < 2*shortTurns {
-		t.Errorf("turns of the long query at %v of %v", at, order)
+	var had [lanes]int
+	for turn := range 2 * (laneTurns + 1) * (laneTurns + 1) {
+		j := p.next()
+		lane := slices.IndexFunc(queued[:], func(jobs []*job) bool { return jobs[0] == j })
+		if lane < 0 {
+			t.Fatalf("turn %d is not that of the first job of a lane", turn)
+		}
+		queued[lane] = queued[lane][1:]
+		had[lane]++
 	}
+	if want := [lanes]int{2 * laneTurns * (laneTurns + 1), 2 * laneTurns, 2}; had != want {
+		t.Errorf("turns by lane: %v, want %v", had, want)
+	}
+}
+
+// TestPoolShort: while every worker is in the middle of a long turn, a short query runs,
+// and what it leaves over waits for them.
+func TestPoolShort(t *testing.T) {
+	const workers = 2
+	pool := NewPool(workers)
+	defer pool.Close()
+	held, free := make(chan struct{}), make(chan struct{})
+	hold := func(spent int64) *job {
+		j := &job{step: func(*scratch, time.Time) bool { held <- struct{}{}; <-free; return false }, done: func() {}, spent: new(atomic.Int64)}
+		j.spent.Store(spent)
+		return j
+	}
+	for range workers {
+		pool.mu.Lock()
+		pool.jobs++
+		pool.mu.Unlock()
+		pool.again(hold(int64(laneMax[0])), 1)
+	}
+	for range workers {
+		<-held
+	}
+	short, long := make(chan bool), make(chan bool)
+	turns, spent := 0, new(atomic.Int64)
+	pool.submit([]*job{{step: func(*scratch, time.Time) bool { return false }, done: func() { close(short) }, spent: new(atomic.Int64)}})
+	<-short
+	pool.submit([]*job{{spent: spent, done: func() { close(long) }, step: func(*scratch, time.Time) bool {
+		turns++
+		spent.Store(int64(laneMax[0]))
+		return turns < 2
+	}}})
+	close(free)
+	<-long
 }
 
 func TestPoolClose(t *testing.T) {
