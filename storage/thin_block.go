@@ -7,10 +7,11 @@ import (
 )
 
 // thinRows appends to dst the rows, of the first n of a block, that thinning by keep
-// leaves: each with a chance of 1 in keep, by a hash of the block's id and the row.
-// So whoever thins the block, however often it is begun anew, keeps the same rows.
-func thinRows(dst []uint32, id BlockID, n int, keep uint64) []uint32 {
-	seed := mix64(mix64(id.Epoch) + id.Seq)
+// leaves: each with a chance of 1 in keep, by a hash of the block's shard and id and the
+// row. So whoever thins the block, however often it is begun anew, keeps the same rows,
+// and blocks of leaves that were born in the same second, whose ids are alike, do not.
+func thinRows(dst []uint32, shard ShardID, id BlockID, n int, keep uint64) []uint32 {
+	seed := mix64(mix64(mix64(uint64(shard))+id.Epoch) + id.Seq)
 	for row := range uint64(n) {
 		// A hash that is uniform in 64 bits times keep has the high word 0 for one
 		// in keep of all hashes.
@@ -35,11 +36,11 @@ func mix64(x uint64) uint64 {
 
 // Thinned returns one in keep rows of the block (at least 2), each with its weight
 // times keep as its sample_rate. Whatever stood there instead, no number or a null,
-// weighed 1. The rows are chosen by the block's id; there may be none. Errors are
+// weighed 1. The rows are chosen by the block's shard and id; there may be none. Errors are
 // *DamageError.
 func (b *Block) Thinned(keep uint64) (*Batch, error) {
 	dst := NewBatch()
-	rows := thinRows(nil, b.header.ID, b.header.Rows, keep)
+	rows := thinRows(nil, b.header.Shard, b.header.ID, b.header.Rows, keep)
 	if len(rows) == 0 {
 		return dst, nil
 	}

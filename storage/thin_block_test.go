@@ -16,7 +16,7 @@ func TestThinRows(t *testing.T) {
 		total, pairs, sum := 0, 0, 0.0
 		var bins [16]int
 		for i := range uint64(blocks) {
-			kept := thinRows(nil, BlockID{Epoch: 1_795_000_000_000 + i%3, Seq: i}, rows, keep)
+			kept := thinRows(nil, ShardID(i%5), BlockID{Epoch: 1_795_000_000_000 + i%3, Seq: i}, rows, keep)
 			total += len(kept)
 			for j, row := range kept {
 				bins[int(row)*len(bins)/rows]++
@@ -50,11 +50,14 @@ func TestThinRows(t *testing.T) {
 		}
 	}
 	one, other := BlockID{Epoch: 5, Seq: 1}, BlockID{Epoch: 5, Seq: 2}
-	if a, b := thinRows(nil, one, 1000, 10), thinRows(nil, one, 1000, 10); !slices.Equal(a, b) {
+	if a, b := thinRows(nil, 1, one, 1000, 10), thinRows(nil, 1, one, 1000, 10); !slices.Equal(a, b) {
 		t.Error("the same block is thinned in two ways")
 	}
-	if slices.Equal(thinRows(nil, one, 1000, 10), thinRows(nil, other, 1000, 10)) {
+	if slices.Equal(thinRows(nil, 1, one, 1000, 10), thinRows(nil, 1, other, 1000, 10)) {
 		t.Error("two blocks keep the same rows")
+	}
+	if slices.Equal(thinRows(nil, 1, one, 1000, 10), thinRows(nil, 2, one, 1000, 10)) {
+		t.Error("blocks of two leaves with the same id keep the same rows")
 	}
 }
 
@@ -96,7 +99,7 @@ func TestThinned(t *testing.T) {
 		}
 		var want []modelRow
 		sum := uint64(0)
-		for _, row := range thinRows(nil, whole.Header().ID, n, keep) {
+		for _, row := range thinRows(nil, whole.Header().Shard, whole.Header().ID, n, keep) {
 			one := modelRow{time: rowValue(t, whole, TimeColumn, int(row)).Int, values: map[string]Value{}}
 			for _, c := range whole.Columns() {
 				if v := rowValue(t, whole, c.Name(), int(row)); c.Name() != TimeColumn && !v.IsNull() {
@@ -155,7 +158,7 @@ func BenchmarkThinRows(b *testing.B) {
 		b.Run(fmt.Sprint("keep=", keep), func(b *testing.B) {
 			var kept []uint32
 			for i := range b.N {
-				kept = thinRows(kept[:0], BlockID{Epoch: 1, Seq: uint64(i)}, RowsPerBlockMax, keep)
+				kept = thinRows(kept[:0], 1, BlockID{Epoch: 1, Seq: uint64(i)}, RowsPerBlockMax, keep)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/RowsPerBlockMax, "ns/row")
 		})

@@ -21,7 +21,8 @@ type diffTable struct {
 	schema query.Schema
 	from   int64 // times of the first and last row
 	to     int64
-	layout string // for messages
+	shard  storage.ShardID // of blocks that are made
+	layout string          // for messages
 }
 
 // layOut deals rows out to leaves in blocks of random sizes and richness.
@@ -96,7 +97,7 @@ func (d *diffTable) block(t testing.TB, rows []oracle.Row, richness storage.Rich
 		}
 		b.EndRow(row[storage.TimeColumn].Int)
 	}
-	data, meta, err := storage.AppendBlock(nil, b, storage.BlockOptions{Richness: richness})
+	data, meta, err := storage.AppendBlock(nil, b, storage.BlockOptions{Shard: d.shard, Richness: richness})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,32 @@ func TestSampleOfRows(t *testing.T) {
 	}
 }
 
+// TestSampleOfTwins draws from two leaves that were born in the same second and took
+// the same rows since: what the one draws says nothing of what the other does.
+func TestSampleOfTwins(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	rows := sampleRows(r, 6000)
+	d := layOut(t, r, rows[:1], 1, 1)
+	d.rows, d.leaves, d.to = append(slices.Clone(rows), rows...), nil, rows[len(rows)-1][storage.TimeColumn].Int
+	for range 2 {
+		d.shard++
+		d.leaves = append(d.leaves, []unit{d.block(t, rows, storage.Rich, 1)})
+	}
+	pool := NewPool(2)
+	defer pool.Close()
+	for _, sql := range []string{"SELECT id FROM t SAMPLE 600 ROWS", "SELECT id FROM t GROUP BY id SAMPLE 600 ROWS"} {
+		distinct := make(map[int64]bool)
+		res := d.mustAnswer(t, r, pool, sql)
+		for _, id := range res.Cols[0].Ints {
+			distinct[id] = true
+		}
+		// 300 of 6000 twice: 15 are drawn by both on average.
+		if len(distinct) < 500 {
+			t.Errorf("%s: %d of %d rows are of different ids", sql, len(distinct), res.Rows)
+		}
+	}
+}
+
 func float(v storage.Value) float64 {
 	f, _ := query.FloatOf(v)
 	return f
