@@ -354,23 +354,30 @@ func (c *chain) noteCut(s *selection) {
 // weigh looks how much memory the groups hold, after every block while they are
 // few, then each time they have become more by a part.
 func (c *chain) weigh() {
-	st := &c.state
-	groups, bytes := 0, func() (n int) {
-		for _, g := range st.groupings() {
-			n += g.grouper.bytes() + g.feeder.bytes()
-		}
-		return n
-	}
-	for _, g := range st.groupings() {
+	groups := 0
+	for _, g := range c.state.groupings() {
 		groups += g.grouper.index.groups
 	}
 	if c.weighed++; c.blocked || groups > weighGroups && groups < c.weighAt && c.weighed < weighBlocks {
 		return
 	}
 	c.weighed, c.weighAt = 0, groups+groups/8
-	if c.hold(int64(bytes())); c.blocked {
-		st.settle(nil)
-		for _, g := range st.groupings() {
+	c.weighNow()
+}
+
+// weighNow has the budget know what the groups hold, and takes no more of them if that
+// is too much.
+func (c *chain) weighNow() {
+	bytes := 0
+	for _, g := range c.state.groupings() {
+		bytes += g.grouper.bytes() + g.feeder.bytes()
+		if c.r.sets != nil {
+			bytes += c.r.bytesOfSet(g)
+		}
+	}
+	if c.hold(int64(bytes)); c.blocked {
+		c.state.settle(nil)
+		for _, g := range c.state.groupings() {
 			g.grouper.stop()
 		}
 	}

@@ -46,6 +46,10 @@ const (
 	weighGroups = 4096
 	weighBlocks = 32
 
+	// keyCellBytes is what one key of one group takes in a partial, at most: that of a
+	// text, which itself lies elsewhere, or a null's.
+	keyCellBytes = 16
+
 	// memoMax is the most values of a column for which the result of an
 	// expression is remembered.
 	memoMax = 1 << 16

@@ -61,7 +61,10 @@ type run struct {
 	filter *filter
 	keys   []keyPlan
 	sets   [][]keyPlan // of a plan of grouping sets; nil: keys are the only one
-	feeds  *feedPlan
+	// groupBytes is what the states of a group of such a plan take that has no rows yet,
+	// flat ones twice.
+	groupBytes int
+	feeds      *feedPlan
 	// unnests: rows go to the groups of all items of a list.
 	unnests bool
 	rows    *rowPlan

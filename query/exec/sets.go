@@ -25,6 +25,29 @@ func (r *run) compileGroupings() {
 	if len(r.sets) > 0 {
 		r.keys = r.sets[0]
 	}
+	const some = 64
+	for i := range r.plan.Aggs {
+		s := query.NewState(&r.plan.Aggs[i])
+		s.Grow(some)
+		r.groupBytes += s.Bytes() / some
+		if _, flat := s.(query.Flat); flat {
+			r.groupBytes += s.Bytes() / some
+		}
+	}
+}
+
+// bytesOfSet is the memory that the groups of a set will take beside what they hold: the
+// states that those of the present block have yet to get (twice if flat), the keys of all sets, which
+// each group has in the partial, and the copy that is made of flat states there.
+func (r *run) bytesOfSet(g *grouping) int {
+	groups := g.grouper.index.groups
+	n := (groups-g.fed)*r.groupBytes + groups*len(r.plan.Keys)*keyCellBytes
+	for _, s := range g.feeder.states {
+		if _, flat := s.(query.Flat); flat {
+			n += s.Bytes()
+		}
+	}
+	return n
 }
 
 // groupSets takes the selected rows into a group of each set.
@@ -34,6 +57,7 @@ func (c *chain) groupSets(v *blockView, sel bitmap, n int) error {
 	feeds := make([]*blockFeed, len(sets))
 	var rows []uint16
 	first := -1 // what the others are derived from
+	grown := 0  // groups since the memory was looked at
 	for i, g := range sets {
 		bits := bitmap(v.u64.take(len(sel)))
 		copy(bits, sel)
@@ -42,6 +66,10 @@ func (c *chain) groupSets(v *blockView, sel bitmap, n int) error {
 		s, err := g.grouper.assignTo(s, g.feeder.plan.countsOnly)
 		if err != nil {
 			return err
+		}
+		if grown += g.grouper.index.groups - g.fed; grown > weighGroups && !c.blocked {
+			c.weighNow() // each set may find as many groups as the block has rows
+			grown = 0
 		}
 		selections[i] = s
 		if s.cut || s.header {
@@ -152,6 +180,7 @@ func (r *run) joinSets(out *query.Partial, chains []*chain) {
 	for i := range chains {
 		to[i] = make([][]uint32, len(r.sets))
 	}
+	total := 0
 	for s := range r.sets {
 		g := into[s].grouper
 		to[0][s] = make([]uint32, g.index.groups)
@@ -163,14 +192,17 @@ func (r *run) joinSets(out *query.Partial, chains []*chain) {
 			g.tables[i].grow = true
 		}
 		for i, c := range chains[1:] {
-			to[i+1][s] = g.join(c.state.groupings()[s].grouper)
+			from := c.state.groupings()[s].grouper
+			to[i+1][s] = g.join(from)
+			from.index.release()
 		}
+		total += g.index.groups
 	}
 	all := newFeeder(r.feeds, r.spares, chains[0].share())
+	all.grow(total)
 	for s := range r.sets {
 		start := out.Groups
 		out.Groups += into[s].grouper.index.groups
-		all.grow(out.Groups)
 		for i, c := range chains {
 			groups := to[i][s]
 			for at := range groups {
@@ -186,8 +218,11 @@ func (r *run) joinSets(out *query.Partial, chains []*chain) {
 					state.Merge(from.states[a], groups)
 				}
 			}
+			from.giveStates(from.states)
+			from.states = nil
 		}
 		r.appendKeys(out.Keys, s, into[s].grouper)
+		into[s].grouper.index.release()
 	}
 	all.finish()
 	out.States = all.states

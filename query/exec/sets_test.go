@@ -84,6 +84,47 @@ func TestRunsOfManyGroups(t *testing.T) {
 	}
 }
 
+// TestSetsBudget: the memory of sets is what their partial takes too, with the keys of
+// all of them in each group, and one block of many sets is not too late to look at it.
+func TestSetsBudget(t *testing.T) {
+	const columns, n = 12, 12_000
+	r := diffRand(t, 10)
+	pool := NewPool(2)
+	defer pool.Close()
+	rows := make([]oracle.Row, n)
+	var names, sums []string
+	for i := range rows {
+		rows[i] = oracle.Row{storage.TimeColumn: storage.Time(diffNow - int64(i)*1e8)}
+		for c := range columns {
+			rows[i][fmt.Sprintf("k%d", c)] = storage.Int(int64(i*(2*c+1)) * 7919)
+		}
+	}
+	for c := range columns {
+		names, sums = append(names, fmt.Sprintf("k%d", c)), append(sums, fmt.Sprintf("sum(k%d)", c))
+	}
+	lim := Limits{Bytes: 6 << 20}
+	for _, blockRows := range []int{300, n} {
+		d := layOut(t, r, rows, 1, blockRows)
+		for _, sql := range []string{
+			"SELECT count() FROM t GROUP BY GROUPING SETS (" + strings.Join(names, ", ") + ")",
+			"SELECT " + strings.Join(sums, ", ") + " FROM t GROUP BY GROUPING SETS ((k0, k1), (k2), (k3), ())",
+		} {
+			p := d.ask(t, pool, sql, lim).Partial
+			bytes := int64(p.Groups * len(p.Keys) * keyCellBytes)
+			for _, s := range p.States {
+				bytes += 2 * int64(s.Bytes()) // while they are copied
+			}
+			most := lim.Bytes*5/4 + bytes*int64(blockRows)/int64(p.Groups) // and one set's groups of a block
+			if p.Truncated == nil || p.Truncated.By != "memory" || p.Groups < 1000 || bytes > most {
+				t.Errorf("%s over blocks of up to %d rows: %d groups of %d bytes, %+v", sql, blockRows, p.Groups, bytes, p.Truncated)
+			}
+			if p := d.ask(t, pool, sql, Limits{Bytes: 400 << 20}).Partial; p.Truncated != nil {
+				t.Errorf("%s over blocks of up to %d rows, with much memory: %+v", sql, blockRows, p.Truncated)
+			}
+		}
+	}
+}
+
 // ask asks the first leaf.
 func (d *diffTable) ask(t *testing.T, pool *Pool, sql string, lim Limits) query.ChangeSide {
 	t.Helper()
