@@ -58,6 +58,7 @@ type sifting struct {
 	weigh func(all, f *query.Factor)
 
 	answers [2]sideAnswer
+	dropped []query.Stats // what answers have cost that nothing was made of
 	all     query.Factor
 }
 
@@ -93,10 +94,12 @@ type pass struct {
 	alls    []query.Factor
 	found   [][]query.Factor // by set
 	answers [2]*Answer
+	dropped []query.Stats // what answers have cost that were too large together
 }
 
 // askPass asks both sides at once. If the sets take more memory together than there
-// is, it asks for half of them at a time.
+// is, it asks for half of them at a time. Too many groups are those of one set: fewer
+// sets would not help.
 func (s *sifting) askPass(ctx context.Context, sets [][]int) ([]pass, error) {
 	p := pass{sets: sets, alls: make([]query.Factor, len(sets)), found: make([][]query.Factor, len(sets))}
 	var sides [2][]query.ChangeSide
@@ -111,14 +114,8 @@ func (s *sifting) askPass(ctx context.Context, sets [][]int) ([]pass, error) {
 		return nil, err
 	}
 	for _, ans := range p.answers {
-		if cut := ans.Result.Truncated; cut != nil && len(sets) > 1 {
-			half := len(sets) / 2
-			first, err := s.askPass(ctx, sets[:half])
-			if err != nil {
-				return nil, err
-			}
-			second, err := s.askPass(ctx, sets[half:])
-			return append(first, second...), err
+		if cut := ans.Result.Truncated; cut != nil && cut.By == "memory" && len(sets) > 1 {
+			return s.askHalves(ctx, &p)
 		}
 	}
 	var each errgroup.Group
@@ -130,6 +127,20 @@ func (s *sifting) askPass(ctx context.Context, sets [][]int) ([]pass, error) {
 		})
 	}
 	return []pass{p}, each.Wait()
+}
+
+// askHalves asks for what p was cut short of, half of it at a time.
+func (s *sifting) askHalves(ctx context.Context, p *pass) ([]pass, error) {
+	half := len(p.sets) / 2
+	first, err := s.askPass(ctx, p.sets[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.askPass(ctx, p.sets[half:])
+	for _, ans := range p.answers {
+		first[0].dropped = append(first[0].dropped, ans.Stats)
+	}
+	return append(first, second...), err
 }
 
 // factors asks both sides by some columns, each combination of bys.
@@ -155,6 +166,7 @@ func (s *sifting) factors(ctx context.Context, bys [][]int) ([]query.Factor, err
 		for side := range s.answers {
 			s.answers[side].add(p.answers[side])
 		}
+		s.dropped = append(s.dropped, p.dropped...)
 		for i, found := range p.found {
 			for f := range found {
 				if s.weigh != nil {
@@ -187,7 +199,7 @@ func (s *sideAnswer) add(ans *Answer) {
 // stats is what all questions have cost.
 func (s *sifting) stats() query.Stats {
 	var sum query.Stats
-	for _, c := range slices.Concat(s.answers[0].costs, s.answers[1].costs) {
+	for _, c := range slices.Concat(s.answers[0].costs, s.answers[1].costs, s.dropped) {
 		sum.Add(c)
 	}
 	return sum
@@ -215,8 +227,8 @@ func (s *sifting) sift(ctx context.Context) ([]query.Factor, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs = slices.DeleteFunc(pairs, func(f query.Factor) bool { // null is all other values there
-		return slices.ContainsFunc(f.By, func(i int) bool { return s.change.By[i].Narrowed && f.Values[slices.Index(f.By, i)].IsNull() })
+	pairs = slices.DeleteFunc(pairs, func(f query.Factor) bool {
+		return slices.ContainsFunc(f.By, func(i int) bool { return s.change.By[i].IsOther(f.Values[slices.Index(f.By, i)]) })
 	})
 	score := make(map[string]float64, len(singles))
 	for i := range singles {
@@ -277,7 +289,7 @@ func (s *sifting) narrow(ranked []query.Factor, pairs [][]int) {
 	}
 	for _, c := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(pairs...)))) {
 		if list := values[c]; len(list) > pairValuesMax {
-			s.change.Narrow(c, list[:pairValuesMax])
+			s.change.Narrow(c, list, pairValuesMax)
 		}
 	}
 }

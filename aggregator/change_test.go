@@ -17,6 +17,7 @@ type groupsLeaf struct {
 	*faultLeaf
 	dead func(sql string) bool
 	sets chan int // gets how many sets each question has
+	cut  func(sets int) *query.Truncated
 }
 
 func (l *groupsLeaf) Run(_ context.Context, q *query.Query) (*query.Partial, error) {
@@ -43,7 +44,38 @@ func (l *groupsLeaf) Run(_ context.Context, q *query.Query) (*query.Partial, err
 		}
 	}
 	p.Leaves = []query.LeafReport{{Leaf: l.name, Covered: l.rows, Epoch: 1, Seq: 1}}
+	p.Stats.RowsScanned = l.rows
+	if l.cut != nil {
+		p.Truncated = l.cut(len(plan.Sets))
+	}
 	return p, nil
+}
+
+// TestChangeHalves: columns that take too much memory together are asked for in halves,
+// those of too many groups are not, as each has as many alone; and the cost is that of
+// all questions.
+func TestChangeHalves(t *testing.T) {
+	f := func(by string, questions int, truncated bool) {
+		t.Helper()
+		sets := make(chan int, 100)
+		a := newTest(t)
+		a.Attach("leaf-1", "", &groupsLeaf{&faultLeaf{name: "leaf-1", rows: 10}, func(string) bool { return false }, sets, func(sets int) *query.Truncated {
+			if sets > 2 {
+				return &query.Truncated{By: by, Limit: 5, Kept: 5}
+			}
+			return nil
+		}}, true)
+		until(t, a.Ready)
+		ans, err := a.Answer(t.Context(), Ask{SQL: "EXPLAIN CHANGE OF count() FROM t SINCE '1970-01-01T00:00:00Z' UNTIL '1970-01-01T00:00:01Z' COMPARE 1s BY a, b, c, d"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sets) != questions || ans.Stats.RowsScanned != 10*uint64(questions) || (ans.Result.Truncated != nil) != truncated {
+			t.Errorf("cut by %s: %d questions, %d rows scanned, %+v", by, len(sets), ans.Stats.RowsScanned, ans.Result.Truncated)
+		}
+	}
+	f("memory", 6, false)
+	f("groups", 2, true)
 }
 
 // TestChangeMissing: a leaf that is dead is missed in the completeness of both sides of
@@ -55,8 +87,8 @@ func TestChangeMissing(t *testing.T) {
 		t.Helper()
 		sets := make(chan int, 100)
 		a := newTest(t)
-		a.Attach("leaf-1", "", &groupsLeaf{&faultLeaf{name: "leaf-1", rows: 10}, func(string) bool { return false }, sets}, true)
-		a.Attach("leaf-2", "", &groupsLeaf{&faultLeaf{name: "leaf-2", rows: 30}, dead, sets}, true)
+		a.Attach("leaf-1", "", &groupsLeaf{&faultLeaf{name: "leaf-1", rows: 10}, func(string) bool { return false }, sets, nil}, true)
+		a.Attach("leaf-2", "", &groupsLeaf{&faultLeaf{name: "leaf-2", rows: 30}, dead, sets, nil}, true)
 		until(t, a.Ready)
 		ans, err := a.Answer(t.Context(), Ask{SQL: sql})
 		if err != nil {

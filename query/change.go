@@ -2,6 +2,7 @@ package query
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/kelpdb/kelp/storage"
@@ -25,9 +26,15 @@ type Change struct {
 // ChangeBy is what may explain a change: a column, or an expression over columns.
 type ChangeBy struct {
 	Name string
-	// Narrowed: it stands for some of its values alone, and null for all others.
-	Narrowed bool
-	expr     Expr
+	expr Expr
+	// narrowed: it stands for some of its values alone, and other for all others.
+	narrowed bool
+	other    storage.Value
+}
+
+// IsOther tells whether a value stands for all that Narrow has left out.
+func (by *ChangeBy) IsOther(v storage.Value) bool {
+	return by.narrowed && v.Type == by.other.Type && Order(v, by.other) == 0
 }
 
 // BindChange resolves an EXPLAIN CHANGE against the schema of q. Without a range it
@@ -110,27 +117,56 @@ func (c *Change) SQL(r Range, sets ...[]int) string {
 	return Print(sel)
 }
 
-// Narrow has a column stand for some of its values from here on, and be null where it
-// has others: so that pairs of columns have few combinations. Expressions, and
-// columns of other types than text, bools and integers, stay as they are.
-func (c *Change) Narrow(i int, values []storage.Value) {
+// Narrow has a column stand for some of its values from here on, those up to best, and be
+// one other where it has the others: so that pairs of columns have few combinations.
+// Expressions, and columns of other types than text, bools and integers, stay as they are.
+func (c *Change) Narrow(i int, values []storage.Value, best int) {
 	by := &c.By[i]
 	if _, isName := by.expr.(*Name); !isName {
 		return
 	}
 	var list []Expr
-	for _, v := range values {
+	null := false
+	for _, v := range values[:best] {
 		switch v.Type {
 		case storage.TypeNull:
+			null = true
 		case storage.TypeString, storage.TypeInt64, storage.TypeBool:
 			list = append(list, &Literal{Value: v})
 		default:
 			return
 		}
 	}
-	if len(list) > 0 {
-		by.Narrowed = true
-		by.expr = &Case{Whens: []When{{Cond: &In{X: by.expr, List: list}, Then: by.expr}}}
+	if len(list) == 0 {
+		return
+	}
+	var among, others Expr = &In{X: by.expr, List: list}, nil
+	if null {
+		by.other = valueBeside(values)
+		among, others = &Logic{Or: true, Args: []Expr{among, &IsNull{X: by.expr}}}, &Literal{Value: by.other}
+	}
+	by.narrowed = true
+	by.expr = &Case{Whens: []When{{Cond: among, Then: by.expr}}, Else: others}
+}
+
+// valueBeside is a text that is none of some values, or an integer if all of them are.
+func valueBeside(values []storage.Value) storage.Value {
+	taken := make(map[string]bool, len(values))
+	text := false
+	for _, v := range values {
+		if !v.IsNull() {
+			text = text || v.Type != storage.TypeInt64
+			taken[CanonicalText(v)] = true
+		}
+	}
+	for i := int64(len(values)); ; i++ {
+		switch name := strconv.FormatInt(i, 10); {
+		case taken[name]:
+		case text:
+			return storage.String(name)
+		default:
+			return storage.Int(i)
+		}
 	}
 }
 
@@ -146,7 +182,7 @@ func (c *Change) Passes(sets [][]int) [][][]int {
 	for _, by := range sets {
 		plain := c.together && !slices.ContainsFunc(by, func(i int) bool {
 			_, isName := c.By[i].expr.(*Name)
-			return !isName && !c.By[i].Narrowed
+			return !isName && !c.By[i].narrowed
 		})
 		switch {
 		case plain && together >= 0 && len(passes[together]) < changeSetsMax:

@@ -74,6 +74,32 @@ func TestBindChangeRefuses(t *testing.T) {
 	f("EXPLAIN CHANGE OF count() FROM t COMPARE 1h BY 1", "BY takes columns, not constants")
 }
 
+// TestNarrow: what stands for all other values is none that there is, and null only
+// where null is not among the best.
+func TestNarrow(t *testing.T) {
+	f := func(values []storage.Value, best int, other storage.Value, sql string) {
+		t.Helper()
+		c, err := changeOf(t, "EXPLAIN CHANGE OF count() FROM t LAST 1h COMPARE 1d BY service")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Narrow(0, values, best)
+		if _, got, _ := strings.Cut(c.SQL(c.Present, []int{0}), "GROUP BY "); got != sql+" LIMIT ALL" {
+			t.Errorf("%v: %s", values, got)
+		}
+		for _, v := range append(values, other) {
+			is := v.Type == other.Type && Order(v, other) == 0
+			if by := &c.By[0]; by.IsOther(v) != is {
+				t.Errorf("%v among %v: other is %v", v, values, by.other)
+			}
+		}
+	}
+	text, null := storage.String, storage.Value{}
+	f([]storage.Value{text("a"), text("b"), text("c")}, 2, null, `CASE WHEN "service" IN ('a', 'b') THEN "service" END`)
+	f([]storage.Value{text("a"), null, text("3"), text("4")}, 2, text("5"), `CASE WHEN ("service" IN ('a')) OR ("service" IS NULL) THEN "service" ELSE '5' END`)
+	f([]storage.Value{null, storage.Int(-1), storage.Int(4), storage.Int(5)}, 2, storage.Int(6), `CASE WHEN ("service" IN (-1)) OR ("service" IS NULL) THEN "service" ELSE 6 END`)
+}
+
 // TestCompareFactors: the rank is total, and what has no score is last.
 func TestCompareFactors(t *testing.T) {
 	nan := storage.Float(0).Float / storage.Float(0).Float

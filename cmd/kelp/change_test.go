@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,26 +76,51 @@ func askRows(t *testing.T, address, sql string) (rows []map[string]any, summary 
 // TestExplainChangeOfMany: a pair is found of a column with more values than pairs are
 // made of, and its other values are no pair.
 func TestExplainChangeOfMany(t *testing.T) {
+	text := func(host int) string { return fmt.Sprintf(`"h%02d"`, host) }
+	testChangeOfMany(t, text)
+	for _, named := range []func(int) string{text, strconv.Itoa} { // null is a value as any other
+		testChangeOfMany(t, func(host int) string {
+			if host == 7 {
+				return "null"
+			}
+			return named(host)
+		})
+	}
+}
+
+// testChangeOfMany plants a change in the rows of host 7; named is a host's name, as JSON.
+func testChangeOfMany(t *testing.T, named func(host int) string) {
+	t.Helper()
 	address := startServer(t)
 	var body bytes.Buffer
 	now := time.Now()
 	for i := range 8000 {
 		host, version, status := i%100, 1+i/100%2, 200
-		// In h07 the errors move from version 1 to 2 and become more, in h00 fewer move from 2 to 1.
+		// In host 7 the errors move from version 1 to 2 and become more, in 0 fewer move from 2 to 1.
 		toVersion2 := (version == 2) == (i >= 4000)
 		if host == 7 && toVersion2 && (version == 2 || i%800 < 600) || host == 0 && !toVersion2 && i%800 < 400 {
 			status = 500
 		}
-		fmt.Fprintf(&body, `{"time":%q,"host":"h%02d","version":"v%d","status":%d}`+"\n",
-			now.Add(-time.Duration(8000-i)*900*time.Millisecond).UTC().Format(time.RFC3339Nano), host, version, status)
+		fmt.Fprintf(&body, `{"time":%q,"host":%s,"version":"v%d","status":%d}`+"\n",
+			now.Add(-time.Duration(8000-i)*900*time.Millisecond).UTC().Format(time.RFC3339Nano), named(host), version, status)
 	}
 	sendRows(t, address, body.Bytes(), 8000)
 	rows, _ := askRows(t, address, "EXPLAIN CHANGE OF count_if(status = 500) FROM web LAST 1h COMPARE 1h BY host, version")
-	if best := rows[1]; best["value"] != "h07" || best["and_value"] != "v2" {
+	name := func(value any) string { // in place of a number stands its text
+		if value == nil {
+			return "null"
+		}
+		return strings.Trim(value.(string), `"`)
+	}
+	if best := rows[1]; name(best["value"]) != strings.Trim(named(7), `"`) || best["and_value"] != "v2" {
 		t.Errorf("the best is %v", best)
 	}
+	known := map[string]bool{"v1": true, "v2": true}
+	for host := range 100 {
+		known[strings.Trim(named(host), `"`)] = true
+	}
 	for _, row := range rows[1:] {
-		if row["value"] == nil || row["and_column"] != nil && row["and_value"] == nil {
+		if !known[name(row["value"])] || row["and_column"] != nil && row["and_value"] == nil {
 			t.Errorf("%v", row)
 		}
 	}
