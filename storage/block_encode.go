@@ -56,6 +56,7 @@ type encoder struct {
 	spareZstd  []byte
 	spareCodes []byte
 	front      []byte // of the dictionary that is being written
+	fronts     int    // bytes of those that lie in the head
 	miner      miner
 	templates  templateColumn
 }
@@ -154,7 +155,7 @@ func (e *encoder) release(to *Shelf[*encoder]) {
 // encodeColumns fills entries, names, side and body. Positions in entries are
 // relative to side or body until assemble.
 func (e *encoder) encodeColumns() error {
-	e.names, e.side, e.body = e.names[:0], e.side[:0], e.body[:0]
+	e.names, e.side, e.body, e.fronts = e.names[:0], e.side[:0], e.body[:0], 0
 	for i := range e.stored {
 		c := &e.stored[i]
 		if i == 0 || c.name != e.stored[i-1].name {

@@ -31,6 +31,10 @@ func (e *encoder) splitFront(en *entry) {
 		return
 	}
 	e.front = padTo(append(e.front[:0], data[:size]...), 8)
+	if e.fronts+len(e.front) > frontsBytesMax {
+		return
+	}
+	e.fronts += len(e.front)
 	binary.LittleEndian.PutUint32(e.front[frontCRCAt:], 0)
 	binary.LittleEndian.PutUint32(e.front[frontCRCAt:], checksum(e.front))
 	en.flags |= flagFront

@@ -124,6 +124,44 @@ func TestFrontOutlivesCodes(t *testing.T) {
 	}
 }
 
+// TestFrontsOfMany: a block of very many dictionaries has a head of bounded length, and
+// says the same of those whose front found no room there.
+func TestFrontsOfMany(t *testing.T) {
+	const columns, rows = 300, 8_192
+	b := NewBatch()
+	for i := range rows {
+		for c := range columns {
+			b.SetInt(b.Slot(fmt.Appendf(nil, "c%03d", c)), int64((i+c)%(33+c%7)*1_000_003))
+		}
+		b.EndRow(int64(i))
+	}
+	data, _ := sealed(t, b, BlockOptions{Richness: Cheap})
+	block := mustOpen(t, data)
+	fronts, beside := 0, 0
+	for _, c := range block.Columns() {
+		if c.Name() == TimeColumn {
+			continue
+		}
+		if fronts += c.front; c.front == 0 {
+			beside++
+		}
+		head, err := c.Head()
+		if err != nil || c.Encoding() != EncDict {
+			t.Fatalf("%s: %v, %v", c.Name(), c.Encoding(), err)
+		}
+		counted := uint32(0)
+		for _, n := range head.Counts {
+			counted += n
+		}
+		if counted != rows {
+			t.Errorf("%s: counts of %d rows", c.Name(), counted)
+		}
+	}
+	if fronts > frontsBytesMax || fronts < frontsBytesMax*9/10 || beside == 0 {
+		t.Errorf("%d bytes of fronts in the head, %d columns without", fronts, beside)
+	}
+}
+
 // TestFrontNeedsItsVersion: a block that says to be older than fronts has none.
 func TestFrontNeedsItsVersion(t *testing.T) {
 	data := frontBlock(t, Cheap, 8_000)

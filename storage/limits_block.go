@@ -36,6 +36,11 @@ const (
 	frontBytesMax = 768
 	frontCodesMin = 512
 
+	// frontsBytesMax is how many bytes of fronts a head has at most, those of 40 columns
+	// or more: a head is read and checked as a whole, and of thousands of columns a
+	// question wants a few. Those that find no room stay with their codes.
+	frontsBytesMax = 32 << 10
+
 	// peekHeadBytes is what is read of a block at the first look: the head of some 30
 	// columns, with the fronts of a dozen. A longer one is looked at where it lies.
 	peekHeadBytes = 4 << 10
