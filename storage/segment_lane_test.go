@@ -8,6 +8,54 @@ import (
 	"testing"
 )
 
+// TestLaneShrinks: what a lane has free in pieces goes back to where there is need of
+// memory, while the lane lives and takes more.
+func TestLaneShrinks(t *testing.T) {
+	a := newAllocator(testShm(t))
+	defer func() { a.close() }()
+	l := a.newLane()
+	defer l.close()
+	var held []*extent
+	for range 2 * segmentStep / fullBlockBytes {
+		e, err := l.take(fullBlockBytes, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, e)
+	}
+	const want = 3 * fullBlockBytes
+	limit, _, _ := a.stats()
+	if _, err := a.alloc(want, limit); !errors.Is(err, errNoSpace) {
+		t.Fatalf("there is room: %v", err)
+	}
+	for i := 0; i < len(held); i += 2 {
+		a.release(held[i])
+	}
+	if _, err := a.alloc(want, limit); !errors.Is(err, errNoSpace) {
+		t.Fatalf("there is room in one piece: %v", err)
+	}
+	if given := a.shrink(); given < want {
+		t.Fatalf("%d bytes are given back", given)
+	}
+	if _, err := a.alloc(want, limit); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		e, err := l.take(fullBlockBytes, limit+4*segmentStep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.write(make([]byte, e.length)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 1; i < len(held); i += 2 {
+		if err := held[i].write(make([]byte, fullBlockBytes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestLanes: goroutines with lanes of their own, others without, and one that gives
 // memory back, all at once: places never overlap, the limit holds, two lanes never
 // write into one file, and nothing is left at the end.

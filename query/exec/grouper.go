@@ -11,6 +11,7 @@ type grouper struct {
 	keys  []blockKey
 	ids   []uint32   // by key
 	known [][]uint32 // by key and its code: id, noID: not asked yet
+	coded []codeKey  // by key
 }
 
 func newGrouper(plans []keyPlan, limit int, spares *spares) *grouper {

@@ -169,7 +169,7 @@ func (g *grouper) keyOf(v *blockView, k int, rows func() []uint16) (blockKey, er
 	case len(stored) > 1 || stored[0].shape != storage.ShapeCodes:
 		return g.keyOfStored(v, plan, table, stored, rows())
 	}
-	return keyOfCodes(v, plan, table, stored[0])
+	return g.keyOfCodes(v, k, stored[0])
 }
 
 // evenBucket returns the bucket that all times of the block lie in, for buckets
@@ -234,26 +234,46 @@ func constantKey(table *keyTable, value storage.Value) blockKey {
 	return blockKey{size: 1, resolve: func(int) uint32 { return table.id(value) }}
 }
 
+// A codeKey resolves the codes of a key of the present block. There is one for each
+// key of a grouper, as every block needs one.
+type codeKey struct {
+	v         *blockView
+	plan      *keyPlan
+	table     *keyTable
+	c         *storedColumn
+	row       valueRow
+	plainText bool
+	resolve   func(code int) uint32 // codeKey.id
+}
+
+func (k *codeKey) id(code int) uint32 {
+	if k.plainText && code < k.c.codes.Entries {
+		return k.table.idOfText(k.c.EntryText(code))
+	}
+	k.row.value = k.v.entry(k.c, code)
+	return k.table.id(keyValue(k.plan.Expr.Eval(&k.row), k.plan.Type))
+}
+
 // keyOfCodes makes codes of a dictionary: the expression is evaluated for the
 // entries that occur.
-func keyOfCodes(v *blockView, plan *keyPlan, table *keyTable, c *storedColumn) (blockKey, error) {
+func (g *grouper) keyOfCodes(v *blockView, k int, c *storedColumn) (blockKey, error) {
 	if err := v.loadHead(c); err != nil {
 		return blockKey{}, err
 	}
-	k := blockKey{size: codeCount(c.codes)}
+	if g.coded == nil {
+		g.coded = make([]codeKey, len(g.plans))
+	}
+	plan, at := &g.plans[k], &g.coded[k]
+	if at.resolve == nil {
+		at.resolve = at.id
+	}
+	at.v, at.plan, at.table, at.c, at.row = v, plan, &g.tables[k], c, valueRow{warn: &v.warned}
+	at.plainText = plan.plain && plan.Type == storage.TypeString && c.Type() == storage.TypeString
+	key := blockKey{size: codeCount(c.codes), resolve: at.resolve}
 	if c.codes.HasNull && c.codes.Entries == 0 || c.codes.Width == 0 {
-		k.size = 1
+		key.size = 1
 	}
-	row := &valueRow{warn: &v.warned}
-	plainText := plan.plain && plan.Type == storage.TypeString && c.Type() == storage.TypeString
-	k.resolve = func(code int) uint32 {
-		if plainText && code < c.codes.Entries {
-			return table.idOfText(c.EntryText(code))
-		}
-		row.value = v.entry(c, code)
-		return table.id(keyValue(plan.Expr.Eval(row), plan.Type))
-	}
-	return k, nil
+	return key, nil
 }
 
 // bucket is the bucket of the column time that a time lies in, if they can be
