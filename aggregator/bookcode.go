@@ -130,8 +130,15 @@ func appendPage(dst []byte, p *leafPage) []byte {
 
 // bookReader reads fields until the first error, which it keeps.
 type bookReader struct {
-	src []byte
-	err error
+	src  []byte
+	err  error
+	room *bookRoom
+}
+
+// bookRoom is what Updates are decoded into, one after the other.
+type bookRoom struct {
+	update  wire.Update
+	written [][]byte
 }
 
 func (r *bookReader) fail(err error) {
@@ -182,27 +189,32 @@ func (r *bookReader) part() []byte {
 	return b
 }
 
-// update reads an Update and, by table, its buckets as they are written.
+// update reads an Update and, by table, its buckets as they are written. Both are
+// good until the next one is read.
 func (r *bookReader) update() (u *wire.Update, written [][]byte) {
-	u, err := wire.DecodeUpdate(r.part())
-	if err != nil {
+	u = &r.room.update
+	if err := wire.DecodeUpdateInto(u, r.part()); err != nil {
 		r.fail(err)
 		return nil, nil
 	}
-	written = make([][]byte, len(u.Tables))
-	for i := range written {
-		written[i] = r.part()
+	written = r.room.written[:0]
+	for range u.Tables {
+		written = append(written, r.part())
 	}
+	r.room.written = written
 	return u, written
 }
 
 // replayBody takes the body of a record into the book. After an error the book is as
-// it was. src must not change.
-func (b *book) replayBody(src []byte) error {
+// it was.
+func (b *book) replayBody(src []byte) error { return b.replayBodyIn(new(bookRoom), src) }
+
+// replayBodyIn is replayBody for one record after the other, in the same room.
+func (b *book) replayBodyIn(room *bookRoom, src []byte) error {
 	if len(src) == 0 {
 		return errBookCut
 	}
-	r := &bookReader{src: src[1:]}
+	r := &bookReader{src: src[1:], room: room}
 	switch src[0] {
 	case formJSON:
 		rec := new(bookRecord)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -113,30 +114,87 @@ func openBook(dir string) (*book, *bookFile, error) {
 // read takes the journal into an empty book. whole tells that there is one and that
 // it ends in a whole record.
 func (f *bookFile) read(b *book) (whole bool, err error) {
-	src, err := os.ReadFile(f.path)
+	file, err := os.Open(f.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	for at := 0; at < len(src); at = int(f.size) {
-		body, ok := bookRecordAt(src[at:])
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	w, room := bookWindow{file: file, left: st.Size()}, new(bookRoom)
+	for f.size < st.Size() {
+		body, ok, err := w.next()
+		if err != nil {
+			return false, err
+		}
 		if !ok {
 			return false, nil // the torn end of the journal
 		}
 		var newer *newerFormError
-		if err := b.replayBody(body); errors.As(err, &newer) {
-			return false, fmt.Errorf("%s, byte %d: %w", f.path, at, err)
+		if err := b.replayBodyIn(room, body); errors.As(err, &newer) {
+			return false, fmt.Errorf("%s, byte %d: %w", f.path, f.size, err)
 		} else if err != nil {
 			return false, nil
 		}
-		f.size = int64(at + bookRecordHead + len(body))
-		if at == 0 {
+		f.size += int64(bookRecordHead + len(body))
+		if f.snapshot == 0 {
 			f.snapshot = f.size
 		}
 	}
-	return len(src) > 0, nil
+	return f.size > 0, nil
+}
+
+// A bookWindow reads a journal record by record. Its room is used again and again.
+type bookWindow struct {
+	file *os.File
+	left int64  // bytes of the file behind the window
+	buf  []byte // what was read of it and is not taken yet
+	room []byte
+}
+
+// next returns the body of the next record, if it is whole. It is good until the
+// next call.
+func (w *bookWindow) next() (body []byte, ok bool, err error) {
+	need := bookRecordHead
+	if ok, err = w.fill(need); !ok || err != nil {
+		return nil, false, err
+	}
+	if need += int(binary.LittleEndian.Uint32(w.buf)); need > len(w.buf) {
+		if ok, err = w.fill(need); !ok || err != nil {
+			return nil, false, err
+		}
+	}
+	body, ok = bookRecordAt(w.buf[:need])
+	w.buf = w.buf[need:]
+	return body, ok, nil
+}
+
+// fill brings need bytes into the window; false: the file does not have them.
+func (w *bookWindow) fill(need int) (ok bool, err error) {
+	have := len(w.buf)
+	if need <= have {
+		return true, nil
+	}
+	if int64(need-have) > w.left {
+		return false, nil
+	}
+	room := w.room
+	if len(room) < need {
+		room = make([]byte, max(need, bookWindowBytes))
+	}
+	copy(room, w.buf)
+	n := int(min(int64(len(room)-have), w.left))
+	w.room, w.buf = room, room[:have+n]
+	w.left -= int64(n)
+	if _, err := io.ReadFull(w.file, w.buf[have:]); err != nil {
+		return false, fmt.Errorf("cannot read the journal of promises: %w", err)
+	}
+	return true, nil
 }
 
 // bookRecordAt returns the body of the record that src begins with, if it is whole.

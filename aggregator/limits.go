@@ -137,6 +137,12 @@ const (
 	bookRewriteBytes = 1 << 20
 	bookRewriteTimes = 4
 
+	// bookWindowBytes is how much of the journal a start holds at a time, or a record if
+	// that is longer: what it takes of memory that the system has to make first costs
+	// more than reading. promisePieceBytes is the most that is copied of it together.
+	bookWindowBytes   = 32 << 10
+	promisePieceBytes = 32 << 10
+
 	// bookLastBytes is how many bytes of the old journal may be left to be copied
 	// while leaves wait for their promises, bookRounds how often a rewriting tries
 	// to come that near.

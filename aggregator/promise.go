@@ -14,7 +14,7 @@ import (
 // were written until somebody does. The book's mutex guards it.
 type promise struct {
 	counts  map[bucket]uint64
-	written [][]byte // by appendBuckets, the older first: to be applied to counts
+	written [][]byte // pieces of lists by appendBuckets, each behind its length, the older first: to be applied to counts
 
 	// The smallest start and largest end of a bucket; exact unless loose.
 	from, end int64
@@ -28,46 +28,65 @@ type bucket struct{ From, Width int64 }
 // take applies changed buckets, each named once; those of no rows go.
 func (p *promise) take(list []storage.TimeCount) {
 	p.unwrap()
-	p.bound(func(see func(storage.TimeCount)) {
-		for _, c := range list {
-			see(c)
-		}
-	})
+	e := noEdges()
+	for _, c := range list {
+		e.see(c)
+	}
+	p.bound(&e)
 	for _, c := range list {
 		p.set(c)
 	}
 }
 
 // takeWritten is take for buckets that appendBuckets wrote. They are checked now
-// and read later; src must not change.
+// and read later, from a copy.
 func (p *promise) takeWritten(src []byte) error {
-	var err error
-	p.bound(func(see func(storage.TimeCount)) { err = readBuckets(src, see) })
-	if err == nil {
-		p.written = append(p.written, src)
+	e := noEdges()
+	if err := readBuckets(src, e.see); err != nil {
+		return err
 	}
-	return err
+	p.bound(&e)
+	p.keep(src)
+	return nil
+}
+
+// keep copies a list. A journal has one for every block, so many share a piece.
+func (p *promise) keep(src []byte) {
+	last, need := len(p.written)-1, len(src)+binary.MaxVarintLen64
+	if last < 0 || cap(p.written[last])-len(p.written[last]) < need {
+		room := 0
+		if last >= 0 {
+			room = min(2*cap(p.written[last]), promisePieceBytes)
+		}
+		p.written = append(p.written, make([]byte, 0, max(room, need)))
+		last++
+	}
+	p.written[last] = appendPart(p.written[last], src)
+}
+
+// edges are those of changed buckets: of those that have rows, and of those that go.
+type edges struct{ from, end, goneFrom, goneEnd int64 }
+
+func noEdges() edges { return edges{math.MaxInt64, math.MinInt64, math.MaxInt64, math.MinInt64} }
+
+func (e *edges) see(c storage.TimeCount) {
+	if c.Rows > 0 {
+		e.from, e.end = min(e.from, c.From), max(e.end, bucketEnd(c))
+	} else {
+		e.goneFrom, e.goneEnd = min(e.goneFrom, c.From), max(e.goneEnd, bucketEnd(c))
+	}
 }
 
 // bound moves the edges by changed buckets. Where one at an edge goes and none
 // that comes takes its place, as with a merge, the edge is not known any more.
-func (p *promise) bound(each func(see func(storage.TimeCount))) {
-	from, end := int64(math.MaxInt64), int64(math.MinInt64)
-	goneFrom, goneEnd := from, end
-	each(func(c storage.TimeCount) {
-		if c.Rows > 0 {
-			from, end = min(from, c.From), max(end, bucketEnd(c))
-		} else {
-			goneFrom, goneEnd = min(goneFrom, c.From), max(goneEnd, bucketEnd(c))
-		}
-	})
+func (p *promise) bound(e *edges) {
 	if !p.some {
-		p.from, p.end = from, end
+		p.from, p.end = e.from, e.end
 	} else {
-		p.loose = p.loose || goneFrom <= p.from && from > goneFrom || goneEnd >= p.end && end < goneEnd
-		p.from, p.end = min(p.from, from), max(p.end, end)
+		p.loose = p.loose || e.goneFrom <= p.from && e.from > e.goneFrom || e.goneEnd >= p.end && e.end < e.goneEnd
+		p.from, p.end = min(p.from, e.from), max(p.end, e.end)
 	}
-	p.some = p.some || from <= end
+	p.some = p.some || e.from <= e.end
 }
 
 // unwrap applies what is still as it was written.
@@ -75,9 +94,12 @@ func (p *promise) unwrap() {
 	if p.counts == nil {
 		p.counts = make(map[bucket]uint64)
 	}
-	for _, src := range p.written {
-		if err := readBuckets(src, p.set); err != nil {
-			panic("BUG: buckets changed after they were checked: " + err.Error())
+	for _, piece := range p.written {
+		r := bookReader{src: piece}
+		for len(r.src) > 0 {
+			if err := readBuckets(r.part(), p.set); err != nil || r.err != nil {
+				panic("BUG: buckets changed after they were checked: " + errors.Join(err, r.err).Error())
+			}
 		}
 	}
 	p.written = nil
@@ -104,11 +126,11 @@ func (p *promise) bounds() (from, end int64) {
 	if p.loose {
 		p.unwrap()
 		p.some, p.loose = false, false
-		p.bound(func(see func(storage.TimeCount)) {
-			for k, rows := range p.counts {
-				see(storage.TimeCount{From: k.From, Width: k.Width, Rows: rows})
-			}
-		})
+		e := noEdges()
+		for k, rows := range p.counts {
+			e.see(storage.TimeCount{From: k.From, Width: k.Width, Rows: rows})
+		}
+		p.bound(&e)
 	}
 	if !p.some {
 		return math.MaxInt64, math.MinInt64

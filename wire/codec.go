@@ -69,15 +69,21 @@ func (r *reader) byte() byte {
 func (r *reader) bool() bool { return r.byte() != 0 }
 
 // text is an owned text of at most textBytesMax.
-func (r *reader) text() string {
+func (r *reader) text() string { return r.textLike("") }
+
+// textLike is text, and was itself if it is the same.
+func (r *reader) textLike(was string) string {
 	n := r.uvarint()
 	if n > uint64(len(r.src)) || n > textBytesMax {
 		r.fail()
 		return ""
 	}
-	s := string(r.src[:n])
+	s := r.src[:n]
 	r.src = r.src[n:]
-	return s
+	if string(s) == was {
+		return was
+	}
+	return string(s)
 }
 
 // count is a number of things that take each bytes at least: at most limit,

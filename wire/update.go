@@ -31,20 +31,36 @@ func AppendUpdate(dst []byte, u *Update) []byte {
 // DecodeUpdate is the inverse of AppendUpdate. It returns an error for bytes that are
 // something else, and takes no more memory than they claim in good order.
 func DecodeUpdate(src []byte) (*Update, error) {
-	r := &reader{src: src}
-	u := &Update{
-		Leaf: r.text(), ID: r.text(), Shard: r.uvarint(), Born: r.varint(), Epoch: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
+	u := new(Update)
+	if err := DecodeUpdateInto(u, src); err != nil {
+		return nil, err
 	}
-	for range r.count(len(r.src), 16) {
-		u.Tables = append(u.Tables, readTableUpdate(r))
+	return u, nil
+}
+
+// DecodeUpdateInto is DecodeUpdate for one Update after the other: the list of tables
+// of the one before is used again, so nobody may keep that, and so are its texts where
+// they are the same. After an error u holds nothing that may be read.
+func DecodeUpdateInto(u *Update, src []byte) error {
+	r, was := &reader{src: src}, *u
+	*u = Update{
+		Leaf: r.textLike(was.Leaf), ID: r.textLike(was.ID), Shard: r.uvarint(), Born: r.varint(), Epoch: r.uvarint(), Seq: r.uvarint(),
+		Full: r.bool(), Tables: was.Tables[:0],
+	}
+	for i := range r.count(len(r.src), 16) {
+		name := ""
+		if i < len(was.Tables) {
+			name = was.Tables[i].Table
+		}
+		u.Tables = append(u.Tables, readTableUpdate(r, name))
 		if r.err != nil {
 			break
 		}
 	}
 	if r.err != nil {
-		return nil, fmt.Errorf("cannot read an update of a leaf: %w", r.err)
+		return fmt.Errorf("cannot read an update of a leaf: %w", r.err)
 	}
-	return u, nil
+	return nil
 }
 
 func appendTableUpdate(dst []byte, t *TableUpdate) []byte {
@@ -64,10 +80,11 @@ func appendTableUpdate(dst []byte, t *TableUpdate) []byte {
 	return binary.AppendUvarint(dst, t.Bytes)
 }
 
-func readTableUpdate(r *reader) TableUpdate {
+// readTableUpdate reads a table's part. name is what it is probably called.
+func readTableUpdate(r *reader, name string) TableUpdate {
 	return TableUpdate{
 		TableChange: storage.TableChange{
-			Table: r.text(), Incarnation: r.uvarint(), Dropped: r.bool(), Added: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
+			Table: r.textLike(name), Incarnation: r.uvarint(), Dropped: r.bool(), Added: r.uvarint(), Seq: r.uvarint(), Full: r.bool(),
 			Buckets: readCounts(r), Horizon: r.varint(), Newest: r.varint(),
 		},
 		Schema: readSchema(r), Settings: readSettings(r), OldestKey: r.varint(), Rows: r.uvarint(), Bytes: r.uvarint(),
