@@ -1,8 +1,10 @@
 package main
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -51,7 +53,7 @@ func TestHeapFloor(t *testing.T) {
 	defer stop()
 	with := churn(made)
 	// The floor is 64 MiB: 8 times, and a few for what the race detector adds.
-	if with > 16 || without < 2*with {
+	if with > 16 || without <= with {
 		t.Errorf("%d collections for 512 MiB of garbage, %d without the floor", with, without)
 	}
 
@@ -79,6 +81,52 @@ func megabytes(n int) [][]byte {
 		all[i] = make([]byte, 1<<20)
 	}
 	return all
+}
+
+func TestLimitFor(t *testing.T) {
+	f := func(liveMiB, scannedMiB, heldMiB uint64, want int64) {
+		t.Helper()
+		if got := limitFor(liveMiB<<20, scannedMiB<<20, heldMiB<<20) >> 20; got != want {
+			t.Errorf("%d MiB live, %d scanned, %d held: a limit of %d MiB, not %d", liveMiB, scannedMiB, heldMiB, got, want)
+		}
+	}
+	f(2, 1, 20, 64+128)
+	f(60, 0, 70, 76+128)
+	f(300, 100, 350, 400+128)
+	f(300, 100, 900, 900+128) // what the collector has not given back yet
+	f(1000, 1000, 1100, 2000+128)
+}
+
+// TestHeapFloorLate: where nobody comes to set the percentage while much comes to
+// live, memory grows by heapSurgeBytes and no more.
+func TestHeapFloorLate(t *testing.T) {
+	t.Setenv("GOGC", "")
+	f := newHeapFloor()
+	defer f.stop()
+	await(t, "the percentage of an empty heap", func() bool { return percentNow() > 500 })
+	f.mu.Lock() // adjust waits
+	before := heldNow(f)
+	alive := megabytes(56)
+	churn(1 << 30)
+	after := heldNow(f)
+	runtime.KeepAlive(alive)
+	f.mu.Unlock()
+	// The runtime keeps some 3% below its limit; the race detector has its own.
+	if grown := int64(after - before); grown > 56<<20+heapSurgeBytes*5/4 {
+		t.Errorf("with 56 MiB alive and a GiB of garbage memory grew by %d MiB", grown>>20)
+	}
+	await(t, "the percentage of 64 MiB", func() bool { alive = megabytes(64); return percentNow() < 100 })
+	limit := debug.SetMemoryLimit(-1)
+	f.stop()
+	if now := debug.SetMemoryLimit(-1); limit == math.MaxInt64 || now != math.MaxInt64 {
+		t.Errorf("the limit was %d, and is %d after stop", limit, now)
+	}
+}
+
+// heldNow is how much memory the runtime holds from the system.
+func heldNow(f *heapFloor) uint64 {
+	metrics.Read(f.samples)
+	return f.samples[4].Value.Uint64() - f.samples[5].Value.Uint64()
 }
 
 // TestHeapFloorAsked: a percentage in the environment is left alone.

@@ -28,6 +28,11 @@ const (
 	heapFloorBytes = 64 << 20
 	heapRoomBytes  = 16 << 20
 
+	// heapSurgeBytes is how far memory may grow past what it should before the
+	// collector runs anyhow: no load that goes on comes near, and it is an eighth of what
+	// large bodies may have a server of two processors take.
+	heapSurgeBytes = 128 << 20
+
 	// ingestSenders is how many bodies are on their way at once: one travels
 	// while the other is being stored.
 	ingestSenders = 2
