@@ -120,10 +120,10 @@ soak: build
 fuzz:
 	@.ci/fuzz $(FUZZ_EACH) 0 $(FUZZ_STRANGERS)
 
-## sweep: flips one bit of every SWEEP of a small store (1: all of them), and 10,000 of one of 100 MB
-SWEEP ?= 1
+## sweep: flips one bit of every SWEEP of a small store (8: one of each byte, 1: all of them), and 10,000 of one of 100 MB
+SWEEP ?= 8
 sweep:
-	KELP_SWEEP=$(SWEEP) go test -count=1 -timeout 6h -v -run '^TestFlips$$' ./leaf
+	GOGC=400 KELP_SWEEP=$(SWEEP) go test -count=1 -timeout 6h -v -run '^TestFlips$$' ./leaf
 	KELP_SWEEP_MIB=100 KELP_SWEEP_FLIPS=10000 go test -count=1 -timeout 2h -v -run '^TestFlipsOfLargeArena$$' ./storage
 
 ## bench: kelp beside DuckDB and ClickHouse on 10 million rows, a page into bench/results; needs node (BENCH_FLAGS=)

@@ -208,7 +208,7 @@ func (d *disk) find(id BlockID) (diskPlace, bool) {
 func (d *disk) flushLoop() {
 	defer d.store.running.Done()
 	if !d.loaded {
-		d.rest(startRest, nil) // who is in a hurry waits for the flush after it
+		d.rest(d.store.cfg.StartRest, nil) // who is in a hurry waits for the flush after it
 	}
 	if !d.prepare() {
 		return

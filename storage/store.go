@@ -38,6 +38,11 @@ type Config struct {
 	// that merges have not caught up with; receipts do not wait for merges then.
 	Unmerged bool
 
+	// StartRest is how long after a start the disk's log is read, unless recovery
+	// needs it, and so how long a damaged block waits for its copy. It is for tests
+	// that start thousands of times. 0: 300 ms.
+	StartRest time.Duration
+
 	// For tests; zero is the real thing.
 	checkpointPast int64                // when a checkpoint is due
 	lagWait        time.Duration        // how long receipts wait for the disk
@@ -76,6 +81,9 @@ func (c *Config) fill() error {
 	}
 	if c.fullRest == 0 {
 		c.fullRest = fullRest
+	}
+	if c.StartRest == 0 {
+		c.StartRest = startRest
 	}
 	if c.flushEvery == 0 {
 		c.flushEvery = diskFlushEvery

@@ -92,23 +92,39 @@ func (a *Arena) Bytes() (n int) {
 
 // Lay writes the files below a directory, at their lengths, and removes what lies
 // there of them and is not of the arena.
-func (a *Arena) Lay(dir string) error {
+func (a *Arena) Lay(dir string) error { return a.LayOnly(dir, MemoryDir, DataDir) }
+
+// LayOnly is Lay of some of the arena's directories. Of the others nothing stays.
+func (a *Arena) LayOnly(dir string, subs ...string) error {
 	for _, sub := range []string{MemoryDir, DataDir} {
-		sub = filepath.Join(dir, sub)
-		if err := errors.Join(os.RemoveAll(sub), os.MkdirAll(sub, 0o700)); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, sub)); err != nil {
+			return err
+		}
+	}
+	for _, sub := range subs {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return err
 		}
 	}
 	for name, src := range a.Files {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, src, 0o600); err != nil {
-			return err
+		if !slices.Contains(subs, filepath.Dir(name)) {
+			continue
 		}
-		if err := os.Truncate(file, a.Truth.Files[name]); err != nil {
+		if err := writeFile(filepath.Join(dir, name), src, a.Truth.Files[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeFile makes a file that begins with src and is zeros up to its length.
+func writeFile(path string, src []byte, length int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(src)
+	return errors.Join(err, f.Truncate(length), f.Close())
 }
 
 // Take reads the files of the two directories below dir, and their lengths into
