@@ -228,6 +228,21 @@ func (c *Column) Ints(buf []int64) ([]int64, error) {
 	panic("BUG: integers of a column of " + c.typ.String())
 }
 
+// Below returns how many rows of a column of bool, int64 or time have values below x,
+// where the encoding keeps only values that never fall: they are the first rows. It
+// touches a small part of the column. Else ok is false.
+func (c *Column) Below(x int64) (rows int, ok bool, err error) {
+	s := c.open()
+	if s.err != nil {
+		return 0, false, s.err
+	}
+	r, ok := s.ints.(*deltaReader)
+	if !ok {
+		return 0, false, nil
+	}
+	return r.below(x), true, nil
+}
+
 // Floats is Ints for columns of float64.
 func (c *Column) Floats(buf []float64) ([]float64, error) {
 	s := c.open()

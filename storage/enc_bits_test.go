@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"testing"
 )
 
@@ -78,6 +79,38 @@ func checkInts(t *testing.T, name string, s section, want []int64) {
 		if row%37 == 0 && o.ints.at(row) != want[row] {
 			t.Fatalf("%s: row %d alone is %d, want %d", name, row, o.ints.at(row), want[row])
 		}
+	}
+	if r, ok := o.ints.(*deltaReader); ok {
+		checkBelow(t, name, r, want)
+	}
+}
+
+// checkBelow counts the values below some of them, and below those beside them.
+func checkBelow(t *testing.T, name string, r *deltaReader, ascending []int64) {
+	t.Helper()
+	for row := 0; row < len(ascending); row += 29 {
+		for _, x := range []int64{ascending[row], ascending[row] - 1, ascending[row] + 1, math.MinInt64, math.MaxInt64} {
+			if got, want := r.below(x), sort.Search(len(ascending), func(i int) bool { return ascending[i] >= x }); got != want {
+				t.Fatalf("%s: %d values below %d, want %d", name, got, x, want)
+			}
+		}
+	}
+}
+
+// BenchmarkBelow searches a full column of times for one of them.
+func BenchmarkBelow(b *testing.B) {
+	values := make([]int64, RowsPerBlockMax)
+	for i := range values {
+		values[i] = int64(i) * 8e6
+	}
+	s := section{enc: EncDelta, typ: TypeTime, rows: len(values), data: new(encoder).appendDelta(nil, values)}
+	s.data = appendZeros(s.data, tailBytes)[:len(s.data)]
+	o, err := s.open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop(); i++ {
+		o.ints.(*deltaReader).below(int64(i%len(values)) * 8e6)
 	}
 }
 

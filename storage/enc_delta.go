@@ -1,6 +1,10 @@
 package storage
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+	"sort"
+)
 
 // Delta: integers that never fall, such as the times of a full block, in runs of
 // 1,024. Each run keeps its first value and the differences, as multiples of one
@@ -105,6 +109,21 @@ func (r *deltaReader) at(row int) int64 {
 	i := row / runRows
 	r.decode(i, values[:min(runRows, r.rows-i*runRows)])
 	return values[row%runRows]
+}
+
+// below returns how many values are below x: as they never fall, the first ones. Only
+// the run that x lies in is decoded.
+func (r *deltaReader) below(x int64) int {
+	runs := (r.rows + runRows - 1) / runRows
+	i := sort.Search(runs, func(i int) bool { return int64(loadWord(r.data[8+i*deltaRunBytes:], 0)) >= x }) - 1
+	if i < 0 {
+		return 0
+	}
+	var values [runRows]int64
+	run := values[:min(runRows, r.rows-i*runRows)]
+	r.decode(i, run)
+	n, _ := slices.BinarySearch(run, x)
+	return i*runRows + n
 }
 
 func dumpDelta(d *dumper, s section) {

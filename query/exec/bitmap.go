@@ -23,6 +23,20 @@ func (b bitmap) setAll(rows int) {
 	}
 }
 
+// setRange selects the rows [first, past) and no others.
+func (b bitmap) setRange(first, past int) {
+	clear(b)
+	if first >= past {
+		return
+	}
+	from, to := first>>6, (past-1)>>6
+	for i := from; i <= to; i++ {
+		b[i] = ^uint64(0)
+	}
+	b[from] &= ^uint64(0) << (first & 63)
+	b[to] &= ^uint64(0) >> (63 - (past-1)&63)
+}
+
 func (b bitmap) clear() { clear(b) }
 
 func (b bitmap) set(i int) { b[i>>6] |= 1 << (i & 63) }

@@ -3,7 +3,6 @@ package exec
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -237,33 +236,6 @@ func (c *chain) block(s *scratch, u *unit) error {
 	}
 	c.r.lim.Progress.Block(scanned, at.bytes)
 	return nil
-}
-
-// cutByTime selects the rows of a block that are in the query's range.
-func (c *chain) cutByTime(v *blockView, at *blockCover) (bitmap, error) {
-	times, err := v.loadInts(v.timeColumn())
-	if err != nil {
-		return nil, err
-	}
-	sel := bitmap(v.u64.take(words(v.rows)))
-	rng := c.r.plan.Range
-	if rng.To <= rng.From {
-		sel.clear()
-	} else {
-		maskInts(sel, times, rng.From, uint64(rng.To-1)-uint64(rng.From))
-	}
-	at.in, at.from, at.to = sel.count(), math.MaxInt64, math.MinInt64
-	forEach(sel, func(row int) {
-		at.from, at.to = min(at.from, times[row]), max(at.to, times[row])
-	})
-	if c.r.plan.Last {
-		for _, t := range times {
-			if t >= rng.To {
-				at.later++
-			}
-		}
-	}
-	return sel, nil
 }
 
 // filtered takes the rows of a block that pass the filter into the state.

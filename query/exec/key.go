@@ -276,59 +276,6 @@ func (g *grouper) keyOfCodes(v *blockView, k int, c *storedColumn) (blockKey, er
 	return key, nil
 }
 
-// bucket is the bucket of the column time that a time lies in, if they can be
-// counted.
-func (k *keyPlan) bucket(t int64) int64 {
-	since := t - k.Origin
-	b := since / k.Width
-	if since%k.Width < 0 {
-		b--
-	}
-	return b
-}
-
-// keyOfTime numbers the buckets of time in the block from its first one on.
-func (g *grouper) keyOfTime(v *blockView, plan *keyPlan, table *keyTable, rows func() []uint16) (blockKey, error) {
-	h := v.block.Header()
-	first, last := plan.bucket(h.MinTime), plan.bucket(h.MaxTime)
-	idOf := func(b int64) uint32 { return table.idOfInt(b*plan.Width + plan.Origin + plan.Shift) }
-	if first == last {
-		return blockKey{size: 1, resolve: func(int) uint32 { return idOf(first) }}, nil
-	}
-	times, err := v.loadInts(v.timeColumn())
-	if err != nil {
-		return blockKey{}, err
-	}
-	if n := uint64(last) - uint64(first); n < localGroupsMax {
-		k := blockKey{size: int(n) + 1, codes16: v.u16.take(v.rows)}
-		timeCodes(k.codes16, times, plan, first)
-		k.resolve = func(code int) uint32 { return idOf(first + int64(code)) }
-		return k, nil
-	}
-	selected := rows()
-	k := blockKey{ids: v.u32.take(len(selected))}
-	for i, r := range selected {
-		k.ids[i] = idOf(plan.bucket(times[r]))
-	}
-	return k, nil
-}
-
-// timeCodes writes the number of each time's bucket, counted from first. Times
-// mostly ascend, so most lie in the bucket of the one before, and no division is
-// made.
-func timeCodes(dst []uint16, times []int64, plan *keyPlan, first int64) {
-	code := uint16(0)
-	from, size := int64(0), uint64(0) // the present bucket; empty at first
-	for i, t := range times {
-		if uint64(t-from) >= size {
-			b := plan.bucket(t)
-			code = uint16(b - first)
-			from, size = b*plan.Width+plan.Origin, uint64(plan.Width)
-		}
-		dst[i] = code
-	}
-}
-
 // noValue stands for the id of a row for which no column has had a value yet.
 const noValue = noID - 1
 
