@@ -723,3 +723,25 @@ func TestTemplatesShareBuffer(t *testing.T) {
 		t.Fatalf("ids of %v bits: not those that this test is about", widths)
 	}
 }
+
+// TestCountCode counts codes of every width in every part of a row of them.
+func TestCountCode(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, width := range []int{0, 1, 2, 4, 8} {
+		packed := make([]byte, 40*max(width, 1)+8)
+		for i := range packed {
+			packed[i] = byte(r.Uint32()) & byte(r.Uint32())
+		}
+		for n := range 300 {
+			code, want := r.IntN(3)&(1<<width-1), 0
+			for row := range n {
+				if codeAt(packed, width, row) == code {
+					want++
+				}
+			}
+			if got := countCode(packed, width, n, code); got != want {
+				t.Fatalf("width %d: %d of %d codes, want %d", width, got, n, want)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -329,12 +330,8 @@ func (r *templateReader) count(ids int) error {
 }
 
 func (r *templateReader) appendAt(dst []byte, row int) ([]byte, error) {
-	id, n := codeAt(r.ids, r.width, row), 0
-	for before := range row {
-		if codeAt(r.ids, r.width, before) == id {
-			n++
-		}
-	}
+	id := codeAt(r.ids, r.width, row)
+	n := countCode(r.ids, r.width, row, id)
 	if id == len(r.templates) {
 		return r.loose.appendAt(dst, n)
 	}
@@ -347,6 +344,37 @@ func (r *templateReader) appendAt(dst []byte, row int) ([]byte, error) {
 		}
 	}
 	return append(dst, r.piece(t, len(t.vars))...), nil
+}
+
+// countCode returns how many of the first n codes are the one given.
+func countCode(packed []byte, width, n, code int) int {
+	if width == 0 {
+		return n
+	}
+	perByte := 8 / width
+	whole := packed[:n/perByte]
+	count := 0
+	if width == 8 {
+		count = bytes.Count(whole, []byte{byte(code)})
+	} else {
+		var table [256]uint8
+		for b := range table {
+			for i := range perByte {
+				if b>>(i*width)&(1<<width-1) == code {
+					table[b]++
+				}
+			}
+		}
+		for _, b := range whole {
+			count += int(table[b])
+		}
+	}
+	for row := len(whole) * perByte; row < n; row++ {
+		if codeAt(packed, width, row) == code {
+			count++
+		}
+	}
+	return count
 }
 
 func (r *templateReader) piece(t *template, i int) []byte {

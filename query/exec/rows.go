@@ -121,7 +121,9 @@ func (c *rowCollector) add(v *blockView, sel bitmap, dirty *bool) error {
 func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*query.Vec, error) {
 	for _, col := range c.outputs[i] {
 		for _, s := range v.column(col) {
-			if err := v.load(s, sel); err != nil {
+			if readsAlone(s, len(rows), v.rows) {
+				v.touch(s)
+			} else if err := v.load(s, sel); err != nil {
 				return nil, err
 			}
 		}
@@ -134,13 +136,16 @@ func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*
 		}
 		return cells, nil
 	}
-	row := &blockRow{view: v}
+	row := &loneRow{blockRow: blockRow{view: v}, of: len(rows)}
 	for k, r := range rows {
 		if k%pollRows == 0 && v.expired() {
 			return nil, errExpired
 		}
 		row.row = int(r)
 		cells.Append(owned(keyValue(out.Expr.Eval(row), out.Type)))
+		if row.err != nil {
+			return nil, row.err
+		}
 	}
 	return cells, nil
 }
@@ -148,12 +153,15 @@ func (c *rowCollector) output(v *blockView, i int, sel bitmap, rows []uint16) (*
 // preselect takes rows out of sel that cannot be among the best by the first
 // term, or what they have drawn, alone: those worse than worst, and those beyond the best of the block.
 func (c *rowCollector) preselect(v *blockView, sel bitmap) error {
+	worst := c.worst.Load()
+	if c.all(worst) && int64(sel.count()) <= c.keep {
+		return nil
+	}
 	keys, err := c.firstKeys(v)
 	if keys == nil {
 		return err
 	}
 	mask := bitmap(v.u64.take(len(sel)))
-	worst := c.worst.Load()
 	c.maskBetter(mask, keys, worst)
 	sel.and(mask)
 	n := sel.count()
@@ -165,6 +173,14 @@ func (c *rowCollector) preselect(v *blockView, sel bitmap) error {
 	c.maskBetter(mask, keys, nthBest(best, int(c.keep), c.desc))
 	sel.and(mask)
 	return nil
+}
+
+// all tells whether worst leaves no row out.
+func (c *rowCollector) all(worst int64) bool {
+	if c.desc {
+		return worst == math.MinInt64
+	}
+	return worst == math.MaxInt64
 }
 
 // firstKeys is what the rows of a block are chosen by before anything else is
