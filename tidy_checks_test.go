@@ -61,6 +61,7 @@ func mayImport() map[string][]string {
 		"cluster":    {},
 		"aggregator": {"storage", "query", "ingest", "cluster", "wire"},
 		"ui":         {},
+		"deploy":     {},
 		"cmd":        anything,
 		"bench":      anything,
 		"e2e":        anything,

@@ -182,8 +182,13 @@ func (c *Client) getJSON(ctx context.Context, path string, v any) error {
 }
 
 // Ping asks whether a server is there and alive.
-func (c *Client) Ping(ctx context.Context) error {
-	resp, err := c.call(ctx, http.MethodGet, "/healthz", nil, nil)
+func (c *Client) Ping(ctx context.Context) error { return c.probe(ctx, "/healthz") }
+
+// Ready asks whether a server has its rows and serves.
+func (c *Client) Ready(ctx context.Context) error { return c.probe(ctx, "/readyz") }
+
+func (c *Client) probe(ctx context.Context, path string) error {
+	resp, err := c.call(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return err
 	}
