@@ -1,0 +1,237 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+)
+
+// Config says where a catalog lies and who votes. Name, Now and Log must be given.
+type Config struct {
+	Dir  string // of its file; "": in memory only
+	Name string // of this node, unique and kept
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Catalog is this node's copy, and the way to change everyone's. All methods may
+// be called concurrently.
+type Catalog struct {
+	cfg   Config
+	state *state
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	begun  sync.WaitGroup // the goroutine that begins
+	work   sync.WaitGroup // those that wait for Raft
+
+	running atomic.Pointer[running]
+	failed  atomic.Pointer[failure]
+}
+
+// running is what stands once Raft runs.
+type running struct {
+	raft  *raft.Raft
+	store *store // nil: in memory
+}
+
+// failure is why Raft does not run.
+type failure struct{ err error }
+
+// Open returns a catalog; Close ends it. It never fails: with a file that cannot
+// be read all entries seem to be missing, and writes and Err say why.
+//
+// The state is whole when it returns, if there was one.
+func Open(cfg Config) *Catalog {
+	c := &Catalog{cfg: cfg, state: newState()}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	begin := func() {
+		run, err := c.begin()
+		if err != nil {
+			cfg.Log.Error("the catalog takes no changes", "error", err)
+			c.failed.Store(&failure{err})
+			return
+		}
+		c.running.Store(run)
+	}
+	if cfg.Dir != "" && storeExists(cfg.Dir) {
+		begin()
+	} else {
+		c.begun.Go(begin) // nothing to wait for
+	}
+	return c
+}
+
+// begin starts Raft over the file.
+func (c *Catalog) begin() (run *running, err error) {
+	run = &running{}
+	var logs raft.LogStore
+	var stable raft.StableStore
+	var snapshots raft.SnapshotStore
+	if c.cfg.Dir == "" {
+		memory := raft.NewInmemStore()
+		logs, stable, snapshots = memory, memory, raft.NewInmemSnapshotStore()
+	} else {
+		if run.store, err = openStore(c.ctx, c.cfg.Dir, nil, c.cfg.Log); err != nil {
+			return nil, err
+		}
+		logs, stable, snapshots = run.store, run.store, run.store
+	}
+	defer func() {
+		if err != nil && run.store != nil {
+			err = errors.Join(err, run.store.close())
+		}
+	}()
+	if run.store != nil {
+		if err := run.store.replay(c.state); err != nil {
+			return nil, err
+		}
+	}
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(c.cfg.Name)
+	conf.Logger = hclog.NewNullLogger() // eight lines a second for a peer that is away: observers tell
+	conf.NoLegacyTelemetry = true
+	conf.SnapshotThreshold, conf.SnapshotInterval, conf.TrailingLogs = snapshotEvery, snapshotInterval, trailingLogs
+	conf.NoSnapshotRestoreOnStart = run.store != nil // replay has done it
+	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = soleTimeout, soleTimeout, soleTimeout
+	addr, transport := raft.NewInmemTransport(raft.ServerAddress(c.cfg.Name))
+	has, err := raft.HasExistingState(logs, stable, snapshots)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
+		first := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: addr}}}
+		if err := raft.BootstrapCluster(conf, logs, stable, snapshots, transport, first); err != nil {
+			return nil, err
+		}
+	}
+	run.raft, err = raft.NewRaft(conf, c.state, logs, stable, snapshots, transport)
+	if err != nil {
+		return nil, fmt.Errorf("cannot start from the catalog's log: %w", err)
+	}
+	return run, nil
+}
+
+// Close ends Raft and closes the file. Calls of Propose must have ended.
+func (c *Catalog) Close() error {
+	c.cancel()
+	c.begun.Wait()
+	run := c.running.Load()
+	if run == nil {
+		return nil
+	}
+	err := run.raft.Shutdown().Error()
+	c.work.Wait()
+	if run.store != nil {
+		err = errors.Join(err, run.store.close())
+	}
+	return err
+}
+
+// Err is why no changes are taken, apart from a leader that is not there for the
+// moment; nil: they are.
+func (c *Catalog) Err() error {
+	if f := c.failed.Load(); f != nil {
+		return f.err
+	}
+	return c.state.trouble()
+}
+
+// Get returns an entry as this node knows it.
+func (c *Catalog) Get(kind Kind, id string) (Entry, bool) { return c.state.get(kind, id) }
+
+// List returns a kind's entries by id, as this node knows them.
+func (c *Catalog) List(kind Kind) []Entry { return c.state.list(kind) }
+
+// Changed returns a channel that is closed when the state has changed after this
+// call. Look at the state after it, and then wait.
+func (c *Catalog) Changed() <-chan struct{} {
+	c.state.mu.RLock()
+	defer c.state.mu.RUnlock()
+	return c.state.changed
+}
+
+// Propose makes changes together or none of them, and returns when this node's
+// copy has them: their entries have the version returned. Errors: *Refused,
+// *Conflict, *Unavailable, or that of ctx.
+func (c *Catalog) Propose(ctx context.Context, changes ...Change) (version uint64, err error) {
+	for i := range changes {
+		if err := changes[i].check(); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.state.room(changes); err != nil {
+		return 0, err
+	}
+	text := appendCommand(nil, &command{c.cfg.Now().UnixNano(), changes})
+	if len(text) > commandBytesMax {
+		return 0, &Refused{fmt.Sprintf("the changes take %d bytes together; at most %d", len(text), commandBytesMax)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	run, err := c.leader(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return c.apply(ctx, run, text)
+}
+
+// leader waits until this node leads.
+func (c *Catalog) leader(ctx context.Context) (*running, error) {
+	tick := time.NewTicker(leaderPoll)
+	defer tick.Stop()
+	for {
+		if err := c.Err(); err != nil {
+			return nil, &Unavailable{Reason: err.Error()}
+		}
+		if run := c.running.Load(); run != nil && run.raft.State() == raft.Leader {
+			return run, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, &Unavailable{Reason: "it has no leader", Wait: applyTimeout}
+		case <-c.ctx.Done():
+			return nil, &Unavailable{Reason: "the server is stopping"}
+		}
+	}
+}
+
+// apply proposes a command on this node, which leads.
+func (c *Catalog) apply(ctx context.Context, run *running, text []byte) (uint64, error) {
+	future := run.raft.Apply(text, applyTimeout)
+	done := make(chan error, 1)
+	c.work.Go(func() { done <- future.Error() })
+	select {
+	case err := <-done:
+		if err != nil {
+			return 0, applyError(err)
+		}
+	case <-ctx.Done():
+		return 0, &Unavailable{Reason: "it was not answered in time", FateUnknown: true}
+	}
+	if err, ok := future.Response().(error); ok {
+		var stuck *stuckError
+		if errors.As(err, &stuck) {
+			return 0, &Unavailable{Reason: err.Error()}
+		}
+		return 0, err
+	}
+	return future.Index(), nil
+}
+
+// applyError says what Raft's error means for whoever proposed.
+func applyError(err error) error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrRaftShutdown):
+		return &Unavailable{Reason: err.Error()}
+	}
+	return &Unavailable{Reason: err.Error(), FateUnknown: true}
+}

@@ -1,0 +1,55 @@
+package catalog
+
+import "time"
+
+// Limits of what is taken in. They are held by whoever proposes, not where a
+// command is applied: nodes of two versions must come to the same state.
+const (
+	// idBytesMax is the longest id: as long as the name of a table.
+	idBytesMax = 128
+
+	// valueBytesMax is the largest value: a board of a hundred long queries.
+	valueBytesMax = 256 << 10
+
+	// entriesMax bounds the entries of one kind: as many as tables may be.
+	entriesMax = 20_000
+
+	// stateBytesMax bounds all values: each node holds them in memory, and a
+	// snapshot in one piece.
+	stateBytesMax = 64 << 20
+
+	// snapshotBytesMax bounds a snapshot that another node sends: the state, with
+	// as much again for the names of small entries.
+	snapshotBytesMax = 2 * stateBytesMax
+
+	// commandBytesMax bounds one command; an import may be cut by its author.
+	commandBytesMax = 16 << 20
+)
+
+const (
+	// snapshotEvery is how many commands come before a snapshot replaces them,
+	// and trailingLogs how many are kept behind it for nodes that were away.
+	snapshotEvery = 1_024
+	trailingLogs  = 1_024
+
+	// snapshotInterval is how often it is looked whether they have.
+	snapshotInterval = 30 * time.Second
+
+	// soleTimeout is how long a sole voter waits for others that cannot be; it
+	// wakes up as often later on.
+	soleTimeout = 200 * time.Millisecond
+
+	// applyTimeout is how long a write waits for a leader, and for its fate: an
+	// election takes one to three seconds.
+	applyTimeout = 5 * time.Second
+
+	// leaderPoll is how often it is looked whether there is one by now.
+	leaderPoll = 5 * time.Millisecond
+
+	// diskAgain is the pause before a vote is written again to a disk that did not
+	// take it: Raft may not go on without.
+	diskAgain = 500 * time.Millisecond
+
+	// lockWait is how long the file may be held by a process that ends.
+	lockWait = 2 * time.Second
+)
