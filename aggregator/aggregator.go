@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/kelpdb/kelp/catalog"
 	"github.com/kelpdb/kelp/ingest"
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -30,6 +31,10 @@ type Config struct {
 
 	// QueryLog keeps what clients ask in the table _kelp.queries.
 	QueryLog bool
+
+	// Catalog is what all aggregators agree on; nil: nothing. It is the caller's, who
+	// closes it after the Aggregator.
+	Catalog *catalog.Catalog
 }
 
 // Aggregator answers queries from many leaves and places batches on them. It
@@ -57,6 +62,7 @@ type Aggregator struct {
 	quotas  quotas
 
 	distincts distincts
+	agreeing  sync.Mutex // of takeAgreed
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -89,6 +95,10 @@ func New(cfg Config) (*Aggregator, error) {
 		a.nodes[name] = &node{name: name, state: StateDown}
 	}
 	a.work.Go(a.syncBook)
+	if cfg.Catalog != nil {
+		a.takeAgreed() // before rows come
+		a.work.Go(a.followCatalog)
+	}
 	if cfg.QueryLog {
 		a.past = make(chan pastQuery, queryLogMax)
 		a.work.Go(a.writeQueryLog)
@@ -313,17 +323,7 @@ func (b *book) late(u *wire.Update, first bool) []lateSettings {
 		names = b.tablesOf(u.Leaf)
 	}
 	for _, table := range names {
-		newest := b.settings(table)
-		if newest.Version == 0 {
-			continue
-		}
-		b.mu.Lock()
-		for _, page := range b.leaves {
-			if t := page.Tables[table]; t != nil && t.Settings.Version < newest.Version {
-				list = append(list, lateSettings{page.Leaf, table, newest})
-			}
-		}
-		b.mu.Unlock()
+		list = append(list, b.behind(table)...)
 	}
 	return list
 }

@@ -23,6 +23,10 @@ type book struct {
 	// they have may be stored elsewhere too, so they are not read if they return.
 	banned map[string]bool
 	pool   query.SchemaPool // of all pages
+
+	// agreed is the settings of tables that the catalog has; it is no part of the
+	// journal.
+	agreed map[string]agreedSettings
 }
 
 // leafPage is the promise of one leaf.

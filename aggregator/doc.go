@@ -9,7 +9,7 @@
 //
 // Goroutines. One per leaf listens to its promises (listen), one per
 // Aggregator writes the book to disk twice a second, one follows the
-// membership; Close ends and waits for all of them. A query runs one goroutine
+// membership, and one the catalog if there is one; Close ends and waits for all of them. A query runs one goroutine
 // per leaf, with COMPARE one more for each of its ranges, an ingest request up to chunksInFlight; all wait for theirs.
 //
 // Ownership. Partials and batches belong to the request that made them.

@@ -229,6 +229,8 @@ func asAPIError(err error) *apiError {
 	switch {
 	case errors.As(err, &api):
 		return api
+	case catalogError(err) != nil:
+		return catalogError(err)
 	case errors.As(err, &bad):
 		return queryError(bad)
 	case errors.As(err, &unknown):

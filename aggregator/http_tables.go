@@ -55,7 +55,11 @@ func (a *Aggregator) serveDrop(w http.ResponseWriter, r *http.Request) error {
 			Message: "dropped on the leaves that answered; " + missingNames(asked) + " did not",
 			Hint:    "repeat the call when they are back"}
 	}
-	if !dropped {
+	settled, err := a.unsettle(r.Context(), table)
+	if err != nil {
+		return err
+	}
+	if !dropped && !settled {
 		return &errUnknownTable{table, a.nearTable(table)}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"dropped": table})
@@ -121,6 +125,14 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	if a.cfg.Catalog != nil {
+		next, err := a.settle(r.Context(), table, d.settings, func(s storage.Settings) (storage.Settings, error) { return patchSettings(s, body) })
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"table": table, "settings": settingsToJSON(next)})
+		return nil
+	}
 	next, err := patchSettings(d.settings, body)
 	if err != nil {
 		return err
@@ -133,7 +145,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
 			Message: "set on the leaves that answered; " + missingNames(asked) + " did not", Hint: "repeat the call when they are back"}
 	}
-	a.book.settle(table, next)
+	a.book.took(table, next)
 	writeJSON(w, http.StatusOK, map[string]any{"table": table, "settings": settingsToJSON(next)})
 	return nil
 }
@@ -235,12 +247,12 @@ func parseAge(raw json.RawMessage) (time.Duration, error) {
 	return 0, errors.New("it is no duration")
 }
 
-// settings is the newest settings any leaf has of a table.
+// settings is the newest settings that the catalog or any leaf has of a table.
 func (b *book) settings(table string) storage.Settings {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var s storage.Settings
-	found := false
+	agreed, found := b.agreed[table]
+	s := agreed.settings
 	for _, page := range b.leaves {
 		if t := page.Tables[table]; t != nil && (!found || t.Settings.Version > s.Version) {
 			s, found = t.Settings, true
@@ -249,9 +261,9 @@ func (b *book) settings(table string) storage.Settings {
 	return s
 }
 
-// settle takes settings in that all leaves of a table have, before they say so
+// took takes settings in that all leaves of a table have, before they say so
 // themselves: a leaf that gets its first rows now gets these with them.
-func (b *book) settle(table string, s storage.Settings) {
+func (b *book) took(table string, s storage.Settings) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, page := range b.leaves {

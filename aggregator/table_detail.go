@@ -23,7 +23,7 @@ type tableJSON struct {
 	Columns      []columnJSON `json:"columns"`
 	Completeness Completeness `json:"completeness"`
 
-	settings storage.Settings // the newest that a leaf that answered has
+	settings storage.Settings // the newest there are
 }
 
 // damageJSON is what of a table cannot be read now because its bytes are not those
@@ -84,6 +84,9 @@ func (a *Aggregator) describe(ctx context.Context, table string) (*tableJSON, er
 	out.Completeness = a.weigh(table, asked)
 	out.Completeness.without(details)
 	out.From, out.To, out.Horizon = timeOrNil(from), timeOrNil(to), timeOrNil(horizon)
+	if newest := a.book.settings(table); newest.Version > settings.Version {
+		settings = newest
+	}
 	out.settings, out.Settings = settings, settingsToJSON(settings)
 	for _, c := range columns {
 		out.Columns = append(out.Columns, columnToJSON(c, out.Rows))

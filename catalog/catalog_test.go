@@ -356,6 +356,10 @@ func TestSnapshotIdentity(t *testing.T) {
 	if again := stateText(t, other); string(again) != string(text) {
 		t.Errorf("%q\n%q", text, again)
 	}
+	again := &command{changes: []Change{{Kind: KindTable, ID: "again", Value: []byte("1")}}}
+	if s.Apply(&raft.Log{Index: 50, Data: appendCommand(nil, again)}); string(stateText(t, s)) != string(text) {
+		t.Error("a command that had been applied changed something")
+	}
 	if a, b := s.list(KindTable), other.list(KindTable); len(a) == 0 || !slices.EqualFunc(a, b, equal) {
 		t.Errorf("%v\n%v", a, b)
 	}

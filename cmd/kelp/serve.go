@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/catalog"
 	"github.com/kelpdb/kelp/leaf"
 	"github.com/kelpdb/kelp/query/exec"
 	"github.com/kelpdb/kelp/storage"
@@ -96,6 +97,8 @@ type serveNode struct {
 	pool   *exec.Pool
 	stores []*storage.Store
 	agg    *aggregator.Aggregator
+
+	catalog *catalog.Catalog
 }
 
 func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, err error) {
@@ -111,9 +114,11 @@ func (cmd *serveCmd) start(address string, log *slog.Logger) (node *serveNode, e
 	made := make(chan error, 1)
 	go func() {
 		var err error
+		dir := filepath.Join(cmd.Data, "aggregator")
+		node.catalog = catalog.Open(catalog.Config{Dir: dir, Name: serveName, Now: time.Now, Log: log})
 		node.agg, err = aggregator.New(aggregator.Config{
-			Name: serveName, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, "aggregator"),
-			Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
+			Name: serveName, Version: buildVersion(), DataDir: dir,
+			Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true, Catalog: node.catalog,
 		})
 		made <- err
 	}()
@@ -168,6 +173,9 @@ func (n *serveNode) close() error {
 	}
 	if n.agg != nil {
 		errs = append(errs, n.agg.Close())
+	}
+	if n.catalog != nil {
+		errs = append(errs, n.catalog.Close())
 	}
 	for _, s := range n.stores {
 		errs = append(errs, s.Close())
