@@ -35,9 +35,23 @@ PKGS = $(shell go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/k
 .PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
-## build: bin/kelp, static
-build:
+## build: bin/kelp, static, with the web page where Node is there
+build: page
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kelp ./cmd/kelp
+
+# The page, built anew when its sources or its lock have changed. Without Node the
+# binary says how to build it; KELP_TEST_STRICT=1 demands it.
+PAGE = ui/dist/app/index.html
+NODE_MODULES = ui/node_modules/.package-lock.json
+HAVE_NODE := $(shell command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
+.PHONY: page test-ui
+page: $(if $(HAVE_NODE)$(KELP_TEST_STRICT),$(PAGE))
+$(PAGE): $(NODE_MODULES) $(shell find ui/src -type f) ui/index.html ui/package.json ui/tsconfig.json ui/vite.config.ts
+	cd ui && npm run --silent build -- --logLevel warn
+
+$(NODE_MODULES): ui/package-lock.json ui/.npmrc
+	cd ui && npm ci --loglevel=error
+	touch $@
 
 # The same with places in storage where it kills itself if told to: for tests.
 build-failpoint:
@@ -50,7 +64,7 @@ run: build
 ## test: every check; KELP_TEST_STRICT=1 turns skipped tests into failures
 test:
 	@before=$$(ls -d /dev/shm/kelp-test-* 2>/dev/null || true); \
-	for step in check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e; do \
+	for step in check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-ui test-e2e; do \
 		echo "== $$step"; $(MAKE) --no-print-directory $$step; \
 	done; \
 	.ci/leftovers "$$before"; \
@@ -100,6 +114,11 @@ test-plain:
 
 test-fuzz:
 	@.ci/fuzz 5 90
+
+# The page's own logic, and the page in a browser against the built binary.
+test-ui: build
+	@if [ -n "$(HAVE_NODE)$(KELP_TEST_STRICT)" ]; then cd ui && KELP_BIN=$(CURDIR)/bin/kelp npm test --silent; \
+	else echo "SKIP test-ui: no Node 20 or later; apt-get install nodejs npm, or https://nodejs.org"; fi
 
 test-e2e: build build-failpoint
 	@$(GOTEST) -count=1 ./e2e
@@ -169,7 +188,7 @@ bench-restart: build
 
 ## clean: remove what was built (not data)
 clean:
-	rm -rf bin
+	rm -rf bin ui/dist/app
 	go clean -testcache
 
 ## help: this list

@@ -21,7 +21,7 @@ import (
 
 // HTTPConfig is what the public API stands on beside the Aggregator.
 type HTTPConfig struct {
-	UI      http.Handler        // GET / and /x/{table}
+	UI      http.Handler        // GET /, its other pages, and their files
 	Members func() []MemberInfo // /v1/cluster; nil: the leaves alone
 	Hosts   []string            // names the server answers to beside loopback
 
@@ -56,8 +56,9 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Post("/cluster/{leaf}/forget", plain(a.serveForget(cfg.Forget)))
 	})
 	if cfg.UI != nil {
-		r.Get("/", cfg.UI.ServeHTTP)
-		r.Get("/x/{table}", cfg.UI.ServeHTTP)
+		for _, page := range []string{"/", "/x/{table}", "/queries", "/cluster", "/assets/{file}"} {
+			r.Get(page, cfg.UI.ServeHTTP)
+		}
 	}
 	r.NotFound(noSuchCall(""))
 	r.MethodNotAllowed(noSuchMethod)

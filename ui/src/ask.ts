@@ -1,0 +1,73 @@
+// A question under way, and what has come of it.
+
+import { signal, type Signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { Fault } from "./api/client";
+
+export type Asked<T> = { answer: T | null; fault: Fault | null; busy: boolean; partial: boolean };
+
+/** Question asks again whenever its key changes; the question before is broken off. */
+export class Question<T> {
+  readonly state: Signal<Asked<T>> = signal({ answer: null, fault: null, busy: false, partial: false });
+  private running: AbortController | null = null;
+
+  /** ask starts; keep leaves the old answer on screen until the new one is there. */
+  async ask(run: (signal: AbortSignal, partial: (answer: T) => void) => Promise<T>, keep = true): Promise<void> {
+    this.running?.abort();
+    const mine = (this.running = new AbortController());
+    const held = keep ? this.state.value.answer : null;
+    this.state.value = { answer: held, fault: null, busy: true, partial: false };
+    const put = (now: Asked<T>) => {
+      if (this.running === mine) this.state.value = now;
+    };
+    try {
+      // What a leaf alone knows takes the place of nothing, not of a whole answer.
+      const answer = await run(mine.signal, (p) => held === null && put({ answer: p, fault: null, busy: true, partial: true }));
+      put({ answer, fault: null, busy: false, partial: false });
+    } catch (e) {
+      if (mine.signal.aborted) return;
+      const fault = e instanceof Fault ? e : new Fault("page", `the page failed: ${e instanceof Error ? e.message : e}`);
+      put({ answer: this.state.value.answer, fault, busy: false, partial: false });
+    }
+  }
+
+  stop() {
+    this.running?.abort();
+    this.running = null;
+    this.state.value = { ...this.state.value, busy: false };
+  }
+}
+
+/**
+ * useQuestion asks when one of the keys changes and stops when its view goes. With a
+ * new tick it asks again, but not while the answer to the one before is awaited: a busy
+ * server gets no more to do. With a new fresh the old answer goes at once.
+ */
+export function useQuestion<T>(
+  run: ((signal: AbortSignal, partial: (answer: T) => void) => Promise<T>) | null, keys: unknown[], tick = 0, fresh = "",
+): Asked<T> {
+  const question = useMemo(() => new Question<T>(), []);
+  useEffect(() => question.stop.bind(question), []);
+  useEffect(() => {
+    question.stop();
+    question.state.value = { answer: null, fault: null, busy: false, partial: false };
+  }, [fresh]);
+  useEffect(() => {
+    if (run) void question.ask(run);
+  }, keys);
+  useEffect(() => {
+    if (run && tick > 0 && !question.state.value.busy) void question.ask(run);
+  }, [tick]);
+  return question.state.value;
+}
+
+/** useTick is a number that grows every so many ms while the page can be seen; 0 ms: never. */
+export function useTick(everyMs: number): number {
+  const tick = useMemo(() => signal(0), []);
+  useEffect(() => {
+    if (everyMs === 0) return;
+    const timer = setInterval(() => document.hidden || tick.value++, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return tick.value;
+}
