@@ -104,6 +104,9 @@ func BenchmarkQuery(b *testing.B) {
 		{"one-group", "SELECT count(), sum(bytes), avg(duration_ms), p99(duration_ms) FROM t"},
 		{"Q3-sample", "SELECT endpoint, count(), avg(duration_ms), p50(duration_ms), p95(duration_ms), p99(duration_ms) FROM t GROUP BY endpoint SAMPLE 10000 ROWS"},
 		{"sample-rows", "SELECT time, endpoint, message FROM t SAMPLE 100 ROWS"},
+		{"heat-map", "SELECT time(5m), bucket(duration_ms, 50), count() FROM t GROUP BY 1, 2"},
+		{"computed-sum", "SELECT service, sum(bytes / duration_ms) FROM t GROUP BY service"},
+		{"computed-where", "SELECT count() FROM t WHERE bytes / 1024 > duration_ms"},
 		{"last", "SELECT host, last(status) FROM t GROUP BY host"},
 	} {
 		b.Run(q.name, func(b *testing.B) {

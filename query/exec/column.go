@@ -68,6 +68,11 @@ type storedColumn struct {
 	textAgain bool // text was decoded a second time, for more rows
 }
 
+// isNumber tells whether a column holds what arithmetic takes as it is.
+func (c *storedColumn) isNumber() bool {
+	return c.Type() == storage.TypeInt64 || c.Type() == storage.TypeFloat64
+}
+
 func newBlockView(refs []query.ColumnRef, expired func() bool) *blockView {
 	return &blockView{
 		refs: refs, columns: make([]blockColumn, len(refs)), tables: make(map[tableKey]codeTable), expired: expired,

@@ -228,7 +228,10 @@ func (d *describer) aggregate(v *blockView, a *aggPlan, header bool) {
 		path = "header"
 	case in.arg != nil:
 		worst := pathConstant
-		if len(in.columns) > 1 {
+		switch {
+		case len(in.columns) > 1 && in.arith != nil:
+			worst = pathArith
+		case len(in.columns) > 1:
 			worst = pathRows
 		}
 		for _, i := range in.columns {
@@ -267,6 +270,8 @@ func pathOfArgument(in *inputPlan, c *storedColumn) leafPath {
 		return pathSpan
 	case in.plain && c.shape == storage.ShapeText:
 		return pathText
+	case in.arith != nil && c.isNumber():
+		return pathArith
 	}
 	return pathRows
 }

@@ -33,6 +33,7 @@ type inputPlan struct {
 	arg     *query.Bound // nil: rows alone
 	columns []int
 	plain   bool
+	arith   *arith // nil: none
 	filter  int
 	values  bool // some aggregate wants the values, not only whether they are null
 	timed   bool // some aggregate takes the times of the rows
@@ -92,7 +93,7 @@ func (f *feedPlan) inputOf(arg *query.Bound, filter int) int {
 	}
 	in := inputPlan{arg: arg, filter: filter}
 	if arg != nil {
-		in.columns, in.plain = columnsOf(nil, arg), arg.Op == query.OpColumn
+		in.columns, in.plain, in.arith = columnsOf(nil, arg), arg.Op == query.OpColumn, compileArith(arg)
 	}
 	f.inputs = append(f.inputs, in)
 	return len(f.inputs) - 1

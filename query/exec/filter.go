@@ -26,12 +26,13 @@ const (
 
 // A leaf is a condition that is not split further.
 type leaf struct {
-	expr    *query.Bound
-	want    bool  // pass where the expression is this, and known
-	columns []int // plan columns it reads
-	null    bool  // it passes where all its columns are null
-	spans   spanCache
-	members *members // IN of many constants; nil: none
+	expr     *query.Bound
+	want     bool  // pass where the expression is this, and known
+	columns  []int // plan columns it reads
+	null     bool  // it passes where all its columns are null
+	spans    spanCache
+	members  *members    // IN of many constants; nil: none
+	compared *comparison // of numbers; nil: none
 }
 
 // compileFilter returns the filter for rows where b is want; nil for no condition.
@@ -61,6 +62,7 @@ func compileFilter(b *query.Bound, want bool) *filter {
 	l.null = l.passes(&valueRow{})
 	l.compileSpans()
 	l.members = compileMembers(b)
+	l.compared = compileComparison(b)
 	return &filter{op: filterLeaf, leaf: l}
 }
 

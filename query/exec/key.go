@@ -13,6 +13,7 @@ type keyPlan struct {
 	*query.Key
 	columns []int // plan columns it reads
 	plain   bool  // the expression is a column
+	arith   *arith
 }
 
 func compileKeys(keys []query.Key) []keyPlan {
@@ -20,6 +21,9 @@ func compileKeys(keys []query.Key) []keyPlan {
 	for i := range keys {
 		plans[i] = keyPlan{
 			Key: &keys[i], columns: columnsOf(nil, keys[i].Expr), plain: keys[i].Expr.Op == query.OpColumn,
+		}
+		if a := compileArith(keys[i].Expr); a != nil && a.typ == keys[i].Type {
+			plans[i].arith = a
 		}
 	}
 	return plans
@@ -211,6 +215,8 @@ func (k *keyPlan) path(v *blockView) leafPath {
 		return pathSpan
 	case len(k.columns) == 0:
 		return pathConstant
+	case len(k.columns) > 1 && k.arith != nil:
+		return pathArith
 	case len(k.columns) > 1:
 		return pathRows
 	}
@@ -224,6 +230,8 @@ func (k *keyPlan) path(v *blockView) leafPath {
 			path = pathText
 		case k.plain && c.shape != storage.ShapeLists:
 			path = pathSpan
+		case k.arith != nil && c.isNumber():
+			path = pathArith
 		}
 		worst = max(worst, path)
 	}
@@ -282,6 +290,9 @@ const noValue = noID - 1
 // keyOfStored gives ids to the values of columns that are no dictionary, or of
 // which several share a name. Rows with a value in none get the id of null.
 func (g *grouper) keyOfStored(v *blockView, plan *keyPlan, table *keyTable, stored []*storedColumn, rows []uint16) (blockKey, error) {
+	if k, ok, err := g.keyOfArith(v, plan, table, rows); ok || err != nil {
+		return k, err
+	}
 	k := blockKey{ids: v.u32.take(len(rows))}
 	for i := range k.ids {
 		k.ids[i] = noValue
@@ -353,18 +364,24 @@ func (g *grouper) idsOfNumbers(v *blockView, plan *keyPlan, table *keyTable, c *
 		of(ids, rows)
 		return true, nil
 	}
-	with, at := v.u16.take(len(rows))[:0], v.u16.take(len(rows))[:0]
-	for i, r := range rows {
-		if valid.has(int(r)) {
-			with, at = append(with, r), append(at, uint16(i))
-		}
-	}
+	with, at := v.withValue(rows, valid)
 	found := v.u32.take(len(with))
 	of(found, with)
 	for i, id := range found {
 		ids[at[i]] = id
 	}
 	return true, nil
+}
+
+// withValue returns the rows that are valid, and the place of each among rows.
+func (v *blockView) withValue(rows []uint16, valid bitmap) (with, at []uint16) {
+	with, at = v.u16.take(len(rows))[:0], v.u16.take(len(rows))[:0]
+	for i, r := range rows {
+		if valid.has(int(r)) {
+			with, at = append(with, r), append(at, uint16(i))
+		}
+	}
+	return with, at
 }
 
 // idsOf writes the ids of the rows in which the stored column has a value.
@@ -422,6 +439,9 @@ func (t *keyTable) memo(c *storedColumn, row int, make func() uint32) uint32 {
 
 // keyOfRows evaluates the expression of several columns for every selected row.
 func (g *grouper) keyOfRows(v *blockView, plan *keyPlan, table *keyTable, rows []uint16) (blockKey, error) {
+	if k, ok, err := g.keyOfArith(v, plan, table, rows); ok || err != nil {
+		return k, err
+	}
 	k := blockKey{ids: v.u32.take(len(rows))}
 	sel := v.bitmap(v.rows)
 	for _, r := range rows {

@@ -48,11 +48,17 @@ func (v *blockView) vectors(in *inputPlan, set *rowSet) ([]vector, error) {
 	case len(in.columns) == 0:
 		return v.constantVector(in, set, in.arg.Eval(&valueRow{warn: &v.warned}))
 	case len(in.columns) > 1:
+		if vecs, ok, err := v.vectorOfArith(in, set); ok || err != nil {
+			return vecs, err
+		}
 		return v.vectorOfRows(in, set)
 	}
 	stored := v.column(in.columns[0])
 	if len(stored) == 1 && stored[0].shape == storage.ShapeCodes {
 		return v.vectorOfCodes(in, set, stored[0], true)
+	}
+	if vecs, ok, err := v.vectorOfArith(in, set); ok || err != nil {
+		return vecs, err
 	}
 	var all []vector
 	rest := set
