@@ -69,7 +69,7 @@ func (s *Store) fromDisk(bootHash uint64) error {
 	}
 	s.logDamaged = s.logDamaged || s.disk.torn != nil
 	s.super.magic, s.super.layout, s.super.oldest = superMagicMemory, superLayout, superLayout
-	s.super.epoch, s.super.bootHash, s.super.log = nextEpoch(s.super.epoch, s.cfg.Now()), bootHash, 1
+	s.super.epoch, s.super.bootHash, s.super.log = nextEpoch(s.super.epoch, s.cfg.Now(), s.super.leaf), bootHash, 1
 	if err := clearMemory(s.cfg.MemoryDir); err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (s *Store) bear(bootHash uint64) error {
 	}
 	now := s.cfg.Now()
 	s.super = superblock{
-		magic: superMagicMemory, layout: superLayout, oldest: superLayout, leaf: leaf, epoch: nextEpoch(0, now),
+		magic: superMagicMemory, layout: superLayout, oldest: superLayout, leaf: leaf, epoch: nextEpoch(0, now, leaf),
 		bootHash: bootHash, shard: shard, born: now.UnixNano(), log: 1, name: s.cfg.LeafName,
 	}
 	if err := clearMemory(s.cfg.MemoryDir); err != nil {
@@ -214,7 +214,7 @@ func (s *Store) fromChecked(bootHash uint64, onDisk *superblock) error {
 	// The end of the log may have been lost, and with it numbers of blocks: a new
 	// epoch makes sure that none is used twice.
 	old := s.log
-	s.super.epoch, s.super.bootHash = nextEpoch(s.super.epoch, s.cfg.Now()), bootHash
+	s.super.epoch, s.super.bootHash = nextEpoch(s.super.epoch, s.cfg.Now(), s.super.leaf), bootHash
 	s.super.log++
 	s.nextBlock.Store(0)
 	if err := s.createMemory(); err != nil {

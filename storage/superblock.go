@@ -263,8 +263,15 @@ func (w *logSwitch) store(log uint64) {
 
 func (w *logSwitch) close() error { return unix.Munmap(w.data) }
 
-// nextEpoch returns an epoch that is newer than last. It follows the clock, so
-// that an epoch stays new even when both directories were removed.
-func nextEpoch(last uint64, now time.Time) uint64 {
-	return max(last+1, uint64(max(now.Unix(), 1)))
+// epochLeafBits are the bits of an epoch behind the seconds of the clock: some of the
+// leaf's id, so that leaves that were born in the same second have epochs of their own,
+// and logs say by theirs whose they are. The whole stays below 2^53, which every
+// program that reads numbers holds.
+const epochLeafBits = 20
+
+// nextEpoch returns an epoch of a leaf that is newer than last. It follows the clock,
+// so that an epoch stays new even when both directories were removed.
+func nextEpoch(last uint64, now time.Time, leaf [16]byte) uint64 {
+	own := binary.LittleEndian.Uint64(leaf[8:]) & (1<<epochLeafBits - 1) // the front is the shard
+	return max(last+1, uint64(max(now.Unix(), 1))<<epochLeafBits|own)
 }

@@ -178,7 +178,11 @@ func TestSuperOfOthers(t *testing.T) {
 	}
 	cfg, _ := superStore(t)
 	other := testDiskConfig(t)
-	other.Now = func() time.Time { return time.Now().Add(time.Hour) } // its epoch
+	born, err := readSuperblock(cfg.MemoryDir, superMagicMemory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Now = func() time.Time { return time.Unix(0, born.born) } // born in the same second
 	s := testOpen(t, other)
 	testAppend(t, s, Append{Table: "t", Batch: testBatch(0, 10, 1)})
 	testSync(t, s)
