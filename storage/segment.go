@@ -42,9 +42,10 @@ type segment struct {
 	holes  []byteRange // the same, without pages: never read, and taken before use
 	closed bool        // nothing more is written here: the file was cut short
 
-	// Guarded as well. A lane has it for itself: nobody else takes pages for it or
-	// gives some back, nor unlinks it.
+	// Guarded as well. A lane has it for itself: nobody else takes pages for it, nor
+	// unlinks it. While it grows, which is outside the mutex, nobody gives some back.
 	claimed bool
+	growing bool
 }
 
 // byteRange is the bytes [off, end) of a file.

@@ -181,11 +181,13 @@ func (a *allocator) growLocked(s *segment, size, limit int64) (off int64, ok boo
 func (a *allocator) takePagesLocked(s *segment, want int64) error {
 	a.taken += want // before: others keep to the limit meanwhile
 	if s.claimed {
+		s.growing = true
 		a.mu.Unlock()
 	}
 	err := takeSpace(s.file, s.taken, want)
 	if s.claimed {
 		a.mu.Lock()
+		s.growing = false
 	}
 	if err != nil {
 		a.taken -= want
@@ -290,10 +292,10 @@ func (a *allocator) shrink() int64 {
 }
 
 func (a *allocator) shrinkLocked(s *segment) {
-	if s.claimed {
-		return // it grows, outside the mutex
+	if s.growing {
+		return
 	}
-	if s.used == 0 {
+	if s.used == 0 && !s.claimed {
 		// A segment that cannot be unmapped stays as it is: its space is
 		// still good for blocks.
 		_ = a.removeLocked(s)
