@@ -14,10 +14,25 @@ import (
 
 // BenchmarkArrow decodes record batches of the reference workload's columns.
 func BenchmarkArrow(b *testing.B) {
-	g := gen.New(gen.Config{Seed: 1})
-	for name, form := range map[string]gen.ArrowForm{
+	benchArrow(b, map[string]gen.ArrowForm{
 		"plain": {}, "dict": {Dictionaries: true}, "plain/record=1000": {RecordRows: 1000}, "dict/record=1000": {Dictionaries: true, RecordRows: 1000},
-	} {
+	}, func(*Chunk) error { return nil })
+}
+
+// BenchmarkArrowToBlock decodes record batches and encodes each as a block, as
+// BenchmarkJSONToBlock does with JSON.
+func BenchmarkArrowToBlock(b *testing.B) {
+	var block []byte
+	benchArrow(b, map[string]gen.ArrowForm{"plain": {}, "dict": {Dictionaries: true}}, func(c *Chunk) (err error) {
+		block, _, err = storage.AppendBlock(block[:0], c.Batch, storage.BlockOptions{Richness: storage.Rich})
+		return err
+	})
+}
+
+// benchArrow decodes a stream of each form, and hands out its chunks.
+func benchArrow(b *testing.B, forms map[string]gen.ArrowForm, use func(*Chunk) error) {
+	g := gen.New(gen.Config{Seed: 1})
+	for name, form := range forms {
 		body, err := g.AppendArrow(nil, 0, storage.RowsPerBlockMax, form)
 		if err != nil {
 			b.Fatal(err)
@@ -36,6 +51,9 @@ func BenchmarkArrow(b *testing.B) {
 					c, err := d.Next(context.Background())
 					if errors.Is(err, io.EOF) {
 						break
+					}
+					if err == nil {
+						err = use(c)
 					}
 					if err != nil {
 						b.Fatal(err)

@@ -120,6 +120,12 @@ func joinFloats(ints, floats *Vector) *Vector {
 	return v
 }
 
+// heavyRow is a row that weighs more than 1.
+type heavyRow struct {
+	row  uint32
+	more uint64 // its weight beyond 1
+}
+
 // weigh takes the weights of rows from values of sample_rate; e.weights stays nil
 // while all are 1.
 func (e *encoder) weigh(v *Vector) {
@@ -140,16 +146,13 @@ func (e *encoder) weigh(v *Vector) {
 		if w == 1 {
 			continue
 		}
-		if e.weights == nil {
-			e.weightOf = grow(e.weightOf, e.rows)
-			e.weights = e.weightOf
-			for row := range e.weights {
-				e.weights[row] = 1
-			}
-		}
 		if e.newRow != nil {
 			row = e.newRow[row]
 		}
-		e.weights[row] = w
+		if e.weights == nil {
+			e.weights = e.heavy[:0]
+		}
+		e.weights = append(e.weights, heavyRow{row, w - 1})
+		e.heavy = e.weights
 	}
 }

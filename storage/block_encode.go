@@ -13,10 +13,10 @@ import (
 type encoder struct {
 	rich    bool
 	rows    int
-	version uint16   // that the encodings used so far need
-	newRow  []uint32 // of each row of the batch; nil: rows stay where they are
-	times   []int64  // ascending if rich
-	weights []uint64 // of each row of the block; nil: all 1
+	version uint16     // that the encodings used so far need
+	newRow  []uint32   // of each row of the batch; nil: rows stay where they are
+	times   []int64    // ascending if rich
+	weights []heavyRow // rows of the block that weigh more than 1; nil: none
 	stored  []storedColumn
 	entries []entry
 	pieces  []bodyPiece // of the body
@@ -37,13 +37,13 @@ type encoder struct {
 	words     []uint64
 	lengths   []int64
 	lists     ListBuf
-	items     Vector // of lists, in the order of the rows
+	itemAt    []uint32 // of lists: where each item stands in the order of the rows
 	raw       []byte
 	text      int // bytes of text of all rows
 	floats    []float64
 	pairs     []sortPair
 	spare     []sortPair
-	weightOf  []uint64
+	heavy     []heavyRow
 	merged    Vector // values or dictionary entries of the parts of one column
 	coded     Vector // the entries of a Coded vector of the batch
 	remap     []uint16
@@ -119,11 +119,8 @@ func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 		sorted = e.hist
 	}
 	h.MinTime, h.MaxTime = sorted[0], sorted[len(sorted)-1]
-	if e.weights != nil {
-		h.Weight = 0
-		for _, w := range e.weights {
-			h.Weight = addSaturating(h.Weight, w)
-		}
+	for _, w := range e.weights {
+		h.Weight = addSaturating(h.Weight, w.more)
 	}
 	dst, err := e.assemble(dst, &h)
 	return dst, Meta{

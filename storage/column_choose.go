@@ -129,7 +129,7 @@ func (e *encoder) appendForm(dst []byte, s *source) (_ []byte, enc Encoding, goo
 
 func (e *encoder) appendInts(dst []byte, s *source, stats *columnStats) ([]byte, Encoding) {
 	values := s.vec.Ints[:s.n]
-	low, high := slices.Min(values), slices.Max(values)
+	low, high := minMax(values)
 	if low == high && s.nulls() == 0 {
 		return appendConstant(dst, s), EncConstant
 	}
@@ -177,7 +177,7 @@ func (e *encoder) appendFloats(dst []byte, s *source, stats *columnStats) ([]byt
 	for i, x := range s.vec.Floats[:s.n] {
 		e.keys[i] = floatKey(x)
 	}
-	low, high := slices.Min(e.keys), slices.Max(e.keys)
+	low, high := minMax(e.keys)
 	if low == high && s.nulls() == 0 {
 		return appendConstant(dst, s), EncConstant
 	}

@@ -8,9 +8,9 @@ type source struct {
 	vec     *Vector
 	n       int // values in vec
 	rows    int
-	at      []uint32 // nil: value i stands in row i, and every row has one
-	weights []uint64 // of each row; nil: every row weighs 1
-	part    bool     // of another column: no counts are kept
+	at      []uint32   // nil: value i stands in row i, and every row has one
+	weights []heavyRow // rows that weigh more than 1; nil: none
+	part    bool       // of another column: no counts are kept
 }
 
 func (s *source) nulls() int { return s.rows - s.n }

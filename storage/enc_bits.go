@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Runs of unsigned integers of one width, value i at bit i*width, little-endian.
@@ -30,21 +31,47 @@ func appendBits(dst []byte, values []uint64, width int) []byte {
 		return appendBytesOf(dst, values)
 	}
 	end := len(dst) + packedBytes(len(values), width)
+	dst = slices.Grow(dst, end-len(dst)+8)
+	p := bitPacker{dst: dst}
 	mask := uint64(1)<<width - 1
-	word, used := uint64(0), 0
-	for _, v := range values {
-		v &= mask
-		word |= v << used
-		if used += width; used >= 64 {
-			dst = appendWord(dst, word)
-			used -= 64
-			word = v >> (width - used)
+	// Several narrow values are put together first, which does not wait for those
+	// before them as the place in the word does.
+	switch {
+	case 4*width <= 64:
+		for ; len(values) >= 4; values = values[4:] {
+			v := values[:4:4]
+			p.push(v[0]&mask|(v[1]&mask)<<width|(v[2]&mask)<<(2*width)|(v[3]&mask)<<(3*width), 4*width)
+		}
+	case 2*width <= 64:
+		for ; len(values) >= 2; values = values[2:] {
+			v := values[:2:2]
+			p.push(v[0]&mask|(v[1]&mask)<<width, 2*width)
 		}
 	}
-	for ; len(dst) < end; word >>= 8 {
-		dst = append(dst, byte(word))
+	for _, v := range values {
+		p.push(v&mask, width)
+	}
+	for dst = p.dst; len(dst) < end; p.word >>= 8 {
+		dst = append(dst, byte(p.word))
 	}
 	return dst
+}
+
+// bitPacker appends values of any width, and keeps those that fill no word yet.
+type bitPacker struct {
+	dst  []byte
+	word uint64
+	used int // bits of it, below 64
+}
+
+// push appends a value that has no bits past width, which is at most 64.
+func (p *bitPacker) push(v uint64, width int) {
+	p.word |= v << p.used
+	if p.used += width; p.used >= 64 {
+		p.dst = appendWord(p.dst, p.word)
+		p.used -= 64
+		p.word = v >> (width - p.used)
+	}
 }
 
 // bitsAt returns value i. 8 bytes past the packed ones are readable.
@@ -174,18 +201,15 @@ func (r *packedRun) at(i int) uint64 {
 // commonDivisor is the greatest number that divides all of values, 1 if all are
 // 0. Times of whole milliseconds lose their six zeros by it.
 func commonDivisor(values []uint64) uint64 {
-	d, by := uint64(0), divisor{}
-	for _, v := range values {
-		if v == 0 || d != 0 && by.divides(v) {
-			continue
-		}
+	d := uint64(0)
+	for len(values) > 0 && d != 1 {
+		v := values[0]
 		for v != 0 {
 			d, v = v, d%v
 		}
-		if d == 1 {
-			break
+		if values = values[1:]; d != 0 {
+			values = values[multiples(values, divisorOf(d)):]
 		}
-		by = divisorOf(d)
 	}
 	return max(d, 1)
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"unsafe"
 )
 
 // A dictionary column is its distinct values in ascending order, without null,
@@ -69,14 +71,8 @@ func appendCodes(dst []byte, s *source, d *dictBuilder, e *encoder) ([]byte, Enc
 	if counted || mayBase {
 		counts = e.countRows(rowCodes, codes)
 	}
-	if counted {
-		if s.weights != nil {
-			var weights [countedEntriesMax]uint64
-			for row, c := range rowCodes {
-				weights[c] = addSaturating(weights[c], s.weights[row])
-			}
-			dst = appendBytesOf(dst, weights[:codes])
-		}
+	if counted && s.weights != nil {
+		dst = appendWeights(dst, s, rowCodes, counts)
 	}
 	isText := s.vec.Type == TypeString || s.vec.Type == TypeList
 	switch {
@@ -114,13 +110,45 @@ func appendCodes(dst []byte, s *source, d *dictBuilder, e *encoder) ([]byte, Enc
 	return appendPacked(dst, rowCodes, width), EncDict
 }
 
+// appendWeights appends the sum of the weights of each code's rows.
+func appendWeights(dst []byte, s *source, rowCodes []uint16, counts []uint32) []byte {
+	var weights [countedEntriesMax]uint64
+	for c, n := range counts {
+		weights[c] = uint64(n)
+	}
+	for _, w := range s.weights {
+		c := rowCodes[w.row]
+		weights[c] = addSaturating(weights[c], w.more)
+	}
+	return appendBytesOf(dst, weights[:len(counts)])
+}
+
 // countRows counts the rows of each code.
 func (e *encoder) countRows(rowCodes []uint16, codes int) []uint32 {
 	e.counts = grow(e.counts, codes)
 	counts := e.counts
 	clear(counts)
+	if codes > countedEntriesMax || len(rowCodes) < 4*countedEntriesMax {
+		for _, c := range rowCodes {
+			counts[c]++
+		}
+		return counts
+	}
+	// Neighbours are often the same, and one count would wait for the other: so
+	// they have counts of their own.
+	var lanes [4][countedEntriesMax]uint32
+	for ; len(rowCodes) >= 4; rowCodes = rowCodes[4:] {
+		of := loadCodes(unsafe.SliceData(rowCodes), 0)
+		lanes[0][uint8(of)]++
+		lanes[1][uint8(of>>16)]++
+		lanes[2][uint8(of>>32)]++
+		lanes[3][uint8(of>>48)]++
+	}
 	for _, c := range rowCodes {
-		counts[c]++
+		lanes[0][uint8(c)]++
+	}
+	for c := range counts {
+		counts[c] = lanes[0][c] + lanes[1][c] + lanes[2][c] + lanes[3][c]
 	}
 	return counts
 }
@@ -132,20 +160,15 @@ func appendPacked(dst []byte, codes []uint16, width int) []byte {
 		dst = appendBytesOf(dst, codes)
 	case 8:
 		at := len(dst)
-		dst = appendZeros(dst, len(codes))
-		for i, c := range codes {
-			dst[at+i] = byte(c)
-		}
+		dst = slices.Grow(dst, len(codes))[:at+len(codes)]
+		narrow(dst[at:], codes)
 	default:
 		perWord := 64 / width
-		for len(codes) >= perWord {
-			w := uint64(0)
-			for i, c := range codes[:perWord] {
-				w |= uint64(c) << (i * width)
-			}
-			dst = appendWord(dst, w)
-			codes = codes[perWord:]
-		}
+		words := len(codes) / perWord
+		at := len(dst)
+		dst = slices.Grow(dst, 8*words+8)[:at+8*words]
+		packWords(dst[at:], codes, width)
+		codes = codes[words*perWord:]
 		w := uint64(0)
 		for i, c := range codes {
 			w |= uint64(c) << (i * width)
@@ -156,6 +179,30 @@ func appendPacked(dst []byte, codes []uint16, width int) []byte {
 		}
 	}
 	return dst
+}
+
+// packWords fills words of 8 bytes with codes of 1, 2 or 4 bits. Four codes of 16 bits
+// each, times a number with four bits set, have each code once in its place at the
+// top; nothing below carries into them.
+func packWords(words []byte, codes []uint16, width int) {
+	together, step := uint64(0), 4*width
+	for i := range 4 {
+		together |= 1 << (64 - step + i*width - 16*i)
+	}
+	top := ^uint64(0) << (64 - step)
+	from, perWord := unsafe.SliceData(codes), 64/width
+	for i := 0; len(words) >= 8; words = words[8:] {
+		w := uint64(0)
+		for end := i + perWord; i < end; i += 4 {
+			w = w>>(step&63) | loadCodes(from, i)*together&top
+		}
+		binary.LittleEndian.PutUint64(words, w)
+	}
+}
+
+// loadCodes loads four codes from the i-th on.
+func loadCodes(base *uint16, i int) uint64 {
+	return *(*uint64)(unsafe.Add(unsafe.Pointer(base), 2*i))
 }
 
 // codesReader reads a dictionary or constant column.

@@ -69,20 +69,19 @@ func (e *encoder) itemsInOrder(s *source) source {
 	if e.newRow == nil || items.n == 0 {
 		return items
 	}
-	sorted := &e.items
-	*sorted = Vector{Type: TypeString, Bytes: slices.Grow(sorted.Bytes[:0], len(v.Bytes)), Ends: slices.Grow(sorted.Ends[:0], len(v.Ends))}
-	inverse := s.valueOfRow(e)
-	for _, i := range inverse {
+	e.itemAt = grow(e.itemAt, items.n)
+	next := uint32(0)
+	for _, i := range s.valueOfRow(e) {
 		if i < 0 {
 			continue
 		}
 		from, to := v.Items(int(i))
 		for j := from; j < to; j++ {
-			sorted.Bytes = append(sorted.Bytes, v.Text(j)...)
-			sorted.Ends = append(sorted.Ends, uint32(len(sorted.Bytes)))
+			e.itemAt[j] = next
+			next++
 		}
 	}
-	items.vec = sorted
+	items.at = e.itemAt
 	return items
 }
 

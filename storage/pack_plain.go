@@ -10,6 +10,32 @@ func subtractPlain(dst []uint64, values []int64, low int64) {
 	}
 }
 
+// minMaxPlain widens low and high to the smallest and the largest of values.
+func minMaxPlain(values []int64, low, high int64) (int64, int64) {
+	for _, v := range values {
+		low, high = min(low, v), max(high, v)
+	}
+	return low, high
+}
+
+// multiplesPlain is how many values from the first on the divisor divides.
+func multiplesPlain(values []uint64, by divisor) int {
+	for i, v := range values {
+		if !by.divides(v) {
+			return i
+		}
+	}
+	return len(values)
+}
+
+// narrowPlain writes codes below 256 as bytes.
+func narrowPlain(dst []byte, codes []uint16) {
+	dst = dst[:len(codes)]
+	for i, c := range codes {
+		dst[i] = byte(c)
+	}
+}
+
 // minWordPlain is the smallest of values and least.
 func minWordPlain(values []uint64, least uint64) uint64 {
 	for _, v := range values {

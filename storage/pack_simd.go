@@ -20,6 +20,52 @@ func subtract(dst []uint64, values []int64, low int64) {
 	subtractPlain(dst[done:], values[done:], low)
 }
 
+// minMax is the smallest and the largest of values.
+func minMax(values []int64) (low, high int64) {
+	done := 0
+	low, high = math.MaxInt64, math.MinInt64
+	if archsimd.X86.AVX512() {
+		lows, highs := archsimd.BroadcastInt64x8(low), archsimd.BroadcastInt64x8(high)
+		for ; done+8 <= len(values); done += 8 {
+			v := archsimd.LoadInt64x8Slice(values[done : done+8])
+			lows, highs = lows.Min(v), highs.Max(v)
+		}
+		var least, most [8]int64
+		lows.Store(&least)
+		highs.Store(&most)
+		low, _ = minMaxPlain(least[:], low, high)
+		_, high = minMaxPlain(most[:], low, high)
+	}
+	return minMaxPlain(values[done:], low, high)
+}
+
+// multiples is how many values from the first on the divisor divides.
+func multiples(values []uint64, by divisor) int {
+	done := 0
+	if archsimd.X86.AVX512() {
+		inverse, twos := archsimd.BroadcastUint64x8(by.inverse), archsimd.BroadcastUint64x8(uint64(by.twos))
+		most := archsimd.BroadcastUint64x8(by.most)
+		for ; done+8 <= len(values); done += 8 {
+			quotients := archsimd.LoadUint64x8Slice(values[done : done+8]).Mul(inverse).RotateRight(twos)
+			if quotients.Greater(most).ToBits() != 0 {
+				break
+			}
+		}
+	}
+	return done + multiplesPlain(values[done:], by)
+}
+
+// narrow writes codes below 256 as bytes.
+func narrow(dst []byte, codes []uint16) {
+	done := 0
+	if archsimd.X86.AVX512() {
+		for ; done+32 <= len(codes); done += 32 {
+			archsimd.LoadUint16x32Slice(codes[done : done+32]).TruncateToUint8().StoreSlice(dst[done : done+32])
+		}
+	}
+	narrowPlain(dst[done:], codes[done:])
+}
+
 // minWord is the smallest of values.
 func minWord(values []uint64) uint64 {
 	done, least := 0, uint64(math.MaxUint64)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -33,6 +34,30 @@ func TestPackKernels(t *testing.T) {
 		if a, b := minWord(words), minWordPlain(words, math.MaxUint64); a != least || b != least {
 			t.Fatalf("seed %d: smallest of %d values is %d and %d, not %d", seed, n, a, b, least)
 		}
+		if n > 0 {
+			low, high := minMax(values)
+			plainLow, plainHigh := minMaxPlain(values, values[0], values[0])
+			if low != slices.Min(values) || high != slices.Max(values) || plainLow != low || plainHigh != high {
+				t.Fatalf("seed %d: %d values from %d to %d, and %d to %d", seed, n, low, high, plainLow, plainHigh)
+			}
+		}
+		if scale > 1 {
+			odd := rng.IntN(n + 1)
+			for i := range words {
+				words[i] = want[i] * scale
+				if i >= odd && rng.IntN(2) == 0 {
+					words[i]++
+				}
+			}
+			whole := slices.IndexFunc(words, func(w uint64) bool { return w%scale != 0 })
+			if whole < 0 {
+				whole = n
+			}
+			if a, b := multiples(words, divisorOf(scale)), multiplesPlain(words, divisorOf(scale)); a != whole || b != whole {
+				t.Fatalf("seed %d: %d is said to divide %d and %d of %d values, it divides %d", seed, scale, a, b, n, whole)
+			}
+			copy(words, plain)
+		}
 		base := rng.Uint64()
 		for i := range words {
 			words[i] += base
@@ -60,6 +85,54 @@ func TestPackKernels(t *testing.T) {
 		f(n, 1+rng.Uint64N(1e9), rng.Int64())
 	}
 	f(runRows, 1_000_000, -1)
+}
+
+// TestPackedCodes: codes of every width are found where they were packed, and
+// counted.
+func TestPackedCodes(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 41))
+	var e encoder
+	for _, width := range []int{1, 2, 4, 8, 16} {
+		for _, n := range []int{0, 1, 3, 31, 32, 33, 127, 1023, 1024, 5001} {
+			codes, counts := make([]uint16, n), make([]uint32, 1<<width)
+			for i := range codes {
+				codes[i] = uint16(rng.UintN(1 << width))
+				counts[codes[i]]++
+			}
+			packed := appendPacked([]byte("before"), codes, width)
+			if want := len("before") + (n*width+7)/8; len(packed) != want || string(packed[:6]) != "before" {
+				t.Fatalf("seed %d: %d codes of %d bits take %d bytes, not %d", seed, n, width, len(packed), want)
+			}
+			for i, code := range codes {
+				if got := codeAt(packed[6:], width, i); got != int(code) {
+					t.Fatalf("seed %d: code %d of %d with %d bits is %d, not %d", seed, i, n, width, got, code)
+				}
+			}
+			if got := e.countRows(codes, len(counts)); !slices.Equal(got, counts) {
+				t.Fatalf("seed %d: the counts of %d codes of %d bits are wrong", seed, n, width)
+			}
+		}
+	}
+}
+
+// BenchmarkCodes counts and packs the codes of a block.
+func BenchmarkCodes(b *testing.B) {
+	for _, width := range []int{1, 4, 8} {
+		codes := make([]uint16, RowsPerBlockMax)
+		for i := range codes {
+			codes[i] = uint16(rand.UintN(1 << width))
+		}
+		b.Run(fmt.Sprintf("bits=%d", width), func(b *testing.B) {
+			b.SetBytes(2 * RowsPerBlockMax)
+			var e encoder
+			var dst []byte
+			for b.Loop() {
+				e.countRows(codes, 1<<width)
+				dst = appendPacked(dst[:0], codes, width)
+			}
+		})
+	}
 }
 
 // TestRunWidthIsTheBest: the width is the one that looking at all of them finds.
