@@ -15,6 +15,7 @@ type arrowArray struct {
 	length   int
 	valid    []byte // bitmap; nil: all are
 	offsets  []byte // of lists, texts and maps; the views of view types
+	longest  uint32 // the most that neighbouring offsets of 32 bits are apart
 	data     []byte
 	views    [][]byte // buffers of view types
 	children []arrowArray
@@ -256,16 +257,11 @@ func (a *arrowArray) checkOffsets(limit int) error {
 	}
 	n := a.length + 1
 	if width == 4 {
-		before, falls := uint32(0), uint64(0) // its high bit is set where one falls
-		offsets := a.offsets[:4*n]
-		for i := range n {
-			at := binary.LittleEndian.Uint32(offsets[4*i:])
-			falls |= uint64(at) - uint64(before)
-			before = at
-		}
-		if falls>>63 != 0 || uint64(before) > uint64(limit) {
+		longest, ascend := widestStep(a.offsets[:4*n])
+		if last := binary.LittleEndian.Uint32(a.offsets[4*n-4:]); !ascend || uint64(last) > uint64(limit) {
 			return errArrowOffsets
 		}
+		a.longest = longest
 		return nil
 	}
 	before := uint64(0)

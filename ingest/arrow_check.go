@@ -66,7 +66,7 @@ func (a *arrowArray) textsPlain(from, to int) (longest int, ok bool) {
 		return last - first, true
 	}
 	if ascii {
-		return a.longestSpan(from, to), true
+		return a.longestSpan(from, to, ValueBytesMax), true
 	}
 	for i := from; i < to; i++ {
 		start, end := a.span(i)
@@ -78,8 +78,9 @@ func (a *arrowArray) textsPlain(from, to int) (longest int, ok bool) {
 	return longest, true
 }
 
-// longestSpan is the most that two neighbouring offsets of values [from, to) are apart.
-func (a *arrowArray) longestSpan(from, to int) (longest int) {
+// longestSpan is the most that two neighbouring offsets of values [from, to) are apart,
+// or of all values where even those are not more than enough.
+func (a *arrowArray) longestSpan(from, to, enough int) (longest int) {
 	if a.large() || a.field.kind == arrowFixedSizeList {
 		for i := from; i < to; i++ {
 			start, end := a.span(i)
@@ -87,14 +88,24 @@ func (a *arrowArray) longestSpan(from, to int) (longest int) {
 		}
 		return longest
 	}
-	offsets := a.offsets[4*from : 4*(to+1)]
-	start, most := binary.LittleEndian.Uint32(offsets), uint32(0)
-	for i := range to - from {
-		end := binary.LittleEndian.Uint32(offsets[4*i+4:])
-		most = max(most, end-start)
-		start = end
+	most := a.longest
+	if int(most) > enough {
+		most, _ = widestStep(a.offsets[4*from : 4*(to+1)])
 	}
 	return int(most)
+}
+
+// widestStepPlain is the most that two neighbours of offsets, of 32 bits each, are
+// apart, and tells whether none falls; if one does, the most is undefined.
+func widestStepPlain(offsets []byte) (most uint32, ascend bool) {
+	before, falls := binary.LittleEndian.Uint32(offsets), uint64(0) // its high bit is set where one falls
+	for offsets = offsets[4:]; len(offsets) >= 4; offsets = offsets[4:] {
+		at := binary.LittleEndian.Uint32(offsets)
+		falls |= uint64(at) - uint64(before)
+		most = max(most, at-before)
+		before = at
+	}
+	return most, falls>>63 == 0
 }
 
 // validText tells whether bytes are UTF-8, and whether they are ASCII.
@@ -158,7 +169,7 @@ func (a *arrowArray) listsPlain(from, to int) (longest int, ok bool) {
 	} else if longest, ok = items.textsPlain(first, last); !ok {
 		return 0, false
 	}
-	if a.longestSpan(from, to) <= storage.ListItemsMax && items.textBytesAtMost(first, last, longest) <= ValueBytesMax {
+	if a.longestSpan(from, to, storage.ListItemsMax) <= storage.ListItemsMax && items.textBytesAtMost(first, last, longest) <= ValueBytesMax {
 		return longest, true
 	}
 	for i := from; i < to; i++ {
