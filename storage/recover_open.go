@@ -244,7 +244,7 @@ func (r *Ref) checkAt(e *extent) error {
 			return fmt.Errorf("its header says block %v with checksum %08x, the log %08x", b.Header().ID, b.HeaderCRC(), r.Meta.HeaderCRC)
 		}
 		for _, c := range b.Columns() {
-			if err := c.Check(); err != nil {
+			if err := c.checkSum(); err != nil {
 				return err
 			}
 		}
