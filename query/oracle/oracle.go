@@ -227,11 +227,17 @@ func (o *oracle) setKeys() {
 	o.shift = len(front)
 }
 
-// position tells whether an expression is the number of an item, and which.
+// position tells whether an expression is the number of an item, and which. A derived
+// column that is a number is none.
 func (o *oracle) position(e query.Expr) (int, bool) {
 	lit, ok := e.(*query.Literal)
 	if !ok || lit.Value.Type != storage.TypeInt64 {
 		return 0, false
+	}
+	for _, def := range o.derived {
+		if def == e {
+			return 0, false
+		}
 	}
 	i := int(lit.Value.Int) - 1 + o.shift
 	if o.at != nil {
