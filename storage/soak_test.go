@@ -56,8 +56,9 @@ var soakNames = []struct {
 }
 
 // TestLifeInFastMotion turns small and full blocks over at retention's edge: nothing
-// grows but the count of what has gone, and calls take as long as they did. KELP_SOAK=1
-// (make soak) makes it 1,000,000 small and 3,000 full blocks.
+// grows but the count of what has gone. KELP_SOAK=1 (make soak), on a machine that does
+// nothing else, makes it 1,000,000 small and 3,000 full blocks, and calls must take as
+// long as they did.
 func TestLifeInFastMotion(t *testing.T) {
 	small := 60_000
 	switch {
@@ -266,6 +267,9 @@ func (k *soak) compare(keys bool) {
 		if early, late := mean(n, 20, 60), mean(n, 80, 100); late > early+early/2+f.slack && (keys || f.name != "keys") {
 			k.t.Errorf("%s grew from %d to %d", f.name, early, late)
 		}
+	}
+	if os.Getenv("KELP_SOAK") == "" {
+		return // with others on the machine calls take as long as those let them
 	}
 	for name, times := range map[string][]time.Duration{"append": k.appends, "read": k.reads} {
 		early50, early99 := quantiles(times, 1)
