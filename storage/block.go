@@ -67,7 +67,8 @@ type Block struct {
 	header BlockHeader
 	crc    uint32
 	dir    directory
-	from   blockFile // where it may be read, too
+	from   blockFile  // where it may be read, too
+	room   *BlockRoom // what it is opened in; nil: it is kept
 
 	// Of the columns, most blocks are asked for few: each is made when it is.
 	mu   sync.Mutex
@@ -128,12 +129,12 @@ func (b *Block) Find(name string) []*Column {
 // makeLocked makes the columns [from, to) that are not made yet.
 func (b *Block) makeLocked(from, to int) {
 	if b.list == nil {
-		b.list = make([]*Column, b.header.Columns)
+		b.list = b.room.takeList(b.header.Columns)
 	}
 	if b.made == len(b.list) {
 		return
 	}
-	var room []Column // for all of them: one piece of heap, where whole blocks are read
+	room := b.room.takeColumns(to - from) // else for all of them: one piece of heap, where whole blocks are read
 	for i := from; i < to; i++ {
 		if b.list[i] != nil {
 			continue

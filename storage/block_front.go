@@ -92,8 +92,8 @@ func (c *Column) openHead() *columnHead {
 	if h := c.head.Load(); h != nil {
 		return h
 	}
-	h := new(columnHead)
-	if h.codes, h.err = c.readFront(); h.err != nil {
+	h, room := c.block.room.takeReader()
+	if h.codes, h.err = c.readFront(room); h.err != nil {
 		h.codes = nil
 	}
 	c.head.CompareAndSwap(nil, h) // two callers may both have read it; it is the same
@@ -101,11 +101,14 @@ func (c *Column) openHead() *columnHead {
 }
 
 // readFront reads the front to the heap: its pages may not be mapped, and it is used
-// for as long as the block is open.
-func (c *Column) readFront() (*codesReader, error) {
-	data := alignedBytes(c.front)
-	if !c.block.from.read(data, c.frontAt()) {
-		copy(data, c.block.data[c.frontAt():])
+// for as long as the block is open. In a room it is there already.
+func (c *Column) readFront(room *codesReader) (*codesReader, error) {
+	data := c.block.room.front(c.frontAt(), c.front)
+	if data == nil {
+		data = alignedBytes(c.front)
+		if !c.block.from.read(data, c.frontAt()) {
+			copy(data, c.block.data[c.frontAt():])
+		}
 	}
 	crc := binary.LittleEndian.Uint32(data[frontCRCAt:])
 	binary.LittleEndian.PutUint32(data[frontCRCAt:], 0)
@@ -114,7 +117,7 @@ func (c *Column) readFront() (*codesReader, error) {
 	}
 	binary.LittleEndian.PutUint32(data[frontCRCAt:], uint32(c.front))
 	s := section{typ: c.typ, enc: c.enc, rows: c.Rows(), nulls: c.nulls}
-	return s.openEntries(data)
+	return s.openEntriesIn(room, data)
 }
 
 // openBody opens a column whose bytes are good.

@@ -157,11 +157,14 @@ type directory struct {
 	namesAt int // from the start of the block
 }
 
-// copyDirectory copies entries and names of a block whose header is h. lastNames, which
-// may be nil, holds the names of a block opened before: most blocks have those of their
-// neighbours, and share them.
-func copyDirectory(data []byte, h *header, lastNames *atomic.Pointer[string]) directory {
-	d := directory{entries: bytes.Clone(data[headerBytes : headerBytes+h.Columns*entryBytes]), namesAt: h.namesAt}
+// copyDirectory copies names of a block whose header is h, and entries but where they
+// lie in the block's room. lastNames, which may be nil, holds the names of a block
+// opened before: most blocks have those of their neighbours, and share them.
+func copyDirectory(data []byte, h *header, lastNames *atomic.Pointer[string], inRoom bool) directory {
+	d := directory{entries: data[headerBytes : headerBytes+h.Columns*entryBytes], namesAt: h.namesAt}
+	if !inRoom {
+		d.entries = bytes.Clone(d.entries)
+	}
 	names := data[h.namesAt : h.namesAt+h.namesBytes]
 	if lastNames == nil {
 		d.names = string(names)
@@ -274,13 +277,13 @@ func OpenBlock(data []byte) (*Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBlock(data, data, &h, nil)
+	return openBlock(data, data, &h, nil, nil)
 }
 
 // openBlock is OpenBlock for a block whose header is h. head is the bytes of its head
 // or more; of data nothing is touched but where it must be copied. lastNames is as of
-// copyDirectory.
-func openBlock(data, head []byte, h *header, lastNames *atomic.Pointer[string]) (*Block, error) {
+// copyDirectory. The block is made in room, where head lies then, or is new.
+func openBlock(data, head []byte, h *header, lastNames *atomic.Pointer[string], room *BlockRoom) (*Block, error) {
 	if crc := headerChecksum(head[:h.headLength]); crc != h.crc {
 		return nil, fmt.Errorf("header of block %v has checksum %08x, not %08x", h.ID, crc, h.crc)
 	}
@@ -291,7 +294,8 @@ func openBlock(data, head []byte, h *header, lastNames *atomic.Pointer[string]) 
 		copy(owned, data)
 		data = owned
 	}
-	b := &Block{data: data, header: h.BlockHeader, crc: h.crc, dir: copyDirectory(head, h, lastNames)}
+	b := room.takeBlock()
+	b.data, b.header, b.crc, b.dir = data, h.BlockHeader, h.crc, copyDirectory(head, h, lastNames, room != nil)
 	if err := b.dir.check(h); err != nil {
 		return nil, fmt.Errorf("cannot open block %v: %w", h.ID, err)
 	}

@@ -34,14 +34,18 @@ type peekBuf [peekHeadBytes / 8]uint64
 
 var peekBufs = sync.Pool{New: func() any { return new(peekBuf) }}
 
-// open is OpenBlock for a block that lies in a file and is mapped as data.
-func (f blockFile) open(data []byte) (*Block, error) {
-	buf := peekBufs.Get().(*peekBuf)
-	defer peekBufs.Put(buf)
+// open is OpenBlock for a block that lies in a file and is mapped as data. With room
+// it is made there, if its head can be read.
+func (f blockFile) open(data []byte, room *BlockRoom) (*Block, error) {
+	buf := room.takeHead()
+	if room == nil {
+		buf = peekBufs.Get().(*peekBuf)
+		defer peekBufs.Put(buf)
+	}
 	if head := bytesOf(buf[:])[:min(peekHeadBytes, len(data))]; f.read(head, 0) {
 		// A head that is longer, or wrong, is looked at where it lies.
 		if h, err := decodeHeader(head, len(data)); err == nil && h.headLength <= len(head) {
-			b, err := openBlock(data, head, &h, f.lastNames)
+			b, err := openBlock(data, head, &h, f.lastNames, room)
 			if err == nil {
 				b.from = f
 			}

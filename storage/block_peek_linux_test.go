@@ -39,14 +39,7 @@ func mappedOf(t *testing.T, s *Store) (kb int) {
 // peekStore is a store over blocks of arrangedBatch, just opened.
 func peekStore(t *testing.T) *Store {
 	t.Helper()
-	cfg := testConfig(t, testShm(t))
-	cfg.Unmerged = true
-	s := testOpen(t, cfg)
-	for range 3 {
-		testAppend(t, s, Append{Table: "t", Batch: arrangedBatch(8_192)})
-	}
-	testClose(t, s)
-	return testOpen(t, cfg)
+	return testOpen(t, peekConfig(t, 3))
 }
 
 // TestFirstLookMapsNothing: who wants the head of a block and the counts of its
@@ -120,8 +113,9 @@ func TestFirstLookFindsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := whole.Find("m_service")[0]
+	room := (*BlockRoom)(nil)
 	look := func() error {
-		b, err := openExtent(e, r.ID)
+		b, err := openExtent(e, r.ID, room)
 		if err == nil {
 			_, err = b.Find("m_service")[0].Head()
 		}
@@ -129,8 +123,10 @@ func TestFirstLookFindsDamage(t *testing.T) {
 	}
 	for _, at := range []int{0, 20, 90, headerBytes + 3, whole.dir.namesAt, c.frontAt(), c.frontAt() + 5, c.frontAt() + 40, c.frontAt() + c.front - 1} {
 		testFlipAt(t, e, at)
-		if err := look(); err == nil {
-			t.Errorf("byte %d: no error", at)
+		for _, room = range []*BlockRoom{nil, new(BlockRoom)} {
+			if err := look(); err == nil {
+				t.Errorf("byte %d, in a room %t: no error", at, room != nil)
+			}
 		}
 		testFlipAt(t, e, at)
 	}

@@ -261,6 +261,11 @@ func (o *opened) setCodes(r *codesReader) error {
 
 // openEntries reads the front of a dictionary at the beginning of data.
 func (s *section) openEntries(data []byte) (*codesReader, error) {
+	return s.openEntriesIn(new(codesReader), data)
+}
+
+// openEntriesIn is openEntries into an empty reader.
+func (s *section) openEntriesIn(r *codesReader, data []byte) (*codesReader, error) {
 	if len(data) < dictHeaderBytes {
 		return nil, errShort
 	}
@@ -284,7 +289,7 @@ func (s *section) openEntries(data []byte) (*codesReader, error) {
 	case packedAt%8 != 0 || packedAt < dictHeaderBytes || packedAt > len(data):
 		return nil, errShort
 	}
-	r := &codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, frontBytes: packedAt}
+	*r = codesReader{typ: s.typ, rows: rows, entries: entries, hasNull: codes > entries, width: width, frontBytes: packedAt}
 	if s.enc == EncBase {
 		r.base = int(binary.LittleEndian.Uint16(data[10:]))
 		if r.base >= codes {

@@ -59,10 +59,12 @@ type extent struct {
 
 	// The block that lies there, as Ref.Open has opened it and as long as it is kept
 	// open. It is kept with its place, so that it goes when the block is read again
-	// into another. asked tells that it was asked for since it was opened or spared.
-	block atomic.Pointer[Block]
-	asked atomic.Bool
-	kept  bool // it is among the opened blocks, and guarded by their mutex
+	// into another. asked tells that it was asked for since it was opened or spared,
+	// looked that it has been opened without being kept.
+	block  atomic.Pointer[Block]
+	asked  atomic.Bool
+	looked atomic.Bool
+	kept   bool // it is among the opened blocks, and guarded by their mutex
 }
 
 // bytes returns the block's memory. Reads of it run under Guard: the file may

@@ -60,11 +60,23 @@ func (r *Ref) Open() (*Block, error) {
 		}
 		return b, nil
 	}
-	b, err := r.openAt(e)
+	b, err := r.openAt(e, nil)
 	if err == nil && e.block.CompareAndSwap(nil, b) {
 		r.table.store.opened.add(e, b)
 	}
 	return b, err
+}
+
+// OpenBriefly is Open for a reader that wants little of each of many blocks: one that
+// nobody has asked for yet is opened in room, and good until the next one is. Whoever
+// comes for it again has it opened to be kept.
+func (r *Ref) OpenBriefly(room *BlockRoom) (*Block, error) {
+	if r.State() == Live {
+		if e := r.extent.Load(); e.block.Load() == nil && !e.looked.Swap(true) {
+			return r.openAt(e, room)
+		}
+	}
+	return r.Open()
 }
 
 // openOnce is Open for a reader that comes once, like a merge: what it opens is not
@@ -72,14 +84,14 @@ func (r *Ref) Open() (*Block, error) {
 func (r *Ref) openOnce() (*Block, error) {
 	if r.State() == Live {
 		if e := r.extent.Load(); e.block.Load() == nil {
-			return r.openAt(e)
+			return r.openAt(e, nil)
 		}
 	}
 	return r.Open()
 }
 
-func (r *Ref) openAt(e *extent) (*Block, error) {
-	b, err := openExtent(e, r.ID)
+func (r *Ref) openAt(e *extent, room *BlockRoom) (*Block, error) {
+	b, err := openExtent(e, r.ID, room)
 	if err != nil {
 		r.setDamaged(err, func(now *extent) bool { return now == e })
 		return nil, fmt.Errorf("block %v cannot be opened: %w", r.ID, err)
@@ -88,10 +100,10 @@ func (r *Ref) openAt(e *extent) (*Block, error) {
 }
 
 // openExtent opens the block that lies in an extent and checks that it is the
-// one that should lie there.
-func openExtent(e *extent, id BlockID) (b *Block, err error) {
+// one that should lie there. It is made in room, if that is not nil and it can be.
+func openExtent(e *extent, id BlockID, room *BlockRoom) (b *Block, err error) {
 	err = Guard(func() (err error) {
-		if b, err = (blockFile{e.seg.file, e.off, &e.seg.lastNames}).open(e.bytes()); err == nil && b.Header().ID != id {
+		if b, err = (blockFile{e.seg.file, e.off, &e.seg.lastNames}).open(e.bytes(), room); err == nil && b.Header().ID != id {
 			err = fmt.Errorf("its header says block %v", b.Header().ID)
 		}
 		return err

@@ -320,12 +320,6 @@ func (a *arith) twoFloats(x, y []float64) bool {
 	return true
 }
 
-func fill[T any](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
-	}
-}
-
 // gatherRows takes the numbers of rows, those of their codes if there are codes.
 func gatherRows[T any](dst, numbers []T, codes, rows []uint16) {
 	dst = dst[:len(rows)]

@@ -63,6 +63,7 @@ func (st *chainState) groupings() []*grouping {
 
 func (r *run) newChain(number, of int) *chain {
 	c := &chain{r: r, of: of}
+	c.units = make([]unit, 0, (len(r.units)+of-1)/of)
 	for i := number; i < len(r.units); i += of {
 		c.units = append(c.units, r.units[i])
 		c.rows += r.units[i].meta.Rows
@@ -197,7 +198,12 @@ var errOpen = errors.New("cannot open the block")
 
 // block reads one block into the chain's state.
 func (c *chain) block(s *scratch, u *unit) error {
-	b, err := u.open()
+	cut := u.meta.MinTime < c.r.plan.Range.From || u.meta.MaxTime >= c.r.plan.Range.To
+	var room *storage.BlockRoom
+	if c.r.brief && !cut {
+		room = &s.room
+	}
+	b, err := u.block(room)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errOpen, err)
 	}
@@ -208,7 +214,7 @@ func (c *chain) block(s *scratch, u *unit) error {
 	}
 	at := &blockCover{rows: v.rows, in: v.rows, from: u.meta.MinTime, to: u.meta.MaxTime}
 	var sel bitmap
-	if cut := u.meta.MinTime < c.r.plan.Range.From || u.meta.MaxTime >= c.r.plan.Range.To; cut {
+	if cut {
 		if sel, err = c.cutByTime(v, at); err != nil {
 			return err
 		}

@@ -34,11 +34,7 @@ type Explanation struct {
 
 // Describe says how Run would go about a plan. The blocks are those of a pinned view.
 func Describe(plan *query.Plan, blocks []*storage.Ref) Explanation {
-	units := make([]unit, len(blocks))
-	for i, ref := range blocks {
-		units[i] = unit{ref: ref, meta: &ref.Meta, open: ref.Open}
-	}
-	return describe(plan, units)
+	return describe(plan, unitsOf(blocks))
 }
 
 func describe(plan *query.Plan, units []unit) Explanation {
@@ -56,7 +52,7 @@ func describe(plan *query.Plan, units []unit) Explanation {
 	for i := range r.units {
 		u := &r.units[i]
 		err := storage.Guard(func() error {
-			b, err := u.open()
+			b, err := u.block(nil)
 			if err != nil {
 				return err
 			}

@@ -68,7 +68,7 @@ func firstKeys(plan *query.Plan) []query.Key {
 }
 
 func (m *meter) block(c *chain, s *scratch, u *unit) error {
-	b, err := u.open()
+	b, err := u.block(nil)
 	if err != nil {
 		return err
 	}

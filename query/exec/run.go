@@ -44,9 +44,20 @@ func (e *StaleSchemaError) Error() string {
 
 // A unit is one block to read.
 type unit struct {
-	ref  *storage.Ref // nil in tests
+	ref  *storage.Ref // nil in tests, which have open
 	meta *storage.Meta
 	open func() (*storage.Block, error)
+}
+
+// block opens the block; with room it may be good only until the next one is opened.
+func (u *unit) block(room *storage.BlockRoom) (*storage.Block, error) {
+	switch {
+	case u.ref == nil:
+		return u.open()
+	case room != nil:
+		return u.ref.OpenBriefly(room)
+	}
+	return u.ref.Open()
 }
 
 // A run is one query over the blocks of one view.
@@ -67,8 +78,10 @@ type run struct {
 	feeds      *feedPlan
 	// unnests: rows go to the groups of all items of a list.
 	unnests bool
-	rows    *rowPlan
-	share   float64 // of the rows that SAMPLE takes for groups; 0: no sample
+	// brief: of a block that is in range whole little is wanted, see storage.Ref.
+	brief bool
+	rows  *rowPlan
+	share float64 // of the rows that SAMPLE takes for groups; 0: no sample
 
 	over    atomic.Bool // the deadline has passed, or another chain failed
 	spent   atomic.Int64
@@ -83,11 +96,15 @@ type run struct {
 // cancelled, ctx's error. Nothing of the result points into the blocks. It is
 // safe for concurrent use.
 func (p *Pool) Run(ctx context.Context, plan *query.Plan, blocks []*storage.Ref, lim Limits) (*query.Partial, Coverage, error) {
+	return p.run(ctx, plan, unitsOf(blocks), lim)
+}
+
+func unitsOf(blocks []*storage.Ref) []unit {
 	units := make([]unit, len(blocks))
 	for i, ref := range blocks {
-		units[i] = unit{ref: ref, meta: &ref.Meta, open: ref.Open}
+		units[i] = unit{ref: ref, meta: &ref.Meta}
 	}
-	return p.run(ctx, plan, units, lim)
+	return units
 }
 
 func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limits) (out *query.Partial, cover Coverage, err error) {
@@ -107,6 +124,7 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 		r.compileGroupings()
 		r.feeds = compileFeeds(plan)
 		r.unnests = plan.Unnested() != nil
+		r.brief = r.wantsLittle()
 	} else {
 		r.rows = compileRows(plan)
 	}
@@ -125,13 +143,38 @@ func (p *Pool) run(ctx context.Context, plan *query.Plan, units []unit, lim Limi
 	return r.finish(chains)
 }
 
+// wantsLittle tells whether the answer mostly lies in the heads of blocks: counts of
+// all rows by columns as they are. What of a block is kept beyond its turn then are
+// copies of values.
+func (r *run) wantsLittle() bool {
+	if r.filter != nil || r.sets != nil || r.unnests || r.share > 0 || !r.feeds.countsOnly {
+		return false
+	}
+	for i := range r.keys {
+		if !r.keys[i].plain || r.keys[i].TimeBucket {
+			return false
+		}
+	}
+	return true
+}
+
 // choose keeps the blocks that touch the range, the newest first: if time runs
 // out, the oldest are missing.
 func (r *run) choose(units []unit) {
-	for _, u := range units {
-		r.coverer.see(u.meta)
-		if u.meta.Rows > 0 && u.meta.MinTime < r.plan.Range.To && u.meta.MaxTime >= r.plan.Range.From {
-			r.units = append(r.units, u)
+	touches := func(m *storage.Meta) bool {
+		return m.Rows > 0 && m.MinTime < r.plan.Range.To && m.MaxTime >= r.plan.Range.From
+	}
+	chosen := 0
+	for i := range units {
+		r.coverer.see(units[i].meta)
+		if touches(units[i].meta) {
+			chosen++
+		}
+	}
+	r.units = make([]unit, 0, chosen)
+	for i := range units {
+		if touches(units[i].meta) {
+			r.units = append(r.units, units[i])
 		}
 	}
 	r.coverer.stats.BlocksPruned = uint64(len(units) - len(r.units))

@@ -20,6 +20,7 @@ type scratch struct {
 	lists []*storage.ListBuf
 	usedT int
 	usedL int
+	room  storage.BlockRoom // of a block that is not kept
 }
 
 // arrays hands out slices of one type and takes them all back at once.
