@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // A replay is what the edits of a log come to.
@@ -15,6 +16,8 @@ type replay struct {
 	nextBlock uint64
 	epoch     uint64 // whose blocks nextBlock counts
 	tables    map[uint64]*replayTable
+
+	keyBytes atomic.Int64 // of the keys of all tables
 
 	// A log has an edit for every block: what would be made for each is made for many.
 	edit    edit        // the last one
@@ -48,21 +51,7 @@ type replayTable struct {
 	mark        editMark
 	blocks      []*editAdd // nil where dropped
 	byID        map[BlockID]int
-	keys        [][]editKey // a piece that is full is followed by one twice as long, up to keysAtOnce
-}
-
-// keep copies a key of an edit.
-func (t *replayTable) keep(k *editKey) {
-	last := len(t.keys) - 1
-	switch {
-	case last < 0:
-		t.keys = append(t.keys, make([]editKey, 0, 1))
-		last++
-	case len(t.keys[last]) == cap(t.keys[last]):
-		t.keys = append(t.keys, make([]editKey, 0, min(2*cap(t.keys[last]), keysAtOnce)))
-		last++
-	}
-	t.keys[last] = append(t.keys[last], *k)
+	keys        keyTable // handed over as it is
 }
 
 func newReplay(epoch uint64) *replay {
@@ -81,7 +70,9 @@ func (p *replay) apply(e *edit) error {
 		if p.tables[t.incarnation] != nil {
 			return fmt.Errorf("edit %d makes table %d twice", e.seq, t.incarnation)
 		}
-		p.tables[t.incarnation] = &replayTable{incarnation: t.incarnation, name: t.name, byID: map[BlockID]int{}}
+		rt := &replayTable{incarnation: t.incarnation, name: t.name, byID: map[BlockID]int{}}
+		rt.keys.init(&p.keyBytes, 0)
+		p.tables[t.incarnation] = rt
 	}
 	table := func(incarnation uint64) (*replayTable, error) {
 		t := p.tables[incarnation]
@@ -105,7 +96,7 @@ func (p *replay) apply(e *edit) error {
 		if err != nil {
 			return err
 		}
-		t.keep(&e.keys[i])
+		t.keys.put(e.keys[i].key, &e.keys[i].chunk)
 	}
 	for _, m := range e.marks {
 		t, err := table(m.incarnation)
@@ -115,9 +106,11 @@ func (p *replay) apply(e *edit) error {
 		t.mark.added, t.mark.horizon = max(t.mark.added, m.added), max(t.mark.horizon, m.horizon)
 	}
 	for _, g := range e.gone {
-		if _, err := table(g); err != nil {
+		t, err := table(g)
+		if err != nil {
 			return err
 		}
+		t.keys.clear() // they count among those of all
 		delete(p.tables, g)
 	}
 	return nil
@@ -200,7 +193,7 @@ func (s *Store) install(p *replay, lengths map[uint32]int64) error {
 				refs = append(refs, s.restoreRef(a, lengths))
 			}
 		}
-		t.install(p.seq, refs, rt.keys, rt.mark)
+		t.install(p.seq, refs, &rt.keys, rt.mark)
 		t.keys.expire(now)
 	}
 	return nil

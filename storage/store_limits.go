@@ -39,11 +39,10 @@ const (
 	// as its lock is held meanwhile: some 50 us.
 	checkpointSlice = 256
 
-	// addsAtOnce, keysAtOnce and bucketsAtOnce are for how many blocks, keys and buckets
-	// a start makes room at a time: 18, 30 and 6 KB, so that a small log makes no more, and a
-	// histogram that stays keeps few others.
+	// addsAtOnce and bucketsAtOnce are for how many blocks and buckets a start makes
+	// room at a time: 18 and 6 KB, so that a small log makes no more, and a histogram
+	// that stays keeps few others.
 	addsAtOnce    = 128
-	keysAtOnce    = 256
 	bucketsAtOnce = 256
 
 	// checkpointLastBytes is how many bytes of records may be left to be copied

@@ -204,13 +204,8 @@ func (t *Table) addLocked(seq uint64, r *Ref) {
 // before ended. Which buckets vanished before then is not known; what the
 // histogram counts is counted when somebody asks, as there may be tens of thousands
 // of buckets, and after a restart mostly nobody does.
-func (t *Table) install(seq uint64, refs []*Ref, keys [][]editKey, mark editMark) {
-	t.keys.expect(keys)
-	for _, piece := range keys {
-		for i := range piece {
-			t.keys.put(piece[i].key, &piece[i].chunk)
-		}
-	}
+func (t *Table) install(seq uint64, refs []*Ref, keys *keyTable, mark editMark) {
+	t.keys.takeOver(keys)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changedLocked(seq)

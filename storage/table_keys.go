@@ -129,17 +129,20 @@ func (k *keyTable) holds(key string) (held bool) {
 	return held
 }
 
-// expect makes room for keys that will be put, before the first is.
-func (k *keyTable) expect(keys [][]editKey) {
-	n := 0
-	for _, piece := range keys {
-		n += len(piece)
-	}
+// takeOver gives an empty table the chunks of another, which is not used any more.
+func (k *keyTable) takeOver(from *keyTable) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.index) == 0 && n > 0 {
-		k.index = make(map[uint64]uint64, n)
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	k.text, k.index, k.pages, k.first, k.head, k.end, k.receipts = from.text, from.index, from.pages, from.first, from.head, from.end, from.receipts
+	bytes := int64(k.text)
+	for pos := k.head; pos < k.end; pos++ {
+		r, _ := k.recordLocked(pos)
+		bytes += keyBytes + int64(r.textLen)
 	}
+	k.all.Add(bytes)
+	k.fitLocked()
 }
 
 // put remembers a chunk. A chunk put again, as a replayed log may do, changes
@@ -152,7 +155,7 @@ func (k *keyTable) put(key string, c *chunkReceipt) {
 	}
 	n := (k.end - k.first) / keyPageRecords
 	if n == uint64(len(k.pages)) {
-		k.pages = append(k.pages, keyPage{})
+		k.pages = append(k.pages, k.newPageLocked())
 	}
 	page := &k.pages[n]
 	r := keyRecord{
@@ -174,6 +177,20 @@ func (k *keyTable) put(key string, c *chunkReceipt) {
 	}
 	k.end++
 	k.countLocked(len(key), text, 1)
+	k.fitLocked()
+}
+
+// newPageLocked is the first page, which grows, or one that will fill as those before.
+func (k *keyTable) newPageLocked() keyPage {
+	if len(k.pages) == 0 {
+		return keyPage{}
+	}
+	text := len(k.pages[len(k.pages)-1].text)
+	return keyPage{records: make([]keyRecord, 0, keyPageRecords), text: make([]byte, 0, text)}
+}
+
+// fitLocked forgets the oldest chunks where there are too many.
+func (k *keyTable) fitLocked() {
 	for k.end-k.head > 1 && (k.end-k.head > keysMax || k.all.Load() > k.max) {
 		k.forgetOldestLocked()
 	}
