@@ -730,7 +730,7 @@ func TestCountCode(t *testing.T) {
 	for _, width := range []int{0, 1, 2, 4, 8} {
 		packed := make([]byte, 40*max(width, 1)+8)
 		for i := range packed {
-			packed[i] = byte(r.Uint32()) & byte(r.Uint32())
+			packed[i] = byte(r.Uint32() & r.Uint32())
 		}
 		for n := range 300 {
 			code, want := r.IntN(3)&(1<<width-1), 0
