@@ -32,7 +32,7 @@ FUZZ_STRANGERS ?= 600
 # check-tidy, have been run before.
 PKGS = $(shell go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/kelp$$')
 
-.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart clean help \
+.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart sim clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static, with the web page where Node is there
@@ -185,6 +185,10 @@ bench-load: build
 bench-restart: build
 	@mkdir -p bin && go build -o bin/kelprestart ./bench/restart/kelprestart
 	@bin/kelprestart -kelp bin/kelp -rows 10000000,40000000 $(RESTART_FLAGS)
+
+## sim: the fan-out of up to 10,000 leaves in virtual time, into docs/tail.md and its plot; some minutes
+sim:
+	go run ./bench/sim/kelpsim -docs docs
 
 ## clean: remove what was built (not data)
 clean:
