@@ -32,7 +32,7 @@ FUZZ_STRANGERS ?= 600
 # check-tidy, have been run before.
 PKGS = $(shell go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/kelp$$')
 
-.PHONY: build build-failpoint run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart sim clean help \
+.PHONY: build build-failpoint image run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart sim clean help \
 	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
 
 ## build: bin/kelp, static, with the web page where Node is there
@@ -52,6 +52,10 @@ $(PAGE): $(NODE_MODULES) $(shell find ui/src -type f) ui/index.html ui/package.j
 $(NODE_MODULES): ui/package-lock.json ui/.npmrc
 	cd ui && npm ci --loglevel=error
 	touch $@
+
+## image: bin/kelp-image.tar, a container image of bin/kelp alone, for docker load or podman load
+image: build
+	@go run ./deploy/image/kelpimage -kelp bin/kelp -out bin/kelp-image.tar -version '$(VERSION)'
 
 # The same with places in storage where it kills itself if told to: for tests.
 build-failpoint:

@@ -103,9 +103,16 @@ func start(t testing.TB, args ...string) *process {
 // launch starts a binary and does not wait for it; who calls it kills it.
 func launch(t testing.TB, path string, env []string, args ...string) *process {
 	t.Helper()
+	return launchIn(t, path, env, &syscall.SysProcAttr{}, args...)
+}
+
+// launchIn is launch with more to say on how the process is made.
+func launchIn(t testing.TB, path string, env []string, how *syscall.SysProcAttr, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, args: args, log: &lockedBuffer{}, began: time.Now(), line: make(chan string, 1), done: make(chan struct{})}
 	p.cmd = exec.Command(path, args...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // the test's death takes it along
+	p.cmd.SysProcAttr = how
+	how.Pdeathsig = syscall.SIGKILL // the test's death takes it along
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()

@@ -1,0 +1,2 @@
+// Command kelpimage writes kelp's container image (`make image`).
+package main
