@@ -19,6 +19,12 @@ type Config struct {
 	Name string // of this node, unique and kept
 	Now  func() time.Time
 	Log  *slog.Logger
+
+	// Network reaches other nodes; nil: there are none, and this one votes alone.
+	Network   Network
+	Address   string          // with Network: of this node, for the others
+	Others    func() []string // with Network: addresses of nodes that may be in the catalog
+	Bootstrap bool            // with Network: begin a new catalog if there is none here
 }
 
 // Catalog is this node's copy, and the way to change everyone's. All methods may
@@ -40,6 +46,7 @@ type Catalog struct {
 type running struct {
 	raft  *raft.Raft
 	store *store // nil: in memory
+	link  *link  // nil: it votes alone
 }
 
 // failure is why Raft does not run.
@@ -60,6 +67,9 @@ func Open(cfg Config) *Catalog {
 			return
 		}
 		c.running.Store(run)
+		if run.link != nil {
+			c.work.Go(func() { c.takePart(run) })
+		}
 	}
 	if cfg.Dir != "" && storeExists(cfg.Dir) {
 		begin()
@@ -79,7 +89,7 @@ func (c *Catalog) begin() (run *running, err error) {
 		memory := raft.NewInmemStore()
 		logs, stable, snapshots = memory, memory, raft.NewInmemSnapshotStore()
 	} else {
-		if run.store, err = openStore(c.ctx, c.cfg.Dir, nil, c.cfg.Log); err != nil {
+		if run.store, err = openStore(c.ctx, c.cfg.Dir, c.committed(), c.cfg.Log); err != nil {
 			return nil, err
 		}
 		logs, stable, snapshots = run.store, run.store, run.store
@@ -100,14 +110,15 @@ func (c *Catalog) begin() (run *running, err error) {
 	conf.NoLegacyTelemetry = true
 	conf.SnapshotThreshold, conf.SnapshotInterval, conf.TrailingLogs = snapshotEvery, snapshotInterval, trailingLogs
 	conf.NoSnapshotRestoreOnStart = run.store != nil // replay has done it
-	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = soleTimeout, soleTimeout, soleTimeout
-	addr, transport := raft.NewInmemTransport(raft.ServerAddress(c.cfg.Name))
+	conf.MaxAppendEntries = appendMax
+	conf.ShutdownOnRemove = false // it asks to follow anew
+	transport := c.transport(run, conf)
 	has, err := raft.HasExistingState(logs, stable, snapshots)
 	if err != nil {
 		return nil, err
 	}
-	if !has {
-		first := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: addr}}}
+	if !has && (run.link == nil || c.cfg.Bootstrap) {
+		first := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: transport.LocalAddr()}}}
 		if err := raft.BootstrapCluster(conf, logs, stable, snapshots, transport, first); err != nil {
 			return nil, err
 		}
@@ -117,6 +128,30 @@ func (c *Catalog) begin() (run *running, err error) {
 		return nil, fmt.Errorf("cannot start from the catalog's log: %w", err)
 	}
 	return run, nil
+}
+
+// committed says how far the log is known to be committed; nil: all of it.
+func (c *Catalog) committed() func() uint64 {
+	if c.cfg.Network == nil {
+		return nil
+	}
+	return func() uint64 {
+		c.state.mu.RLock()
+		defer c.state.mu.RUnlock()
+		return c.state.applied
+	}
+}
+
+// transport is how Raft reaches the others, and sets how long it waits for them.
+func (c *Catalog) transport(run *running, conf *raft.Config) raft.Transport {
+	if c.cfg.Network == nil {
+		conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = soleTimeout, soleTimeout, soleTimeout
+		_, alone := raft.NewInmemTransport(raft.ServerAddress(c.cfg.Name))
+		return alone
+	}
+	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = leaderTimeout, leaderTimeout, leaseTimeout
+	run.link = newLink(c.ctx, c.cfg.Network, c.cfg.Address)
+	return run.link
 }
 
 // Close ends Raft and closes the file. Calls of Propose must have ended.
@@ -176,32 +211,7 @@ func (c *Catalog) Propose(ctx context.Context, changes ...Change) (version uint6
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	run, err := c.leader(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return c.apply(ctx, run, text)
-}
-
-// leader waits until this node leads.
-func (c *Catalog) leader(ctx context.Context) (*running, error) {
-	tick := time.NewTicker(leaderPoll)
-	defer tick.Stop()
-	for {
-		if err := c.Err(); err != nil {
-			return nil, &Unavailable{Reason: err.Error()}
-		}
-		if run := c.running.Load(); run != nil && run.raft.State() == raft.Leader {
-			return run, nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, &Unavailable{Reason: "it has no leader", Wait: applyTimeout}
-		case <-c.ctx.Done():
-			return nil, &Unavailable{Reason: "the server is stopping"}
-		}
-	}
+	return c.lead(ctx, append([]byte{opPropose}, text...), func(run *running) (uint64, error) { return c.apply(ctx, run, text) })
 }
 
 // apply proposes a command on this node, which leads.
@@ -230,7 +240,9 @@ func (c *Catalog) apply(ctx context.Context, run *running, text []byte) (uint64,
 // applyError says what Raft's error means for whoever proposed.
 func applyError(err error) error {
 	switch {
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrRaftShutdown):
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return errNotLeader
+	case errors.Is(err, raft.ErrEnqueueTimeout):
 		return &Unavailable{Reason: err.Error()}
 	}
 	return &Unavailable{Reason: err.Error(), FateUnknown: true}

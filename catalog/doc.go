@@ -14,7 +14,9 @@
 //
 // Raft (hashicorp/raft) carries commands; log, votes and the last snapshot lie in
 // one file, catalog.db (go.etcd.io/bbolt), each with a checksum. Snapshots
-// replace old log. A sole voter, as in `kelp serve`, needs no network, and all of
+// replace old log. Nodes reach each other through a Network, which is not this
+// package's: messages and their answers (link.go, serve.go). A node that has no vote
+// follows. A sole voter, as in `kelp serve`, needs no network, and all of
 // its log is committed: its state is whole when Open returns.
 //
 // Reads are of this node's copy: no leader is asked, and none is needed. A write
@@ -24,8 +26,9 @@
 //
 // # Goroutines
 //
-// Open starts one that begins the work and then tells of leaders and peers, and
-// Raft's own. Close ends all of them and waits.
+// Open starts one that begins the work where there is no file yet, one that has
+// this node take part where there is a Network, and Raft's own; a change one that
+// waits for Raft. Close ends all of them and waits.
 //
 // # Who owns what
 //

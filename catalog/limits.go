@@ -15,15 +15,19 @@ const (
 	entriesMax = 20_000
 
 	// stateBytesMax bounds all values: each node holds them in memory, and a
-	// snapshot in one piece.
-	stateBytesMax = 64 << 20
+	// snapshot travels in one message.
+	stateBytesMax = 10 << 20
 
-	// snapshotBytesMax bounds a snapshot that another node sends: the state, with
-	// as much again for the names of small entries.
-	snapshotBytesMax = 2 * stateBytesMax
+	// snapshotBytesMax bounds a snapshot: the state with its names, below the 16 MiB
+	// of a message between nodes.
+	snapshotBytesMax = 15 << 20
 
-	// commandBytesMax bounds one command; an import may be cut by its author.
-	commandBytesMax = 16 << 20
+	// commandBytesMax bounds one command; an import is cut by its author.
+	commandBytesMax = 512 << 10
+
+	// appendMax is how many commands a message to another node has at most: with a
+	// third more for their text, below its 16 MiB.
+	appendMax = 16
 )
 
 const (
@@ -38,6 +42,17 @@ const (
 	// soleTimeout is how long a sole voter waits for others that cannot be; it
 	// wakes up as often later on.
 	soleTimeout = 200 * time.Millisecond
+
+	// leaderTimeout is how long nothing may be heard of a leader, leaseTimeout how
+	// long a leader goes on that does not hear most voters.
+	leaderTimeout = time.Second
+	leaseTimeout  = 500 * time.Millisecond
+
+	// callTimeout bounds one message to another node.
+	callTimeout = 2 * time.Second
+
+	// joinEvery is how often a node that is not known to the others asks them.
+	joinEvery = time.Second
 
 	// applyTimeout is how long a write waits for a leader, and for its fate: an
 	// election takes one to three seconds.

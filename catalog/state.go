@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -190,6 +191,23 @@ func (s *state) Restore(src io.ReadCloser) error {
 	}
 	s.tellLocked()
 	return nil
+}
+
+// reached waits until the command of an index has been applied, or cannot be.
+func (s *state) reached(ctx context.Context, index uint64) error {
+	for {
+		s.mu.RLock()
+		applied, stuck, changed := s.applied, s.stuck, s.changed
+		s.mu.RUnlock()
+		if applied >= index || stuck != nil {
+			return stuck
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // trouble is why nothing is applied any more; nil: it is.
