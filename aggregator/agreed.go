@@ -132,7 +132,7 @@ func (a *Aggregator) settle(ctx context.Context, table string, has storage.Setti
 
 // unsettle takes a dropped table's settings out of the catalog.
 func (a *Aggregator) unsettle(ctx context.Context, table string) (had bool, err error) {
-	if a.cfg.Catalog == nil {
+	if a.cfg.Catalog == nil { // nor is there anything in one that has not begun
 		return false, nil
 	}
 	if _, ok := a.cfg.Catalog.Get(catalog.KindTable, table); !ok {

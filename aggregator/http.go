@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kelpdb/kelp/catalog"
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/wire"
 )
@@ -50,6 +51,10 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Delete("/tables/{table}", plain(a.serveDrop))
 		r.Patch("/tables/{table}", plain(a.serveSettings))
 		r.Get("/tables/{table}/values", wrap(a.serveValues))
+		r.Get("/catalog", plain(a.serveCatalog))
+		r.Post("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).AddVoter)))
+		r.Delete("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).RemoveVoter)))
+		r.Delete("/catalog/nodes/{name}", plain(a.serveVoter((*catalog.Catalog).Remove)))
 		r.Get("/cluster/promises", plain(a.servePromises))
 		r.Get("/cluster", plain(a.serveCluster(cfg.Members), "gossip"))
 		r.Post("/cluster/{leaf}/suspend", plain(a.serveSuspend))

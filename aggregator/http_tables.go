@@ -125,7 +125,7 @@ func (a *Aggregator) serveSettings(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	if a.cfg.Catalog != nil {
+	if a.cfg.Catalog != nil && a.cfg.Catalog.Begun() {
 		next, err := a.settle(r.Context(), table, d.settings, func(s storage.Settings) (storage.Settings, error) { return patchSettings(s, body) })
 		if err != nil {
 			return err

@@ -154,6 +154,24 @@ func (c *Catalog) transport(run *running, conf *raft.Config) raft.Transport {
 	return run.link
 }
 
+// Resign hands the lead to another voter, if there is one: for a node that is about
+// to Close, so that nobody waits until it is missed.
+func (c *Catalog) Resign() {
+	run := c.running.Load()
+	if run == nil || run.link == nil || run.raft.State() != raft.Leader || len(c.Status().Voters) < 2 {
+		return
+	}
+	done := make(chan struct{})
+	c.work.Go(func() {
+		defer close(done)
+		_ = run.raft.LeadershipTransfer().Error() // or the others miss it
+	})
+	select {
+	case <-done:
+	case <-time.After(leaderTimeout):
+	}
+}
+
 // Close ends Raft and closes the file. Calls of Propose must have ended.
 func (c *Catalog) Close() error {
 	c.cancel()

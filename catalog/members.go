@@ -72,6 +72,12 @@ func (c *Catalog) Status() Status {
 	return st
 }
 
+// Begun tells whether this node knows of voters: one that waits for the others
+// to take it in does not, nor does any where nobody was told to begin.
+func (c *Catalog) Begun() bool {
+	return c.cfg.Network == nil || c.Err() != nil || len(c.Status().Voters) > 0
+}
+
 // AddVoter gives a node that follows a vote.
 func (c *Catalog) AddVoter(ctx context.Context, name string) error {
 	return c.change(ctx, memberRequest{Do: doPromote, Name: name})

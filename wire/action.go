@@ -16,6 +16,7 @@ const (
 	actionDescribe = "kelp.describe"
 	actionExplain  = "kelp.explain"
 	actionStatus   = "kelp.status"
+	actionPeer     = "kelp.peer"
 )
 
 // DoAction does the calls that have no columns. What is asked often is encoded
@@ -41,6 +42,12 @@ func (s *Server) DoAction(action *flight.Action, stream flight.FlightService_DoA
 
 // act does one action.
 func (s *Server) act(ctx context.Context, name string, payload []byte) ([]byte, error) {
+	if name == actionPeer && s.cfg.Peer != nil {
+		return s.cfg.Peer(ctx, payload)
+	}
+	if s.leaf == nil {
+		return nil, &Error{Code: CodeBad, Message: "this node is no leaf"}
+	}
 	if name == actionExplain {
 		q, _, err := decodeQuery(payload)
 		if err != nil {

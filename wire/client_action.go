@@ -87,6 +87,11 @@ func (c *Client) Explain(ctx context.Context, q *query.Query) (json.RawMessage, 
 	return plan, err
 }
 
+// Peer sends a message to the peer, which answers by its ServerConfig.Peer.
+func (c *Client) Peer(ctx context.Context, msg []byte) ([]byte, error) {
+	return c.action(ctx, actionPeer, func(dst []byte) []byte { return append(dst, msg...) })
+}
+
 func (c *Client) askJSON(ctx context.Context, name string, payload func([]byte) []byte, into any) error {
 	answer, err := c.action(ctx, name, payload)
 	if err != nil {

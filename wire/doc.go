@@ -11,7 +11,7 @@
 //	DoGet       Run        the ticket is the query; the answer a Partial
 //	DoPut       Append     a batch; the answer a receipt
 //	DoExchange  Subscribe  the leaf pushes updates, the subscriber confirms each
-//	DoAction    Holds, Drop, Set, Describe, Explain, Status
+//	DoAction    Holds, Drop, Set, Describe, Explain, Status; Peer, between aggregators
 //
 // A frame is one message of a stream. It is sealed (seal.go): version, kind,
 // number, payload, and a CRC-32C over these and over the Arrow record it may

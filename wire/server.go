@@ -8,14 +8,17 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow/flight"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 )
 
 // ServerConfig of a Server. The zero value serves without key and encryption.
@@ -24,6 +27,9 @@ type ServerConfig struct {
 	Key   []byte        // the cluster's key; nil: none is asked for
 	TLS   *tls.Config   // nil: plain
 	Lease time.Duration // how long a subscriber may take to confirm; 0: 2 s
+
+	// Peer, if not nil, answers messages of other nodes of the same kind: Client.Peer.
+	Peer func(ctx context.Context, msg []byte) ([]byte, error)
 
 	// Drained, if not nil, is called once by Stop: batches have ended, and
 	// subscriptions not yet. What the leaf does there its subscribers still hear.
@@ -47,7 +53,7 @@ type Server struct {
 	appends sync.WaitGroup // in flight; Add under mu and not closing
 }
 
-// NewServer returns a server over a leaf.
+// NewServer returns a server over a leaf, or over nil, where only Peer answers.
 func NewServer(cfg ServerConfig, leaf Leaf) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -136,6 +142,9 @@ func (s *Server) beginAppend() error {
 func (s *Server) guard(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	if err := checkKey(stream.Context(), s.cfg.Key); err != nil {
 		return err
+	}
+	if s.leaf == nil && !strings.HasSuffix(info.FullMethod, "/DoAction") {
+		return status.Error(codes.Unimplemented, "this node is no leaf")
 	}
 	defer func() {
 		if cause := recover(); cause != nil {

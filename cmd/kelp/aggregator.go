@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kelpdb/kelp/aggregator"
+	"github.com/kelpdb/kelp/catalog"
 	"github.com/kelpdb/kelp/cluster"
 	"github.com/kelpdb/kelp/ui"
 	"github.com/kelpdb/kelp/wire"
@@ -52,7 +53,6 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	ports.rpc.Close() // no call comes to an aggregator yet; the port is its own all the same
 	var handler lateHandler
 	web := startHTTP(ports.http, &handler, log)
 	node, err := cmd.start(ports, log)
@@ -89,6 +89,11 @@ type aggregatorNode struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 
+	catalog *catalog.Catalog
+	peers   *peers
+	server  *wire.Server // for other aggregators
+	serving sync.WaitGroup
+
 	mu     sync.Mutex // held from a look at the membership to the end of what follows from it
 	leaves map[string]*remoteLeaf
 	met    map[string]bool // leaves that have been in the membership; as many as may ever be in it
@@ -110,19 +115,21 @@ func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggr
 		}
 	}()
 	if node.key, err = cmd.key(); err != nil {
-		return node, err
-	}
-	node.agg, err = aggregator.New(aggregator.Config{
-		Name: node.name, Version: buildVersion(), DataDir: filepath.Join(cmd.Data, node.name),
-		Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true,
-	})
-	if err != nil {
-		return node, err
+		return node, errors.Join(err, ports.rpc.Close())
 	}
 	node.members, err = cluster.Join(cluster.Config{
 		Name: node.name, Role: cluster.RoleAggregator, Host: cmd.Host, Version: buildVersion(),
 		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
 		Seeds: cmd.Join, SecretKey: node.key, Log: log,
+	})
+	if err != nil {
+		return node, errors.Join(err, ports.rpc.Close())
+	}
+	dir := filepath.Join(cmd.Data, node.name)
+	node.startCatalog(dir, ports.rpc, len(cmd.Join) == 0)
+	node.agg, err = aggregator.New(aggregator.Config{
+		Name: node.name, Version: buildVersion(), DataDir: dir,
+		Now: time.Now, Log: log, Seed: rand.Uint64(), QueryLog: true, Catalog: node.catalog,
 	})
 	if err != nil {
 		return node, err
@@ -251,6 +258,9 @@ func (n *aggregatorNode) close() error {
 	}
 	if n.agg != nil {
 		errs = append(errs, n.agg.Close())
+	}
+	if n.catalog != nil {
+		errs = append(errs, n.stopCatalog())
 	}
 	for _, l := range n.leaves {
 		errs = append(errs, l.client.Close())

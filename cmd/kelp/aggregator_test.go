@@ -27,7 +27,6 @@ func newAggregator(t *testing.T) (*aggregatorNode, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports.rpc.Close()
 	var handler lateHandler
 	web := startHTTP(ports.http, &handler, slog.New(slog.DiscardHandler))
 	node, err := cmd.start(ports, slog.New(slog.DiscardHandler))
@@ -201,7 +200,6 @@ func TestForgetLeaf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports.rpc.Close()
 	defer ports.http.Close()
 	second, err := other.start(ports, slog.New(slog.DiscardHandler))
 	if err != nil {

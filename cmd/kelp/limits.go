@@ -82,4 +82,10 @@ const (
 
 	// completeValues is how many values of a column are proposed.
 	completeValues = "40"
+
+	// peersMax is how many addresses of other aggregators have connections.
+	peersMax = 64
+
+	// peerDrain is how long calls between aggregators may take to finish at the end.
+	peerDrain = time.Second
 )
