@@ -172,13 +172,17 @@ type node struct {
 // its absence is seen. id and born are those of its memory; born in ns.
 func (a *Aggregator) Know(name, address, id string, born int64) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if n := a.nodes[name]; n != nil {
 		n.address = address
+		a.mu.Unlock()
 		return
 	}
 	a.nodes[name] = &node{name: name, address: address, state: StateDown}
 	a.book.know(name, id, born)
+	a.mu.Unlock()
+	if a.cfg.Catalog != nil {
+		a.takeAgreed()
+	}
 }
 
 // Attach makes a leaf reachable under its name and begins to listen to its
@@ -290,6 +294,9 @@ func (a *Aggregator) hear(n *node, u *wire.Update, first bool) error {
 		}
 	} else if err := a.file.mend(a.book); err != nil {
 		return &journalError{err}
+	}
+	if first && a.cfg.Catalog != nil { // before it is read: it may be suspended
+		a.takeAgreed()
 	}
 	for _, late := range a.book.late(u, first) {
 		a.bringSettings(late)

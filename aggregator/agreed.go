@@ -33,6 +33,7 @@ func (a *Aggregator) followCatalog() {
 func (a *Aggregator) takeAgreed() {
 	a.agreeing.Lock() // an older look at the catalog must not come last
 	defer a.agreeing.Unlock()
+	a.takeSuspensions()
 	for _, table := range a.book.agree(a.cfg.Catalog.List(catalog.KindTable), a.tellUnreadable) {
 		for _, late := range a.book.behind(table) {
 			a.bringSettings(late)

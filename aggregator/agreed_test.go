@@ -140,3 +140,52 @@ func TestUnreadableEntry(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestSuspensionAgreed: a leaf that is suspended through one aggregator is through
+// all, also through those that meet it later; the same when it is forgotten.
+func TestSuspensionAgreed(t *testing.T) {
+	cat := newCatalog(t)
+	a := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	b := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	for _, x := range []*Aggregator{a, b} {
+		x.Attach("leaf-2", "", leafWith("leaf-2", storage.Settings{}), true)
+		until(t, x.Ready)
+	}
+	a.Detach("leaf-2", StateDown)
+	post := func(x *Aggregator, what string) {
+		t.Helper()
+		for range 2 { // it may be repeated
+			if w := do(t, x.Handler(HTTPConfig{}), "POST", "/v1/cluster/leaf-2/"+what, ""); w.Code != http.StatusOK {
+				t.Fatalf("%s: %d %s", what, w.Code, w.Body)
+			}
+		}
+	}
+	post(a, "suspend")
+	until(t, func() bool { return b.book.suspended()["leaf-2"] })
+	if c := ask(t, b, 1000).Completeness; c.RowsExpected != 10 || c.RowsCovered != 5 {
+		t.Errorf("through the other: %+v", c)
+	}
+	late := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	late.Attach("leaf-2", "", leafWith("leaf-2", storage.Settings{}), true)
+	until(t, late.Ready)
+	if !late.book.suspended()["leaf-2"] || late.book.suspended()["leaf-1"] {
+		t.Error("an aggregator that meets it later reads it")
+	}
+	if w := do(t, b.Handler(HTTPConfig{}), "POST", "/v1/cluster/leaf-2/forget", ""); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for _, x := range []*Aggregator{a, b, late} {
+		until(t, func() bool { return x.book.bans(x.book.idOf("leaf-2")) })
+		if c := ask(t, x, 1000).Completeness; c.RowsExpected != 5 || c.Ratio != 1 {
+			t.Errorf("after it is forgotten: %+v", c)
+		}
+	}
+	post(b, "suspend")
+	if !b.book.bans(b.book.idOf("leaf-2")) || len(cat.List(catalog.KindSuspension)) != 1 {
+		t.Error("a forgotten leaf is expected again")
+	}
+	newest := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	if !newest.book.bans(cat.List(catalog.KindSuspension)[0].ID) {
+		t.Error("an aggregator that never met it does not know")
+	}
+}

@@ -84,17 +84,23 @@ func (b *book) bans(id string) bool {
 // what it has may by then be stored elsewhere too.
 func (a *Aggregator) serveSuspend(w http.ResponseWriter, r *http.Request) error {
 	name := chi.URLParam(r, "leaf")
-	if a.book.suspended()[name] {
-		writeJSON(w, http.StatusOK, map[string]any{"suspended": name})
-		return nil
-	}
+	already := a.book.suspended()[name]
 	for _, s := range a.seats() {
-		if s.name == name && a.lives(r.Context(), s) {
+		if s.name == name && !already && a.lives(r.Context(), s) {
 			return &apiError{Status: http.StatusConflict, Code: "bad_request", Message: "leaf " + name + " is up",
 				Hint: "suspend is for a leaf that will not come back; stop it first"}
 		}
 	}
-	return a.changeLeaf(w, name, "suspended", &bookRecord{Suspend: name})
+	if !already && !a.agreesOnLeaves(name) {
+		return a.changeLeaf(w, name, "suspended", &bookRecord{Suspend: name})
+	}
+	if a.agreesOnLeaves(name) && !a.book.bans(a.book.idOf(name)) {
+		if err := a.suspend(r.Context(), name, false); err != nil {
+			return err
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"suspended": name})
+	return nil
 }
 
 // serveForget is POST /v1/cluster/{leaf}/forget: a leaf that is gone is not
@@ -110,7 +116,17 @@ func (a *Aggregator) serveForget(forget func(string) error) func(http.ResponseWr
 		if forget != nil {
 			alive = forget(name) != nil
 		}
-		if alive && a.book.suspended()[name] {
+		suspended := a.book.suspended()[name]
+		if suspended && a.agreesOnLeaves(name) {
+			if err := a.suspend(r.Context(), name, true); err != nil {
+				return err
+			}
+			if alive {
+				writeJSON(w, http.StatusOK, map[string]any{"forgotten": name})
+				return nil
+			}
+		}
+		if alive && suspended {
 			return a.changeLeaf(w, name, "forgotten", &bookRecord{Retire: name})
 		}
 		if alive {

@@ -20,17 +20,8 @@ import (
 // set changes a table's settings.
 func (p *process) set(table, settings string) {
 	p.t.Helper()
-	req, err := http.NewRequest(http.MethodPatch, p.http+"/v1/tables/"+table, strings.NewReader(settings))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	res, err := client().Do(req)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
-		p.t.Fatalf("settings %s: %d %s %v", settings, res.StatusCode, text, err)
+	if status, _, text := p.call(http.MethodPatch, "/v1/tables/"+table, settings); status != http.StatusOK {
+		p.t.Fatalf("settings %s: %d %s", settings, status, text)
 	}
 }
 
