@@ -4,7 +4,7 @@ import { signal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { Fault } from "./api/client";
 
-export type Asked<T> = { answer: T | null; fault: Fault | null; busy: boolean; partial: boolean };
+export type Asked<T> = { answer: T | null; fault: Fault | null; busy: boolean; partial: boolean; stop?: () => void };
 
 /** Question asks again whenever its key changes; the question before is broken off. */
 export class Question<T> {
@@ -38,6 +38,9 @@ export class Question<T> {
   }
 }
 
+/** retryMs is how long a server that did not answer is left alone. */
+const retryMs = 2000;
+
 /**
  * useQuestion asks when one of the keys changes and stops when its view goes. With a
  * new tick it asks again, but not while the answer to the one before is awaited: a busy
@@ -58,7 +61,13 @@ export function useQuestion<T>(
   useEffect(() => {
     if (run && tick > 0 && !question.state.value.busy) void question.ask(run);
   }, [tick]);
-  return question.state.value;
+  const { fault } = question.state.value;
+  useEffect(() => {
+    if (!run || fault?.code !== "unreachable") return;
+    const timer = setTimeout(() => question.ask(run), retryMs);
+    return () => clearTimeout(timer);
+  }, [fault]);
+  return { ...question.state.value, stop: () => question.stop() };
 }
 
 /** useTick is a number that grows every so many ms while the page can be seen; 0 ms: never. */

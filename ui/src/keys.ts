@@ -17,8 +17,8 @@ const byNumber = ["time", "table", "heat", "dist", "samples"] as const;
 /** onKey listens until the function that it returns is called. */
 export function onKey(s: State): () => void {
   const heard = (e: KeyboardEvent) => {
-    if (e.key === "Escape") return escape(s);
-    const typing = (e.composedPath()[0] as HTMLElement).closest?.("input, textarea, select, [contenteditable]");
+    const typing = (e.composedPath()[0] as HTMLElement).closest?.<HTMLElement>("input, textarea, select, [contenteditable]");
+    if (e.key === "Escape") return typing ? typing.blur() : escape(s);
     if (typing || e.ctrlKey || e.metaKey || e.altKey) return;
     const act = actions(s)[e.key];
     if (e.key in focusOn) {
@@ -52,8 +52,6 @@ function actions(s: State): Record<string, () => void> {
 function escape(s: State) {
   if (menu.value) return closeMenu();
   if (helpOpen.value) return void (helpOpen.value = false);
-  const field = document.activeElement;
-  if (field instanceof HTMLInputElement) return field.blur();
   if (s.box) set({ box: "", differs: false });
   else if (!s.sql) sqlOpen.value = false;
 }

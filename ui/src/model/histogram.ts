@@ -37,3 +37,21 @@ export function marks(s: Scale): number[] {
 
 /** density is how many events there are to each doubling of the value, so that parts of unlike width compare. */
 export const density = (p: Part) => (p.lo > 0 ? p.events / Math.log2(p.hi / p.lo) : p.events);
+
+/**
+ * cells spreads parts over even steps of a scale, so that columns whose parts are of
+ * unlike width look alike. The first cell is for what lies below the scale: zero and less.
+ */
+export function cells(parts: Part[], s: Scale, steps: number): number[] {
+  const out = new Array<number>(steps + 1).fill(0);
+  for (const p of parts) {
+    if (p.lo <= 0) {
+      out[0] += p.events;
+      continue;
+    }
+    const a = s.at(p.lo) * steps, b = Math.max(a + 1e-9, s.at(p.hi) * steps);
+    for (let i = Math.floor(a); i < b && i < steps; i++)
+      out[i + 1] += (p.events * (Math.min(b, i + 1) - Math.max(a, i))) / (b - a);
+  }
+  return out;
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { boxCondition, measured, parseBox, printBox } from "./box";
 import { addFilter, condition, conjuncts, invert, parsePill, printPill } from "./filter";
-import { marks, partsOf, scaleOf } from "./histogram";
+import { cells, marks, partsOf, scaleOf } from "./histogram";
 import { changeText, numberText, percentText } from "./number";
 import { light, slots } from "./palette";
 import { parseSQL } from "./parse";
@@ -160,4 +160,8 @@ test("histograms", () => {
   const scale = scaleOf(parts);
   expect([scale.at(0), scale.at(1), scale.at(2), scale.at(4), scale.value(0.5)]).toEqual([0, 0, 0.5, 1, 2]);
   expect(marks(scale)).toEqual([1, 2]);
+  // Nothing is lost or made when parts are spread, whatever their width.
+  expect(cells(parts, scale, 4)).toEqual([3, 2.5, 2.5, 0.5, 0.5]);
+  expect(cells(parts, scale, 1)).toEqual([3, 6]);
+  expect(cells(parts, scale, 3).reduce((a, b) => a + b)).toBeCloseTo(9, 9);
 });

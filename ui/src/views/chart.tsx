@@ -23,7 +23,11 @@ export type ChartProps = {
   height: number;
   lit: string; // id of the line that is pointed at; "" none
   onBox: (box: Box | null) => void;
+  onLine: (line: Line, x: number, y: number, from: HTMLElement) => void;
 };
+
+/** nearPx is how near a click on a line has to be. */
+const nearPx = 14;
 
 /** isCount: no rows mean 0, so that a gap is one. */
 const isCount = (aggregate: string) => /^(count|count_if|hits|sum|uniq|uniq_exact|rate)\(/i.test(aggregate);
@@ -32,20 +36,24 @@ const isCount = (aggregate: string) => /^(count|count_if|hits|sum|uniq|uniq_exac
 export function Lines(p: ChartProps) {
   const at = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const begun = useRef(0); // when the plot that is not drawn yet was begun; 0: it is drawn
   const now = useRef(p);
   now.current = p;
   const { lines, aggregate } = p.chart.panels[p.panel];
   const shape = JSON.stringify([lines.map((l) => [l.id, l.before !== null, p.colors.get(l.id)]), p.tz, p.gaps, p.height, aggregate]);
 
   useEffect(() => {
+    const host = at.current!;
     const build = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(now, at.current!, ink()), dataOf(now.current), at.current!);
+      performance.clearMeasures("chart");
+      begun.current = performance.now();
+      plot.current = new uPlot(options(now, host, ink(), begun), dataOf(now.current), host);
       showBox(plot.current, now.current);
     };
     build();
-    const resized = new ResizeObserver(() => plot.current!.setSize({ width: at.current!.clientWidth, height: now.current.height }));
-    resized.observe(at.current!);
+    const resized = new ResizeObserver(() => plot.current?.setSize({ width: host.clientWidth, height: now.current.height }));
+    resized.observe(host);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", build);
     return () => {
@@ -75,7 +83,7 @@ function dataOf(p: ChartProps): uPlot.AlignedData {
   return [p.chart.at, ...lines.filter((l) => l.before).map((l) => l.before!), ...lines.map((l) => whole(l.now))];
 }
 
-function options(now: { current: ChartProps }, at: HTMLElement, colors: Ink): uPlot.Options {
+function options(now: { current: ChartProps }, at: HTMLElement, colors: Ink, begun: { current: number }): uPlot.Options {
   const p = now.current;
   const { lines, aggregate } = p.chart.panels[p.panel];
   const tip = document.createElement("div");
@@ -110,13 +118,28 @@ function options(now: { current: ChartProps }, at: HTMLElement, colors: Ink): uP
       drag: { x: true, y: measured(aggregate) !== "", uni: 40, dist: 5, setScale: false },
     },
     hooks: {
-      init: [(u) => u.over.append(tip)],
+      init: [(u) => u.over.append(tip), (u) => u.over.addEventListener("click", (e) => clicked(u, e, now.current))],
       drawClear: [(u) => drawHoles(u, now.current.completeness, colors)],
-      draw: [(u) => drawUnfilled(u, now.current)],
+      draw: [(u) => drawUnfilled(u, now.current), () => {
+        if (begun.current > 0) performance.measure("chart", { start: begun.current }); // for the browser's own tools, and the tests
+        begun.current = 0;
+      }],
       setCursor: [(u) => showTip(u, tip, now.current)],
       setSelect: [(u) => now.current.onBox(boxOf(u, measured(aggregate)))],
     },
   };
+}
+
+/** clicked offers what can be done with the line under a click. A drag is none. */
+function clicked(u: uPlot, e: MouseEvent, p: ChartProps) {
+  const i = u.cursor.idx;
+  if (i === null || i === undefined || u.select.width > 3) return;
+  const y = e.clientY - u.over.getBoundingClientRect().top;
+  const near = p.chart.panels[p.panel].lines
+    .map((line) => ({ line, away: line.now[i] === null ? Infinity : Math.abs(u.valToPos(line.now[i], "y") - y) }))
+    .filter(({ line, away }) => away < nearPx && !line.other && line.key.length > 0)
+    .sort((a, b) => a.away - b.away)[0];
+  if (near) p.onLine(near.line, e.clientX, e.clientY + 6, u.over);
 }
 
 /** timeMarks words times of an axis: the clock, and the day where it begins anew or the axis is long. */

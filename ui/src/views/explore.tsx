@@ -13,7 +13,6 @@ import { isLive, toAddress, type State } from "../model/state";
 import { durationMs, relative } from "../model/time";
 import { go, set } from "../nav";
 import { Badge } from "./badge";
-import { Differs } from "./differs";
 import { Dist } from "./dist";
 import { FaultBox } from "./frame";
 import { Heat } from "./heat";
@@ -59,7 +58,7 @@ export function Explore({ s: given }: { s: State }) {
   const shown = sqlOpen.value || s.sql !== "";
   return (
     <>
-      <Top s={s} columns={columns} />
+      <Top s={s} columns={columns} answered={main.answer?.range ?? null} />
       <div class="explore">
         <Knobs s={s} table={about.answer} fault={about.fault} />
         <main class="stage" aria-busy={main.busy}>
@@ -68,7 +67,6 @@ export function Explore({ s: given }: { s: State }) {
           {!shown && <FaultBox fault={main.fault} sql={sql} />}
           {!ready && about.answer && <p class="empty">No column holds numbers, of which this view could show how they are spread.</p>}
           <Picture s={s} main={main} totals={totals} about={about.answer} />
-          {s.differs && s.box && <Differs s={s} />}
         </main>
       </div>
       <Menu />
@@ -92,7 +90,7 @@ function Picture({ s, main, totals, about }: { s: State; main: Asked<Answer>; to
     case "dist":
       return <Dist s={s} answer={a} />;
     case "samples":
-      return <Samples s={s} answer={a} columns={about?.columns ?? []} />;
+      return <Samples key={printSQL(s)} s={s} answer={a} columns={about?.columns ?? []} />;
   }
 }
 

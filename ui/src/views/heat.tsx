@@ -3,25 +3,30 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Answer } from "../api/types";
 import { parseBox, printBox } from "../model/box";
-import { density, marks, partsOf, scaleOf, type Part, type Scale } from "../model/histogram";
+import { cells, marks, partsOf, scaleOf, type Part, type Scale } from "../model/histogram";
 import { numberText, shortNumber } from "../model/number";
 import type { State } from "../model/state";
 import { spanText, timeText } from "../model/time";
 import { set } from "../nav";
+import { Differs } from "./differs";
 import { ink, isDark } from "./theme";
 import { BoxBar } from "./timeview";
 
 const height = 380, footer = 26, gutter = 52;
 
-type Field = { buckets: { at: number; parts: Part[] }[]; width: number; from: number; to: number; scale: Scale; top: number };
+/** rows of cells that the map has: as many as are still told apart. */
+const rows = 44;
+
+type Field = { buckets: { at: number; parts: Part[]; cells: number[] }[]; width: number; from: number; to: number; scale: Scale; top: number };
 
 function fieldOf(a: Answer): Field {
-  const buckets = a.rows.map((row) => ({ at: Date.parse(String(row[0])), parts: partsOf(row[1]) }));
+  const read = a.rows.map((row) => ({ at: Date.parse(String(row[0])), parts: partsOf(row[1]) }));
   const width = a.bucket?.width_ms ?? 1;
-  const all = buckets.flatMap((b) => b.parts);
-  const densities = all.map(density).sort((x, y) => x - y);
+  const scale = scaleOf(read.flatMap((b) => b.parts));
+  const buckets = read.map((b) => ({ ...b, cells: cells(b.parts, scale, rows) }));
+  const filled = buckets.flatMap((b) => b.cells).filter((n) => n > 0).sort((x, y) => x - y);
   return {
-    buckets, width, scale: scaleOf(all), top: densities[Math.floor(densities.length * 0.99)] ?? 1,
+    buckets, width, scale, top: filled[Math.floor(filled.length * 0.99)] ?? 1, // one crowded cell does not pale all others
     from: a.range.from ? Date.parse(a.range.from) : buckets[0].at, to: a.range.to ? Date.parse(a.range.to) : buckets.at(-1)!.at + width,
   };
 }
@@ -38,15 +43,16 @@ export function Heat({ s, answer }: { s: State; answer: Answer }) {
   const mark = useRef<HTMLDivElement>(null);
   const field = useMemo(() => fieldOf(answer), [answer]);
   const column = s.value.replace(/^"(.*)"$/s, (_, n) => n.replaceAll('""', '"'));
-  const size = () => ({ w: at.current!.clientWidth - gutter, h: height - footer });
+  const size = () => ({ w: (at.current?.clientWidth ?? 2 * gutter) - gutter, h: height - footer });
   const x = (ms: number) => gutter + ((ms - field.from) / (field.to - field.from)) * size().w;
   const y = (v: number) => (1 - field.scale.at(v)) * size().h;
 
   useEffect(() => {
-    const draw = () => drawField(at.current!, field, answer, s.tz, x, y);
+    const canvas = at.current!;
+    const draw = () => drawField(canvas, field, answer, s.tz, x, y);
     draw();
     const resized = new ResizeObserver(draw);
-    resized.observe(at.current!);
+    resized.observe(canvas);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", draw);
     return () => {
@@ -105,6 +111,7 @@ export function Heat({ s, answer }: { s: State; answer: Answer }) {
         <div class="tip" ref={tip} hidden />
       </div>
       <BoxBar s={s} />
+      {s.differs && s.box && <Differs s={s} />}
     </div>
   );
 }
@@ -139,11 +146,13 @@ function drawField(canvas: HTMLCanvasElement, f: Field, a: Answer, tz: string, x
     ctx.fillText(timeText(ms, tz, f.to - f.from < 600_000 ? "second" : "minute").slice(f.to - f.from > 86_400_000 ? 5 : 11), Math.min(w - 28, Math.max(gutter + 20, x(ms))), height - 10);
   }
   for (const b of f.buckets)
-    for (const p of b.parts) {
+    for (const [i, events] of b.cells.entries()) {
+      if (events <= 0) continue;
       const left = Math.max(gutter, x(b.at)), right = Math.min(w, x(b.at + f.width));
-      const top = p.lo > 0 ? y(p.hi) : height - footer - 4, bottom = p.lo > 0 ? y(p.lo) : height - footer;
-      ctx.fillStyle = shade(density(p) / f.top);
-      ctx.fillRect(left, top, Math.max(1, right - left - (right - left > 4 ? 0.5 : 0)), Math.max(1, bottom - top));
+      const step = (height - footer) / rows;
+      const top = i === 0 ? height - footer - 3 : height - footer - i * step;
+      ctx.fillStyle = shade(events / f.top);
+      ctx.fillRect(left, top, Math.max(1, right - left + 0.3), i === 0 ? 3 : step + 0.3);
     }
   ctx.strokeStyle = colors.hatch;
   for (const hole of a.completeness.by_time ?? []) {

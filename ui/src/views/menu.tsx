@@ -15,7 +15,12 @@ export const menu = signal<Choice | null>(null);
 export function openMenu(e: MouseEvent, parts: Choice["parts"]) {
   const from = e.currentTarget as HTMLElement;
   const box = from.getBoundingClientRect();
-  menu.value = { x: Math.min(box.left, innerWidth - 280), y: Math.min(box.bottom + 4, innerHeight - 170), parts, from };
+  openMenuAt(box.left, box.bottom + 4, parts, from);
+}
+
+/** openMenuAt puts it at a place of the window; the focus goes back to from. */
+export function openMenuAt(x: number, y: number, parts: Choice["parts"], from: HTMLElement) {
+  menu.value = { x: Math.min(x, innerWidth - 280), y: Math.min(y, innerHeight - 170), parts, from };
 }
 
 export function closeMenu() {

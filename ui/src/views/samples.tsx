@@ -1,12 +1,13 @@
 // The rows behind the picture, the newest first; one opens with all its fields.
 
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Answer, TableColumn, Value } from "../api/types";
 import { quoteName } from "../model/lex";
 import { numberText, valueText } from "../model/number";
 import type { State } from "../model/state";
 import { timeText } from "../model/time";
+import { set } from "../nav";
 import { openMenu } from "./menu";
 
 /** opened is the text of the row that is open. */
@@ -18,20 +19,29 @@ function shownFirst(a: Answer, s: State, columns: TableColumn[]): number[] {
     const { name } = a.columns[i];
     const c = columns.find((c) => c.name === name);
     if (s.by.includes(quoteName(name))) return 0;
-    if (/(^|\.)(message|msg|error)$/i.test(name)) return 5;
+    if (/(^|\.)(status|ms|duration|level|severity|service|error)$/i.test(name)) return 1;
     if (!c) return 4;
-    return (c.nulls > 0.9 ? 6 : 0) + ((c.distinct ?? 1e9) > 10_000 && c.types.string ? 4 : c.types.string ? 1 : 2);
+    return (c.nulls > 0.9 ? 6 : 0) + ((c.distinct ?? 1e9) > 10_000 && c.types.string ? 4 : c.types.string ? 2 : 3);
   };
-  return a.columns.map((_, i) => i).filter((i) => a.columns[i].name !== "time").sort((x, y) => weight(x) - weight(y) || x - y);
+  const dull = (i: number) => a.columns[i].name === "sample_rate" || a.rows.every((row) => row[i] === null);
+  return a.columns.map((_, i) => i).filter((i) => a.columns[i].name !== "time" && !dull(i)).sort((x, y) => weight(x) - weight(y) || x - y);
 }
 
-const columnsMax = 9;
+const columnsMax = 10;
 
-export function Samples({ s, answer: a, columns }: { s: State; answer: Answer; columns: TableColumn[] }) {
+export function Samples({ s, answer, columns }: { s: State; answer: Answer; columns: TableColumn[] }) {
+  const held = useRef(answer);
+  if (!opened.value) held.current = answer; // what is read does not run away
+  const a = held.current;
   const order = shownFirst(a, s, columns);
-  const shown = order.slice(0, columnsMax);
+  const text = order.find((i) => /(^|\.)(message|msg|text|body)$/i.test(a.columns[i].name));
+  const shown = text === undefined ? order.slice(0, columnsMax) : [...order.filter((i) => i !== text).slice(0, columnsMax - 1), text];
   const time = a.columns.findIndex((c) => c.name === "time");
   useEffect(() => () => void (opened.value = ""), []);
+  const toggle = (id: string) => {
+    opened.value = opened.value === id ? "" : id;
+    if (s.live && opened.value) set({ live: false }, true);
+  };
   return (
     <div class="scroll">
       <p class="note dim">the newest {numberText(a.rows.length)} rows; a click on one shows all of it</p>
@@ -42,7 +52,7 @@ export function Samples({ s, answer: a, columns }: { s: State; answer: Answer; c
           const open = opened.value === id;
           return (
             <>
-              <tr key={id} class={open ? "open" : ""} onClick={(e) => (e.target as HTMLElement).closest("button.value") || (opened.value = open ? "" : id)}>
+              <tr key={id} class={open ? "open" : ""} onClick={(e) => (e.target as HTMLElement).closest("button.value") || toggle(id)}>
                 <th scope="row"><button class="row" aria-expanded={open}>{timeText(String(row[time]), s.tz, "ms")}</button></th>
                 {shown.map((i) => <td class={row[i] === null ? "null" : typeof row[i] === "number" ? "n" : ""}>{row[i] === null ? "" : valueText(row[i])}</td>)}
               </tr>

@@ -11,6 +11,8 @@ import type { State } from "../model/state";
 import { isoMs, spanText } from "../model/time";
 import { set } from "../nav";
 import { Lines } from "./chart";
+import { Differs } from "./differs";
+import { openMenuAt } from "./menu";
 import { Totals } from "./totals";
 
 /** lit is the line that is pointed at in the table. */
@@ -30,11 +32,13 @@ export function TimeView({ s, answer, totals }: { s: State; answer: Answer; tota
           <section key={p.aggregate}>
             <h2>{p.aggregate}{i === 0 && <span class="dim"> each {spanText(chart.widthMs)}</span>}</h2>
             <Lines chart={chart} panel={i} completeness={answer.completeness} colors={colors} tz={s.tz} gaps={s.gaps} box={s.box} lit={lit.value}
-              height={heights[Math.min(s.show.length, heights.length - 1)]} onBox={(box) => set({ box: box ? printBox(box) : "", differs: false })} />
+              height={heights[Math.min(s.show.length, heights.length - 1)]} onBox={(box) => set({ box: box ? printBox(box) : "", differs: false })}
+              onLine={(line, x, y, from) => openMenuAt(x, y, s.by.map((column, k) => ({ column, value: line.key[k] })), from)} />
           </section>
         ))}
         <BoxBar s={s} />
       </div>
+      {s.differs && s.box && <Differs s={s} />}
       {totals && <Totals s={s} answer={totals} keys={s.by.length} chart={chart} colors={colors} />}
     </>
   );
