@@ -6,6 +6,9 @@ import { Fault } from "./api/client";
 
 export type Asked<T> = { answer: T | null; fault: Fault | null; busy: boolean; partial: boolean; stop?: () => void };
 
+/** patienceMs is how long whole answers are waited for before parts are shown. */
+const patienceMs = 400;
+
 /** Question asks again whenever its key changes; the question before is broken off. */
 export class Question<T> {
   readonly state: Signal<Asked<T>> = signal({ answer: null, fault: null, busy: false, partial: false });
@@ -15,19 +18,21 @@ export class Question<T> {
   async ask(run: (signal: AbortSignal, partial: (answer: T) => void) => Promise<T>, keep = true): Promise<void> {
     this.running?.abort();
     const mine = (this.running = new AbortController());
-    const held = keep ? this.state.value.answer : null;
+    const held = keep && !this.state.value.partial ? this.state.value.answer : null;
+    const began = performance.now();
     this.state.value = { answer: held, fault: null, busy: true, partial: false };
     const put = (now: Asked<T>) => {
       if (this.running === mine) this.state.value = now;
     };
     try {
-      // What a leaf alone knows takes the place of nothing, not of a whole answer.
-      const answer = await run(mine.signal, (p) => held === null && put({ answer: p, fault: null, busy: true, partial: true }));
+      // What some leaves know takes the place of nothing, not of a whole answer, and only when the others are slow.
+      const answer = await run(mine.signal, (p) =>
+        held === null && performance.now() - began > patienceMs && put({ answer: p, fault: null, busy: true, partial: true }));
       put({ answer, fault: null, busy: false, partial: false });
     } catch (e) {
       if (mine.signal.aborted) return;
       const fault = e instanceof Fault ? e : new Fault("page", `the page failed: ${e instanceof Error ? e.message : e}`);
-      put({ answer: this.state.value.answer, fault, busy: false, partial: false });
+      put({ answer: held, fault, busy: false, partial: false });
     }
   }
 

@@ -206,7 +206,7 @@ describe.skipIf(lacking() !== "")("the page", () => {
   test("a frozen link is of the time on screen", async () => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await open("/x/shop?from=-1h&tz=UTC&by=service");
-    await page.click("header >> text=frozen");
+    await page.click("header >> text=Copy frozen");
     const copied = new URL(await page.evaluate(() => navigator.clipboard.readText()));
     const span = Date.parse(copied.searchParams.get("to")!) - Date.parse(copied.searchParams.get("from")!);
     expect(span).toBe(3_600_000);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Answer } from "../api/types";
 import { boxCondition, measured, parseBox, printBox } from "./box";
 import { addFilter, condition, conjuncts, invert, parsePill, printPill } from "./filter";
 import { cells, marks, partsOf, scaleOf } from "./histogram";
@@ -7,6 +8,7 @@ import { light, slots } from "./palette";
 import { parseSQL } from "./parse";
 import { conditionOf } from "./search";
 import { printSQL, seriesSQL, totalsSQL } from "./sql";
+import { chartOf, fullSpan } from "./series";
 import { fromAddress, gapRules, initial, toAddress, views, type State } from "./state";
 import { agoText, durationMs, spanText } from "./time";
 
@@ -81,7 +83,7 @@ describe("a state", () => {
 
 test("SQL of the views", () => {
   const s = { ...initial("shop"), by: ["service"], where: ["a = 1 OR b = 2", "c = 3"], compare: "1w", show: ["count()", "p99(ms)"] };
-  expect(seriesSQL(s)).toBe("FROM shop LAST 1h SELECT time(auto), service, count(), p99(ms) WHERE (a = 1 OR b = 2) AND c = 3 GROUP BY ALL LIMIT 10 WITH OTHER FILL COMPARE 1w");
+  expect(seriesSQL(s)).toBe("FROM shop LAST 1h SELECT time(auto), service, count(), p99(ms) WHERE (a = 1 OR b = 2) AND c = 3 GROUP BY ALL LIMIT 10 WITH OTHER COMPARE 1w");
   expect(totalsSQL({ ...s, where: [], sort: "p99(ms) DESC", from: "2026-11-22T10:00:00Z", raw: true }))
     .toBe("FROM shop SINCE '2026-11-22T10:00:00Z' SELECT service, count(), p99(ms) GROUP BY ALL ORDER BY p99(ms) DESC LIMIT 10 WITH OTHER COMPARE 1w RAW");
 });
@@ -89,6 +91,7 @@ test("SQL of the views", () => {
 test("SQL flows into the knobs in any order of clauses, and not where it says more", () => {
   const base = initial("shop");
   const back = parseSQL("select count() from shop last 15m where status >= 500", base);
+  expect(parseSQL("FROM shop LAST 1h SELECT time(1m), count() GROUP BY ALL FILL", base)).toMatchObject({ view: "time", step: "1m" });
   expect(back).toMatchObject({ view: "table", from: "-15m", where: ["status >= 500"], show: ["count()"] });
   for (const more of [
     "SELECT count() AS n FROM shop", "FROM shop SELECT count() HAVING count() > 1", "WITH a AS b FROM shop SELECT count()", "SHOW TABLES",
@@ -164,4 +167,35 @@ test("histograms", () => {
   expect(cells(parts, scale, 4)).toEqual([3, 2.5, 2.5, 0.5, 0.5]);
   expect(cells(parts, scale, 1)).toEqual([3, 6]);
   expect(cells(parts, scale, 3).reduce((a, b) => a + b)).toBeCloseTo(9, 9);
+});
+
+describe("lines", () => {
+  const minute = (i: number) => new Date(Date.UTC(2026, 10, 22, 10, i)).toISOString();
+  const answer = (rows: (string | number | null)[][], more: object = {}): Answer => ({
+    columns: [], rows, completeness: { ratio: 1, exact: true, rows_expected: 0, rows_covered: 0, leaves: { total: 1, answered: 1, missing: [] } },
+    range: { from: minute(0).replace(":00.000", ":30.000"), to: minute(4) }, bucket: { column: "time(1m)", width_ms: 60_000 }, horizon: null, newest: null,
+    stats: { rows_scanned: 0, rows_matched: 0, blocks_scanned: 0, blocks_pruned: 0, bytes_scanned: 0, elapsed_ms: 0 },
+    approximate: [], truncated: null, other: null, compare: null, warnings: [], query_id: "", ...more,
+  });
+  const rows = [[minute(1), "a", 5, 1.5], [minute(1), null, 2, 9], [minute(3), "a", 7, 2.5]];
+
+  test("have 0 for counts where there were no rows, and a gap for what no rows have", () => {
+    const c = chartOf(answer(rows, { other: { rows: [1], groups: 3 } }), 1, ["count()", "p99(ms)"], "auto")!;
+    expect(c.at.map((s) => new Date(s * 1000).toISOString())).toEqual([0, 1, 2, 3].map(minute));
+    expect(c.panels[0].lines.map((l) => [l.label, l.now])).toEqual([["a", [0, 5, 0, 7]], ["Other (3)", [0, 2, 0, 0]]]);
+    expect(c.panels[1].lines[0].now).toEqual([null, 1.5, null, 2.5]);
+    expect(fullSpan(c)).toEqual([1, 3]); // the range begins within the first
+    expect(chartOf(answer(rows), 1, ["count()", "p99(ms)"], "open")!.panels[0].lines[0].now).toEqual([null, 5, null, 7]);
+  });
+  test("have no 0 where rows are missing", () => {
+    const partly = answer(rows);
+    partly.completeness.by_time = [{ from: minute(2), to: minute(3), ratio: 0.5 }];
+    expect(chartOf(partly, 1, ["count()", "p99(ms)"], "auto")!.panels[0].lines.find((l) => l.label === "a")!.now).toEqual([0, 5, null, 7]);
+  });
+  test("stand beside those of an earlier time", () => {
+    const c = chartOf(answer([[minute(1), 5, 4, 0.25], [minute(2), 0, 3, -1]], { compare: { range: { from: null, to: null }, completeness: answer([]).completeness } }), 0, ["count()"], "auto")!;
+    expect(c.panels[0].lines[0].before).toEqual([0, 4, 3, 0]);
+    const torn = { range: { from: null, to: null }, completeness: { ...answer([]).completeness, ratio: 0.9 } };
+    expect(chartOf(answer([[minute(1), 5, 4, 0.25]], { compare: torn }), 0, ["count()"], "auto")!.panels[0].lines[0].before).toEqual([null, 4, null, null]);
+  });
 });

@@ -1,6 +1,8 @@
 // An answer as lines: one for each group, a number or a gap for each bucket.
 
 import type { Answer, Value } from "../api/types";
+import type { Gaps } from "./state";
+import { unitMs } from "./time";
 
 export type Line = {
   key: Value[]; // values of GROUP BY
@@ -35,14 +37,29 @@ export const otherLabel = (a: Answer) => `Other (${(a.other?.groups ?? 0).toLoca
 /** columnsPer is how many columns an aggregate has: with COMPARE its own, before and change. */
 export const columnsPer = (a: Answer) => (a.compare ? 3 : 1);
 
+/** isCount: where there are no rows the aggregate is 0, not unknown. */
+export const isCount = (aggregate: string) => /^(count|count_if|hits|sum|uniq|uniq_exact|rate)\s*\(/i.test(aggregate);
+
+/** bucketsMax is how many buckets are put in at most; more than a screen has pixels. */
+const bucketsMax = 20_000;
+
+/** bucketsOf is the buckets of the range, with and without rows. Those of days depend on a zone's calendar: only those with rows are known. */
+function bucketsOf(a: Answer, width: number): number[] {
+  const at = new Set(a.rows.map((r) => Date.parse(String(r[0]))));
+  const from = a.range.from ? Date.parse(a.range.from) : Math.min(...at), to = a.range.to ? Date.parse(a.range.to) : Math.max(...at) + 1;
+  if (width < unitMs.d && (to - from) / width < bucketsMax)
+    for (let ms = Math.floor(from / width) * width; ms < to; ms += width) at.add(ms);
+  return [...at].sort((x, y) => x - y);
+}
+
 /**
- * chartOf sorts an answer of seriesSQL into panels. Where data is missing, a 0 that
- * FILL has put in is no number but a gap.
+ * chartOf sorts an answer of seriesSQL into panels. Buckets without rows are 0 for
+ * counts unless gaps are left open; where data is missing there is no 0 but a gap.
  */
-export function chartOf(a: Answer, keys: number, aggregates: string[]): Chart | null {
+export function chartOf(a: Answer, keys: number, aggregates: string[], gaps: Gaps): Chart | null {
   if (!a.bucket) return null;
   const others = new Set(a.other?.rows ?? []);
-  const at = [...new Set(a.rows.map((r) => Date.parse(String(r[0]))))].sort((x, y) => x - y);
+  const at = bucketsOf(a, a.bucket.width_ms);
   const place = new Map(at.map((ms, i) => [ms, i]));
   const holes = at.map((ms) => isHole(a, ms, a.bucket!.width_ms));
   const panels = aggregates.map((aggregate, i): Panel => {
@@ -54,8 +71,9 @@ export function chartOf(a: Answer, keys: number, aggregates: string[]): Chart | 
       const id = other ? "other" : idOf(key);
       let line = lines.get(id);
       if (!line) {
-        const empty = () => new Array<number | null>(at.length).fill(null);
-        line = { key, id, label: other ? otherLabel(a) : keyText(key), other, now: empty(), before: a.compare ? empty() : null };
+        const empty = (whole: (i: number) => boolean) => at.map((_, i) => (isCount(aggregate) && gaps === "auto" && whole(i) ? 0 : null));
+        line = { key, id, label: other ? otherLabel(a) : keyText(key), other, now: empty((i) => !holes[i]),
+          before: a.compare ? empty(() => a.compare!.completeness.ratio === 1) : null };
         lines.set(id, line);
       }
       const t = place.get(Date.parse(String(row[0])))!;

@@ -40,9 +40,9 @@ export function printSQL(s: State): string {
   }
 }
 
-/** seriesSQL asks for lines over time. */
+/** seriesSQL asks for lines over time. Buckets without rows are put in by chartOf: FILL comes before LIMIT, and would not go with many groups. */
 export function seriesSQL(s: State): string {
-  return clauses(s, [bucketOf(s), ...s.by, ...s.show], ["GROUP BY ALL", limit(s), "FILL", compare(s)]);
+  return clauses(s, [bucketOf(s), ...s.by, ...s.show], ["GROUP BY ALL", limit(s), compare(s)]);
 }
 
 /** totalsSQL asks for the groups of the whole range. */

@@ -7,7 +7,7 @@ import type { Completeness } from "../api/types";
 import { changeText, numberText, shortNumber } from "../model/number";
 import type { Box } from "../model/box";
 import { measured, parseBox } from "../model/box";
-import { fullSpan, type Chart, type Line } from "../model/series";
+import { fullSpan, isCount, type Chart, type Line } from "../model/series";
 import type { Gaps } from "../model/state";
 import { timeText } from "../model/time";
 import { colorOf, ink, type Ink } from "./theme";
@@ -28,9 +28,6 @@ export type ChartProps = {
 
 /** nearPx is how near a click on a line has to be. */
 const nearPx = 14;
-
-/** isCount: no rows mean 0, so that a gap is one. */
-const isCount = (aggregate: string) => /^(count|count_if|hits|sum|uniq|uniq_exact|rate)\(/i.test(aggregate);
 
 /** Lines draws and keeps a plot; new data goes into the old one as long as the lines are the same. */
 export function Lines(p: ChartProps) {
@@ -261,7 +258,9 @@ function showBox(u: uPlot, p: ChartProps) {
   const box = parseBox(p.box);
   if (!box) return u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   const own = box.column && box.column === measured(p.chart.panels[p.panel].aggregate);
-  const left = u.valToPos(box.from / 1000, "x"), right = u.valToPos(box.to / 1000, "x");
-  const top = own ? u.valToPos(box.hi, "y") : 0, bottom = own ? u.valToPos(box.lo, "y") : u.over.clientHeight;
+  const within = (px: number, most: number) => Math.max(0, Math.min(most, px));
+  const wide = u.over.clientWidth, high = u.over.clientHeight;
+  const left = within(u.valToPos(box.from / 1000, "x"), wide), right = within(u.valToPos(box.to / 1000, "x"), wide);
+  const top = own ? within(u.valToPos(box.hi, "y"), high) : 0, bottom = own ? within(u.valToPos(box.lo, "y"), high) : high;
   u.setSelect({ left, width: right - left, top, height: bottom - top }, false);
 }

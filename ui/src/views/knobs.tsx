@@ -26,6 +26,7 @@ export function Knobs({ s, table, fault }: { s: State; table: TableDetail | null
       <div class="views" role="group" aria-label="View">
         {views.map((v) => <button aria-pressed={s.view === v && !s.sql} onClick={() => set({ view: v, box: v === "time" || v === "heat" ? s.box : "", differs: false })}>{viewNames[v]}</button>)}
       </div>
+      {s.sql && <p class="note dim">SQL of its own is on screen. Turning a knob leaves it.</p>}
       <Time s={s} />
       <label class="knob"><span>Compare</span>
         <select id="compare" value={s.compare} onChange={(e) => set({ compare: e.currentTarget.value })}>
@@ -63,7 +64,7 @@ export function Knobs({ s, table, fault }: { s: State; table: TableDetail | null
         <select value={s.raw ? "raw" : "events"} onChange={(e) => set({ raw: e.currentTarget.value === "raw" })}>
           <option value="events">events</option><option value="raw">stored rows</option>
         </select></label>
-      <FaultBox fault={fault} />
+      {fault?.code !== "unknown_table" && <FaultBox fault={fault} />}
       <Columns s={s} columns={columns} />
     </aside>
   );

@@ -21,7 +21,7 @@ export const lit = signal("");
 const heights = [0, 300, 210, 170, 150];
 
 export function TimeView({ s, answer, totals }: { s: State; answer: Answer; totals: Answer | null }) {
-  const chart = useMemo(() => chartOf(answer, s.by.length, s.show), [answer]);
+  const chart = useMemo(() => chartOf(answer, s.by.length, s.show, s.gaps), [answer, s.gaps]);
   if (!chart) return null;
   const ids = chart.panels[0].lines.filter((l) => !l.other).map((l) => l.id);
   const colors = useMemo(() => slots(ids), [ids.join("\n")]);

@@ -28,7 +28,7 @@ function Share({ s, answered }: { s: State; answered: Range | null }) {
   return (
     <>
       <button onClick={() => copy(toAddress(s), "copied")} title="a link to this picture; a relative range moves on">Copy link</button>
-      {s.to === "" && fixed && <button onClick={() => copy(fixed, "copied, frozen")} title="a link to just this time">frozen</button>}
+      {s.to === "" && fixed && <button onClick={() => copy(fixed, "copied, frozen")} title="a link to just this time">Copy frozen</button>}
       <span class="dim" role="status">{said}</span>
     </>
   );
