@@ -33,7 +33,7 @@ FUZZ_STRANGERS ?= 600
 PKGS = $(shell go list ./... | grep -v -e '/e2e$$' -e '/storage$$' -e '/kelpdb/kelp$$')
 
 .PHONY: build build-failpoint image run test torture fuzz sweep soak bench bench-quick test-peers diff bench-kernels bench-load bench-restart sim clean help \
-	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-e2e
+	check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-waits test-e2e
 
 ## build: bin/kelp, static, with the web page where Node is there
 build: page
@@ -66,11 +66,23 @@ run: build
 	@.ci/up bin/kelp '$(LISTEN)' '$(DATA)'
 
 ## test: every check; KELP_TEST_STRICT=1 turns skipped tests into failures
+#
+# Fuzzing goes by the clock, so it takes what test-plain and test-e2e leave of the
+# processors: those wait for disks, kills and timeouts for half of their time. What
+# test-waits has does little else, and runs beside test-plain.
 test:
 	@before=$$(ls -d /dev/shm/kelp-test-* 2>/dev/null || true); \
-	for step in check-format check-vet check-lint check-tidy check-builds test-unit test-plain test-fuzz test-ui test-e2e; do \
-		echo "== $$step"; $(MAKE) --no-print-directory $$step; \
-	done; \
+	step() { echo "== $$1"; $(MAKE) --no-print-directory "$$@"; }; \
+	for check in check-format check-vet check-lint check-tidy check-builds test-unit; do step "$$check"; done; \
+	said=$$(mktemp -d) fuzz='' waits=''; trap 'kill $$fuzz $$waits 2>/dev/null || true; rm -rf "$$said"' EXIT; \
+	nice -n 19 $(MAKE) --no-print-directory test-fuzz >"$$said/fuzz" 2>&1 & fuzz=$$!; \
+	$(MAKE) --no-print-directory test-waits >"$$said/waits" 2>&1 & waits=$$!; \
+	status=0; step test-plain || status=$$?; \
+	wait $$waits || status=$$?; echo "== test-waits, beside it"; cat "$$said/waits"; \
+	[ $$status -ne 0 ] || step test-ui || status=$$?; \
+	[ $$status -ne 0 ] || step test-e2e BESIDE='$(WAITS)' || status=$$?; \
+	wait $$fuzz || status=$$?; echo "== test-fuzz, beside these"; cat "$$said/fuzz"; \
+	[ $$status -eq 0 ] || exit $$status; \
 	.ci/leftovers "$$before"; \
 	echo "== all checks passed"
 
@@ -117,7 +129,13 @@ test-plain:
 	wait $$storage && exit $$status
 
 test-fuzz:
-	@.ci/fuzz 5 90
+	@.ci/fuzz 6 150
+
+# Of the end-to-end tests those that mostly wait; test-e2e leaves out what BESIDE names.
+WAITS = ^(TestSlowBodies|TestTorture)$$
+BESIDE ?=
+test-waits: build build-failpoint
+	@$(GOTEST) -count=1 -run '$(WAITS)' ./e2e
 
 # The page's own logic, and the page in a browser against the built binary.
 test-ui: build
@@ -125,7 +143,7 @@ test-ui: build
 	else echo "SKIP test-ui: no Node 20 or later; apt-get install nodejs npm, or https://nodejs.org"; fi
 
 test-e2e: build build-failpoint
-	@$(GOTEST) -count=1 ./e2e
+	@$(GOTEST) -count=1 $(if $(BESIDE),-skip '$(BESIDE)') ./e2e
 
 ## torture: KILLS (1000) kill -9 of a server under load, by the clock and at failpoints, held against a model; 45 minutes (SEED=)
 KILLS ?= 1000

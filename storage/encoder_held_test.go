@@ -37,6 +37,9 @@ func holds(t reflect.Type) bool {
 // processor for appends and one for merges: after full blocks, one after another, and
 // after such are merged. Arrays that grew with each block would pass it.
 func TestEncoderHeld(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine for much memory: the run without the race detector does it")
+	}
 	const appendMost, mergeMost = 21 << 20, 16 << 20
 	e := new(encoder)
 	for i := range 3 {
