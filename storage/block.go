@@ -38,7 +38,7 @@ type Meta struct {
 	Weight           uint64
 	Length           int
 	HeaderCRC        uint32
-	Hist             []TimeCount
+	Hist             Hist
 }
 
 // Richness says how much work an encoder puts into a block.

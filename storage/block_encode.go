@@ -125,7 +125,7 @@ func (e *encoder) block(dst []byte, o BlockOptions) ([]byte, Meta, error) {
 	dst, err := e.assemble(dst, &h)
 	return dst, Meta{
 		Rows: h.Rows, MinTime: h.MinTime, MaxTime: h.MaxTime, Arrival: h.Arrival,
-		Weight: h.Weight, Length: h.Length, Hist: histogram(sorted),
+		Weight: h.Weight, Length: h.Length, Hist: packHist(histogram(sorted)),
 	}, err
 }
 

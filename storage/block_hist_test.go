@@ -99,7 +99,7 @@ func TestMetaHistogram(t *testing.T) {
 	for _, richness := range []Richness{Cheap, Rich} {
 		_, meta := sealed(t, batch, BlockOptions{Richness: richness})
 		want := []TimeCount{{-1e9, 1e9, 1}, {1e9, 1e9, 2}, {3e9, 1e9, 1}, {5e9, 1e9, 1}}
-		if !slices.Equal(meta.Hist, want) || meta.MinTime != -1 || meta.MaxTime != 5e9 {
+		if !slices.Equal(slices.Collect(meta.Hist.All()), want) || meta.MinTime != -1 || meta.MaxTime != 5e9 {
 			t.Errorf("%+v", meta)
 		}
 	}

@@ -75,7 +75,7 @@ func (l *liveState) edits(write func(*edit) error) error {
 			t.mu.Lock() // the kinds of refs are guarded by it
 			for _, r := range refs[:n] {
 				e.adds = append(e.adds, r.add())
-				more += 64 + 8*len(r.Meta.Hist)
+				more += 64 + len(r.Meta.Hist.packed)
 			}
 			t.mu.Unlock()
 			if err := flush(more); err != nil {

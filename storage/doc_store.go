@@ -158,6 +158,11 @@ package storage
 //	    groups, coverage, objects of both                   4.2
 //	a count and a percentile over the last hour        10    50 for each of 205 blocks
 //
+// A page that the system has to make first costs 1.5 µs, or ten times that where a
+// host has taken it back. Such a start takes 2,250 of them: 830 without any table, 850
+// of blocks, keys and promises, 140 of the count, for which no block is kept
+// (BlockRoom), and 430 of the last hour, whose blocks are.
+//
 // So a block costs some 13 µs up to both answers, and 4 when nobody asks. What a start
 // leaves for later: the disk's log 300 ms, histograms, schemas and merges 2 s.
 //

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -133,19 +132,10 @@ func appendMeta(dst []byte, m *Meta) []byte {
 	dst = binary.AppendUvarint(dst, m.Weight)
 	dst = binary.AppendUvarint(dst, uint64(m.Length))
 	dst = binary.LittleEndian.AppendUint32(dst, m.HeaderCRC)
-	dst = binary.AppendUvarint(dst, uint64(len(m.Hist)))
-	widths, from := TimeWidths(), int64(0)
-	for _, h := range m.Hist {
-		i := slices.Index(widths[:], h.Width)
-		if i < 0 {
-			panic(fmt.Sprintf("BUG: bucket of width %d", h.Width))
-		}
-		dst = append(dst, byte(i))
-		dst = binary.AppendVarint(dst, h.From-from)
-		dst = binary.AppendUvarint(dst, h.Rows)
-		from = h.From
+	if m.Hist.packed == "" {
+		return append(dst, 0)
 	}
-	return dst
+	return append(dst, m.Hist.packed...)
 }
 
 func appendChunk(dst []byte, c *chunkReceipt) []byte {
@@ -187,9 +177,8 @@ var errEditCut = errors.New("an edit is cut short")
 
 // editReader reads fields until the first error, which it keeps.
 type editReader struct {
-	src     []byte
-	err     error
-	buckets *[]TimeCount // where histograms are cut from; nil: each is made
+	src []byte
+	err error
 }
 
 func (r *editReader) fail(err error) {
@@ -260,17 +249,16 @@ func (r *editReader) place() place {
 // src.
 func decodeEdit(src []byte) (*edit, error) {
 	e := new(edit)
-	if err := decodeEditInto(e, src, nil); err != nil {
+	if err := decodeEditInto(e, src); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
 // decodeEditInto is decodeEdit for one edit after the other: the lists of the edit
-// before are used again, so nobody may keep those, and histograms are cut from the
-// rest of buckets, if that is not nil.
-func decodeEditInto(e *edit, src []byte, buckets *[]TimeCount) error {
-	r := &editReader{src: src, buckets: buckets}
+// before are used again, so nobody may keep those.
+func decodeEditInto(e *edit, src []byte) error {
+	r := &editReader{src: src}
 	e.reset()
 	e.seq = r.uvarint()
 	for r.err == nil && len(r.src) > 0 {
@@ -310,19 +298,6 @@ func (e *edit) reset() {
 	}
 }
 
-// takeBuckets returns room for n buckets.
-func (r *editReader) takeBuckets(n int) []TimeCount {
-	if r.buckets == nil {
-		return make([]TimeCount, n)
-	}
-	if len(*r.buckets) < n {
-		*r.buckets = make([]TimeCount, bucketsAtOnce)
-	}
-	list := (*r.buckets)[:n:n]
-	*r.buckets = (*r.buckets)[n:]
-	return list
-}
-
 func (r *editReader) add() editAdd {
 	return editAdd{
 		incarnation: r.uvarint(),
@@ -359,22 +334,29 @@ func (r *editReader) meta() Meta {
 	m.Weight = r.uvarint()
 	m.Length = int(r.atMost(1<<40, "bytes of a block"))
 	m.HeaderCRC = binary.LittleEndian.Uint32(r.take(4))
-	n := r.atMost(histBucketsMax, "buckets of a block")
-	if n == 0 || r.err != nil {
-		return m
+	start := r.src
+	if n := r.eachBucket(func(TimeCount) bool { return true }); n > 0 && r.err == nil {
+		m.Hist = Hist{string(start[:len(start)-len(r.src)])}
 	}
+	return m
+}
+
+// eachBucket reads the buckets of a block and returns how many there are.
+func (r *editReader) eachBucket(yield func(TimeCount) bool) (n uint64) {
+	n = r.atMost(histBucketsMax, "buckets of a block")
 	widths, from := TimeWidths(), int64(0)
-	m.Hist = r.takeBuckets(int(n))
-	for i := range m.Hist {
+	for i := uint64(0); i < n && r.err == nil; i++ {
 		width := r.take(1)[0]
 		if int(width) >= len(widths) {
 			r.fail(errBucketWidth(width))
-			return m
+			break
 		}
 		from += r.varint()
-		m.Hist[i] = TimeCount{From: from, Width: widths[width], Rows: r.uvarint()}
+		if rows := r.uvarint(); r.err == nil && !yield(TimeCount{From: from, Width: widths[width], Rows: rows}) {
+			break
+		}
 	}
-	return m
+	return n
 }
 
 func (r *editReader) chunk() chunkReceipt {

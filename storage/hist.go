@@ -1,9 +1,13 @@
 package storage
 
 import (
+	"encoding/binary"
+	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
+	"unsafe"
 )
 
 // TimeCount is a bucket of a histogram of rows by time: Rows rows have
@@ -13,6 +17,45 @@ import (
 type TimeCount struct {
 	From, Width int64
 	Rows        uint64
+}
+
+// A Hist is the buckets of a block's histogram, ascending, as the edit that adds the
+// block has them (edit_codec.go): some nine bytes each, of which a leaf has hundreds of
+// thousands that it is hardly ever asked for. The zero value has none.
+type Hist struct{ packed string }
+
+// packHist makes a Hist.
+func packHist(list []TimeCount) Hist {
+	if len(list) == 0 {
+		return Hist{}
+	}
+	packed := binary.AppendUvarint(nil, uint64(len(list)))
+	widths, from := TimeWidths(), int64(0)
+	for _, h := range list {
+		i := slices.Index(widths[:], h.Width)
+		if i < 0 {
+			panic(fmt.Sprintf("BUG: bucket of width %d", h.Width))
+		}
+		packed = append(packed, byte(i))
+		packed = binary.AppendVarint(packed, h.From-from)
+		packed = binary.AppendUvarint(packed, h.Rows)
+		from = h.From
+	}
+	return Hist{string(packed)}
+}
+
+// All gives the buckets.
+func (h Hist) All() iter.Seq[TimeCount] {
+	return func(yield func(TimeCount) bool) {
+		if h.packed == "" {
+			return
+		}
+		r := editReader{src: unsafe.Slice(unsafe.StringData(h.packed), len(h.packed))} // which only reads
+		r.eachBucket(yield)
+		if r.err != nil {
+			panic("BUG: a histogram has changed since it was checked: " + r.err.Error())
+		}
+	}
 }
 
 // TimeWidths returns the widths of buckets, finest first. Each divides the next.

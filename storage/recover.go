@@ -20,14 +20,13 @@ type replay struct {
 	keyBytes atomic.Int64 // of the keys of all tables
 
 	// A log has an edit for every block: what would be made for each is made for many.
-	edit    edit        // the last one
-	adds    []editAdd   // room for blocks
-	buckets []TimeCount // and for their histograms
+	edit edit      // the last one
+	adds []editAdd // room for blocks
 }
 
 // takeBody decodes an edit and takes it in.
 func (p *replay) takeBody(body []byte) error {
-	if err := decodeEditInto(&p.edit, body, &p.buckets); err != nil {
+	if err := decodeEditInto(&p.edit, body); err != nil {
 		return err
 	}
 	return p.apply(&p.edit)

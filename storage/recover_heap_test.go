@@ -11,7 +11,7 @@ import (
 // There are thousands, and pages that the system has to make first cost more than
 // reading the log.
 func TestOpenTakesLittle(t *testing.T) {
-	const few, many, most = 50, 450, 1_590
+	const few, many, most = 50, 450, 1_250
 	opened := func(blocks int) (least uint64) {
 		cfg := testConfig(t, testShm(t))
 		cfg.Unmerged = true

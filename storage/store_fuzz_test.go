@@ -20,7 +20,7 @@ func fullEdit() *edit {
 			incarnation: 41, id: BlockID{1, 2}, kind: levelMid | classPast, place: place{3, 1 << 33},
 			meta: Meta{
 				Rows: 65_536, MinTime: -1 << 63, MaxTime: 1<<63 - 1, Arrival: -5, Weight: 1<<64 - 1, Length: 1 << 30, HeaderCRC: 0xdeadbeef,
-				Hist: []TimeCount{{From: -1 << 63, Width: TimeWidths()[6], Rows: 1}, {From: 0, Width: TimeWidths()[0], Rows: 65_535}},
+				Hist: packHist([]TimeCount{{From: -1 << 63, Width: TimeWidths()[6], Rows: 1}, {From: 0, Width: TimeWidths()[0], Rows: 65_535}}),
 			},
 		}, {incarnation: 42, id: BlockID{1, 3}, meta: Meta{Rows: 1}}},
 		places: []editPlace{{incarnation: 41, id: BlockID{1, 2}, place: place{4, 64}}},

@@ -39,11 +39,9 @@ const (
 	// as its lock is held meanwhile: some 50 us.
 	checkpointSlice = 256
 
-	// addsAtOnce and bucketsAtOnce are for how many blocks and buckets a start makes
-	// room at a time: 18 and 6 KB, so that a small log makes no more, and a histogram
-	// that stays keeps few others.
-	addsAtOnce    = 128
-	bucketsAtOnce = 256
+	// addsAtOnce is for how many blocks a start makes room at a time: 17 KB, so that a
+	// small log makes no more.
+	addsAtOnce = 128
 
 	// checkpointLastBytes is how many bytes of records may be left to be copied
 	// while commits wait, checkpointRounds how often a checkpoint tries to come

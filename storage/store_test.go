@@ -365,7 +365,7 @@ func checkSums(t testing.TB, tab *Table) {
 		rows += int64(r.Meta.Rows)
 		bytes += int64(r.Meta.Length)
 		var inHist uint64
-		for _, h := range r.Meta.Hist {
+		for h := range r.Meta.Hist.All() {
 			hist[bucketName{h.From, h.Width}] += h.Rows
 			inHist += h.Rows
 		}

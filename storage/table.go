@@ -195,7 +195,7 @@ func (t *Table) apply(e *tableEdit) (free []*extent) {
 func (t *Table) addLocked(seq uint64, r *Ref) {
 	hist := t.histLocked()
 	t.showLocked(r)
-	for _, h := range r.Meta.Hist {
+	for h := range r.Meta.Hist.All() {
 		hist.add(seq, h, 1)
 	}
 }
@@ -223,7 +223,7 @@ func (t *Table) histLocked() *timeHistogram {
 	if t.uncounted {
 		t.uncounted = false
 		for _, r := range t.refs {
-			for _, h := range r.Meta.Hist {
+			for h := range r.Meta.Hist.All() {
 				t.hist.add(t.hist.forgotten, h, 1)
 			}
 		}
@@ -287,7 +287,7 @@ func (t *Table) dropLocked(seq uint64, ids []BlockID) {
 		gone[id] = true
 		delete(t.byID, id)
 		t.count(r, -1)
-		for _, h := range r.Meta.Hist {
+		for h := range r.Meta.Hist.All() {
 			hist.add(seq, h, -1)
 		}
 		if e := r.extent.Load(); e != nil {

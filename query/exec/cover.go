@@ -93,7 +93,7 @@ func (c *coverer) skip(reason string, u *unit) {
 		c.skipped = append(c.skipped, query.Skipped{Reason: reason})
 	}
 	s := &c.skipped[at]
-	for _, bucket := range u.meta.Hist {
+	for bucket := range u.meta.Hist.All() {
 		// A width near the end of time must not wrap round.
 		end := bucket.From + bucket.Width
 		if end < bucket.From {
