@@ -21,6 +21,9 @@ func (c *chain) hold(bytes int64) {
 	b := c.r.budget
 	all := b.held.Add(bytes - c.held)
 	c.held = bytes
+	if all > b.max-sparesMax {
+		c.r.spares.yield()
+	}
 	switch {
 	case bytes > c.share():
 		c.blocked = true

@@ -40,6 +40,18 @@ func TestBudgetOfProcess(t *testing.T) {
 		}
 		return p
 	}
+	// Spare memory is let go when the budget is short, and not kept then.
+	pool.spares.least = 1
+	const byGroup = "SELECT id, count() FROM t GROUP BY id"
+	if run(byGroup, 0); pool.spares.bytes == 0 {
+		t.Error("nothing is kept for the next query")
+	}
+	if run("SELECT service, count() FROM t GROUP BY service", pool.budget.max-int64(pool.spares.bytes)/2); pool.spares.bytes > 1000 {
+		t.Errorf("%d bytes are kept where queries have need of them", pool.spares.bytes)
+	}
+	if run(byGroup, pool.budget.max-1000); pool.spares.bytes > 1000 {
+		t.Errorf("%d bytes are kept of a budget that is used up", pool.spares.bytes)
+	}
 	const much = 1 << 40 // what others hold
 	for _, sql := range []string{"SELECT id, count() FROM t GROUP BY id", "SELECT * FROM t LIMIT ALL"} {
 		pool.budget.max = 4 << 20

@@ -148,7 +148,7 @@ func (g *grouper) assignTo(s *selection, countsOnly bool) (*selection, error) {
 			return nil, err
 		}
 		if p := &g.plans[k]; !p.plain && !p.TimeBucket {
-			keys[k].compact(v)
+			keys[k].compact(s)
 		}
 	}
 	size, coded := combinations(keys)
@@ -179,15 +179,20 @@ const compactMin = 16
 // compact gives codes of which the key's expression makes the same value one code, if
 // that leaves half of them or fewer: then the codes of several keys have fewer
 // combinations, and groups longer runs.
-func (k *blockKey) compact(v *blockView) {
+func (k *blockKey) compact(s *selection) {
 	if k.size < compactMin || k.codes8 == nil && k.codes16 == nil {
 		return
 	}
+	v := s.view
 	code := make(map[uint32]uint16) // by id
 	var ids []uint32
-	warned := v.warned
+	rows := v.u32.takeClear(k.size) // by code
+	s.count(rows, k.codes8, k.codes16)
 	table := v.u16.take(k.size)
 	for at := range table {
+		if table[at] = 0; rows[at] == 0 {
+			continue // its value, perhaps new, is of no group; nor does it warn
+		}
 		id := k.resolve(at)
 		to, known := code[id]
 		if !known {
@@ -196,10 +201,6 @@ func (k *blockKey) compact(v *blockView) {
 			ids = append(ids, id)
 		}
 		table[at] = to
-	}
-	if v.warned != warned { // perhaps of values that no selected row has
-		v.warned = warned
-		return
 	}
 	if 2*len(ids) > k.size {
 		return
@@ -260,24 +261,29 @@ func (k *blockKey) load(v *blockView, g *grouper, at int) error {
 func (g *grouper) assignCodes(s *selection, keys []blockKey, size int) {
 	s.combine(keys)
 	s.counts = s.view.u32.takeClear(size)
+	s.count(s.counts, s.codes8, s.codes16)
+	g.resolve(s, keys)
+}
+
+// count counts the selected rows of each code; both nil: all rows have code 0.
+func (s *selection) count(counts []uint32, codes8 []uint8, codes16 []uint16) {
 	most := s.n > s.view.rows/2
 	switch {
-	case s.codes8 != nil && s.all():
-		countCodes(s.view.scratch, s.counts, s.codes8)
-	case s.codes8 != nil && most:
-		countMostCodes(s.view.scratch, s.counts, s.codes8, s.bits)
-	case s.codes8 != nil:
-		countCodesOf(s.counts, s.codes8, s.bits)
-	case s.codes16 != nil && s.all():
-		countCodes(s.view.scratch, s.counts, s.codes16)
-	case s.codes16 != nil && most:
-		countMostCodes(s.view.scratch, s.counts, s.codes16, s.bits)
-	case s.codes16 != nil:
-		countCodesOf(s.counts, s.codes16, s.bits)
+	case codes8 != nil && s.all():
+		countCodes(s.view.scratch, counts, codes8)
+	case codes8 != nil && most:
+		countMostCodes(s.view.scratch, counts, codes8, s.bits)
+	case codes8 != nil:
+		countCodesOf(counts, codes8, s.bits)
+	case codes16 != nil && s.all():
+		countCodes(s.view.scratch, counts, codes16)
+	case codes16 != nil && most:
+		countMostCodes(s.view.scratch, counts, codes16, s.bits)
+	case codes16 != nil:
+		countCodesOf(counts, codes16, s.bits)
 	default:
-		s.counts[0] = uint32(s.n)
+		counts[0] = uint32(s.n)
 	}
-	g.resolve(s, keys)
 }
 
 // resolve finds the group of each code that has rows.

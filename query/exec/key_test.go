@@ -1,12 +1,43 @@
 package exec
 
 import (
+	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/kelpdb/kelp/query"
+	"github.com/kelpdb/kelp/query/oracle"
 	"github.com/kelpdb/kelp/storage"
 )
+
+// TestCompactInVain: values of a key that no selected row has are not numbered.
+func TestCompactInVain(t *testing.T) {
+	var rows []oracle.Row
+	for i := range 2000 {
+		rows = append(rows, oracle.Row{storage.TimeColumn: storage.Time(diffNow - int64(i)*1e6), "n": storage.Int(int64(i % 200)),
+			"path": storage.String(fmt.Sprintf("/%d/%d", i%50, i%200))})
+	}
+	d := layOut(t, diffRand(t, 11), rows, 1, 2000)
+	pool := NewPool(1)
+	defer pool.Close()
+	plan, err := d.query("SELECT sum(n) FROM t WHERE n IN (3, 53) GROUP BY split_part(path, '/', 2)", diffNow).Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{ctx: t.Context(), plan: plan, lim: Limits{Groups: 1000, Bytes: 1 << 30}, budget: &pool.budget, spares: &pool.spares, filter: compileFilter(plan.Filter, true)}
+	r.coverer.init(plan)
+	r.compileGroupings()
+	r.feeds = compileFeeds(plan)
+	r.choose(d.leaves[0])
+	c := r.newChain(0, 1)
+	for s := new(scratch); c.step(s, time.Now().Add(time.Hour)); {
+	}
+	g := c.state.grouper
+	if ids := int(g.tables[0].id(storage.String("a value that is new"))); g.index.groups != 1 || ids != 1 {
+		t.Errorf("%d groups, %d values are numbered", g.index.groups, ids)
+	}
+}
 
 // TestBucketsAtTheEdges: times at the ends of int64 have no bucket, or their
 // own, and leave those of other rows alone.

@@ -40,6 +40,7 @@ type job struct {
 // NewPool starts workers goroutines, and one for the first lane; Close stops them.
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), budget: budget{max: processBytesMax}, spares: spares{least: spareMin}}
+	p.spares.budget = &p.budget
 	p.ready.L, p.early.L = &p.mu, &p.mu
 	for range p.workers {
 		p.wg.Go(func() { p.work(p.next) })

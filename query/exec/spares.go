@@ -17,13 +17,14 @@ type spares struct {
 	ids    [][]uint32
 	bytes  int
 	least  int         // groups or ids that are worth keeping memory for
+	budget *budget     // of the queries, beside which this is held; nil: nobody counts
 	idle   *time.Timer // nil: nothing has been given yet
 	closed bool
 }
 
 const (
 	// sparesMax is the most bytes that are kept between queries, for those of a few
-	// hundred thousand groups; they are held beside the memory of queries.
+	// hundred thousand groups, where those that run leave so much of their budget.
 	sparesMax = 64 << 20
 
 	// sparesIdle is after how long they are let go if no query gives any.
@@ -127,7 +128,7 @@ func (p *spares) giveIDs(s []uint32) {
 func (p *spares) keep(bytes int, add func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.bytes+bytes > sparesMax {
+	if p.closed || p.bytes+bytes > p.max() {
 		return
 	}
 	p.bytes += bytes
@@ -136,6 +137,23 @@ func (p *spares) keep(bytes int, add func()) {
 		p.idle = time.AfterFunc(sparesIdle, p.drop)
 	}
 	p.idle.Reset(sparesIdle)
+}
+
+// max is how many bytes may be kept: what queries leave of their budget.
+func (p *spares) max() int {
+	if p.budget == nil {
+		return sparesMax
+	}
+	return int(max(0, min(sparesMax, p.budget.max-p.budget.held.Load())))
+}
+
+// yield lets go of all memory if queries have need of it.
+func (p *spares) yield() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bytes > p.max() {
+		p.states, p.ids, p.bytes = nil, nil, 0
+	}
 }
 
 // drop lets go of all memory.
