@@ -21,6 +21,7 @@ type Matcher struct {
 	prog    *syntax.Prog // of re; nil: it is too large for an automaton
 	begins  bool         // every match of re begins with the literal
 	kept    scanners
+	walks   scanners // of Walkers
 }
 
 type matchKind uint8

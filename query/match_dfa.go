@@ -22,19 +22,38 @@ type scanners struct {
 	free []*dfa
 }
 
+// take returns an automaton that nobody uses, nil if there is none.
+func (s *scanners) take() *dfa {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return nil
+	}
+	d := s.free[n-1]
+	s.free = s.free[:n-1]
+	return d
+}
+
+// give keeps an automaton for the next use.
+func (s *scanners) give(d *dfa) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < scannersMax {
+		s.free = append(s.free, d)
+	}
+}
+
 // Scanner returns a scanner of the pattern; Close gives it back.
 func (m *Matcher) Scanner() *Scanner {
 	if m.kind != matchRegex || m.prog == nil {
 		return &Scanner{m: m}
 	}
-	m.kept.mu.Lock()
-	defer m.kept.mu.Unlock()
-	if n := len(m.kept.free); n > 0 {
-		d := m.kept.free[n-1]
-		m.kept.free = m.kept.free[:n-1]
-		return &Scanner{m: m, dfa: d}
+	d := m.kept.take()
+	if d == nil {
+		d = newDFA(m.prog, m.begins)
 	}
-	return &Scanner{m: m, dfa: newDFA(m.prog, m.begins)}
+	return &Scanner{m: m, dfa: d}
 }
 
 // Close gives the scanner back; it is not used afterwards.
@@ -42,11 +61,7 @@ func (s *Scanner) Close() {
 	if s.dfa == nil {
 		return
 	}
-	s.m.kept.mu.Lock()
-	defer s.m.kept.mu.Unlock()
-	if len(s.m.kept.free) < scannersMax {
-		s.m.kept.free = append(s.m.kept.free, s.dfa)
-	}
+	s.m.kept.give(s.dfa)
 }
 
 // Match tells whether the text matches, as Matcher.Match.
@@ -165,17 +180,21 @@ func contextOf(c byte) dfaContext {
 	return dfaAfterOther
 }
 
+// begin is the state before a text; nil if there have been too many states.
+func (d *dfa) begin() *dfaState {
+	if d.start == nil && d.resets <= dfaResetsMax {
+		d.start = d.state([]uint32{uint32(d.prog.Start)}, dfaAtBegin)
+	}
+	return d.start
+}
+
 // match runs over a text. known is false if package regexp has to be asked. An
 // anchored automaton may be given the rest of a text from a literal on that every
 // match begins with: what is before it does not matter then.
 func (d *dfa) match(text []byte) (yes, known bool) {
-	s := d.start
+	s := d.begin()
 	if s == nil {
-		if d.resets > dfaResetsMax {
-			return false, false
-		}
-		s = d.state([]uint32{uint32(d.prog.Start)}, dfaAtBegin)
-		d.start = s
+		return false, false
 	}
 	for _, c := range text {
 		if c >= utf8.RuneSelf {

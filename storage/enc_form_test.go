@@ -82,6 +82,9 @@ func checkTexts(t *testing.T, enc Encoding, data []byte, s *source, want []strin
 	}
 	checkEqual(t, &o, want)
 	checkMayContain(t, &o, want)
+	if r, ok := o.text.(*templateReader); ok {
+		checkParts(t, r, want)
+	}
 }
 
 // checkMayContain seeks parts of the texts.

@@ -29,6 +29,12 @@ const overrun = 16
 // all writes the texts of selected rows, in the order of the rows. Of each variable
 // it unpacks the run that the present row is in.
 func (r *templateReader) all(sel []uint64, buf *TextBuf) (Text, error) {
+	return r.unpack(sel, nil, buf)
+}
+
+// unpack is all for whole texts, or for what windows say of those of each template;
+// loose texts are empty then.
+func (r *templateReader) unpack(sel []uint64, windows []TextWindow, buf *TextBuf) (Text, error) {
 	if buf.templates == nil {
 		buf.templates = new(templateScratch)
 	}
@@ -36,9 +42,12 @@ func (r *templateReader) all(sel []uint64, buf *TextBuf) (Text, error) {
 	s.begin(r)
 	s.idsRoom = grow(s.idsRoom, r.rows)
 	s.ids = Codes{Width: r.width, Packed: r.ids, Rows: r.rows}.Unpack8(s.idsRoom)
-	loose, err := r.looseTexts(sel, s)
-	if err != nil {
-		return Text{}, err
+	var loose Text
+	if windows == nil {
+		var err error
+		if loose, err = r.looseTexts(sel, s); err != nil {
+			return Text{}, err
+		}
 	}
 	buf.ends = grow(buf.ends, r.rows)
 	out := buf.bytes[:cap(buf.bytes)]
@@ -56,20 +65,25 @@ func (r *templateReader) all(sel []uint64, buf *TextBuf) (Text, error) {
 		if n > r.size {
 			return Text{}, errTemplates
 		}
-		if int(id) == len(r.templates) {
-			text := loose.At(nth)
-			out = roomFor(out, n, len(text))
-			n += copy(out[n:], text)
-		} else {
+		switch {
+		case int(id) < len(r.templates):
 			t := &r.templates[id]
 			if len(out)-n < t.textMax+2*overrun {
 				out = roomFor(out, n, t.textMax+2*overrun)
 			}
-			n = r.write(out, n, t, nth, s)
+			if windows == nil {
+				n = r.write(out, n, t, nth, s)
+			} else {
+				n = r.writeWindow(out, n, t, windows[id], nth, s)
+			}
+		case windows == nil:
+			text := loose.At(nth)
+			out = roomFor(out, n, len(text))
+			n += copy(out[n:], text)
 		}
 		buf.ends[row] = uint32(n)
 	}
-	if n > r.size || sel == nil && r.valid == nil && n != r.size {
+	if n > r.size || sel == nil && windows == nil && r.valid == nil && n != r.size {
 		return Text{}, errTemplates
 	}
 	buf.bytes = out[:n]
@@ -110,14 +124,30 @@ func (r *templateReader) looseTexts(sel []uint64, s *templateScratch) (Text, err
 // write writes the nth text of a template to out[n:], which has room for it and
 // two overruns, and returns its end.
 func (r *templateReader) write(out []byte, n int, t *template, nth int, s *templateScratch) int {
-	vars := t.vars
-	pieces := t.pieces[:len(vars)+1]
-	for i := range vars {
-		if p := pieces[i]; p.size <= overrun {
-			copy16(out[n:], r.pieces[p.at:])
-			n += p.size
-		} else {
-			n += copy(out[n:], r.pieces[p.at:p.at+p.size])
+	if last := len(t.vars); last > 0 {
+		n = r.writePiece(out, n, t.pieces[0])
+		n = r.writeWindow(out, n, t, TextWindow{Past: last}, nth, s)
+	}
+	p := t.pieces[len(t.vars)]
+	return n + copy(out[n:], r.pieces[p.at:p.at+p.size])
+}
+
+// writePiece writes a constant to out[n:] and returns its end.
+func (r *templateReader) writePiece(out []byte, n int, p pieceSpan) int {
+	if p.size <= overrun {
+		copy16(out[n:], r.pieces[p.at:])
+		return n + p.size
+	}
+	return n + copy(out[n:], r.pieces[p.at:p.at+p.size])
+}
+
+// writeWindow is write for some of the variables and the constants between them.
+func (r *templateReader) writeWindow(out []byte, n int, t *template, w TextWindow, nth int, s *templateScratch) int {
+	vars := t.vars[:w.Past]
+	pieces := t.pieces[:len(vars)]
+	for i := w.First; i < len(vars); i++ {
+		if i > w.First {
+			n = r.writePiece(out, n, pieces[i])
 		}
 		v := &vars[i]
 		switch v.kind {
@@ -143,8 +173,7 @@ func (r *templateReader) write(out []byte, n int, t *template, nth int, s *templ
 			n += copy(out[n:], textAt(v.text.bytes, v.text.ends, nth))
 		}
 	}
-	p := pieces[len(vars)]
-	return n + copy(out[n:], r.pieces[p.at:p.at+p.size])
+	return n
 }
 
 // copy16 copies 16 bytes at once: how many count is seen to elsewhere.

@@ -13,8 +13,14 @@ func (r *templateReader) mayContain(dst []uint64, literal []byte) {
 	for i := range r.templates {
 		may[i] = r.templateMayContain(&r.templates[i], literal)
 	}
+	r.mark(dst, may[:])
+}
+
+// mark sets the bits of the rows of the templates that are wanted, the loose ones
+// behind the last, and clears those of the others.
+func (r *templateReader) mark(dst []uint64, want []bool) {
 	if r.width == 0 {
-		markAll(dst, r.rows, may[0])
+		markAll(dst, r.rows, want[0])
 		return
 	}
 	// The rows of one byte of ids at a time.
@@ -22,7 +28,7 @@ func (r *templateReader) mayContain(dst []uint64, literal []byte) {
 	var table [256]uint8
 	for b := range table {
 		for i := range perByte {
-			if may[b>>(i*r.width)&(1<<r.width-1)] {
+			if id := b >> (i * r.width) & (1<<r.width - 1); id < len(want) && want[id] {
 				table[b] |= 1 << i
 			}
 		}

@@ -71,9 +71,18 @@ func maskEqual(v *blockView, c *storedColumn, dst, sel bitmap, want []byte) erro
 	return nil
 }
 
-// maskMatch sets the rows of sel that match. Where the column tells which rows can
-// hold what every match contains, the others are not unpacked.
+// maskMatch sets the rows of sel that match.
 func maskMatch(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matcher) error {
+	open, err := maskTemplates(v, c, dst, sel, m)
+	if err != nil || open.empty() {
+		return err
+	}
+	return maskMatchTexts(v, c, dst, open, m)
+}
+
+// maskMatchTexts is maskMatch by the texts themselves. Where the column tells which rows can
+// hold what every match contains, the others are not unpacked.
+func maskMatchTexts(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matcher) error {
 	if literal := m.Literal(); len(literal) > 0 {
 		may := bitmap(v.u64.take(len(sel)))
 		ok, err := c.MayContain(may, literal)
