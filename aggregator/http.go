@@ -51,6 +51,7 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Delete("/tables/{table}", plain(a.serveDrop))
 		r.Patch("/tables/{table}", plain(a.serveSettings))
 		r.Get("/tables/{table}/values", wrap(a.serveValues))
+		a.routeSaved(r)
 		r.Get("/catalog", plain(a.serveCatalog))
 		r.Post("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).AddVoter)))
 		r.Delete("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).RemoveVoter)))
@@ -113,7 +114,7 @@ func ServeLoading(w http.ResponseWriter, r *http.Request) {
 }
 
 // plannedCall matches the calls of the contract that a later version brings.
-var plannedCall = regexp.MustCompile(`^/v1/(tail|live|saved|boards|markers|derived|tokens|cluster/[^/]+/drain)(/|$)`)
+var plannedCall = regexp.MustCompile(`^/v1/(tail|live|derived|tokens|cluster/[^/]+/drain)(/|$)`)
 
 // sameOrigin refuses what a web page of another server would have a browser
 // send. Programs send no Origin, so nothing changes for them.

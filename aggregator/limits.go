@@ -168,6 +168,12 @@ const (
 	// distinctTablesMax is for how many tables such estimates are kept.
 	distinctTablesMax = 1_000
 
+	// savedNameMax and savedNoteMax are the longest name and text of what is saved,
+	// in bytes: a line, and a page. panelsMax is how many queries a board asks at once.
+	savedNameMax = 200
+	savedNoteMax = 4 << 10
+	panelsMax    = 50
+
 	// valuesMax is the most values a values call returns.
 	valuesMax = 100
 )
