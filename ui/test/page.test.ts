@@ -348,6 +348,37 @@ describe.skipIf(lacking() !== "")("the page", () => {
     await ctx.close();
   });
 
+  test("a table of 10,000 rows scrolls, and holds those that are seen", { timeout: 60_000 }, async () => {
+    const rows = Array.from({ length: 10_000 }, (_, i) => ({ time: new Date(end - 1_000_000 + i).toISOString(), n: i }));
+    await kelp.ingest("long", rows);
+    await open("/x/long?q=" + encodeURIComponent("SELECT n AS number FROM long ORDER BY n"));
+    await page.locator("tr[data-row]").first().waitFor();
+    expect(await page.locator("tr[data-row]").count()).toBeLessThan(200);
+    const slow = await page.evaluate(async () => {
+      let longest = 0;
+      const watch = new PerformanceObserver((list) => list.getEntries().forEach((e) => (longest = Math.max(longest, e.duration))));
+      watch.observe({ entryTypes: ["longtask"] });
+      const all = document.documentElement.scrollHeight;
+      for (let i = 0; i <= 40; i++) {
+        scrollTo(0, (all * i) / 40);
+        await new Promise(requestAnimationFrame);
+      }
+      watch.disconnect();
+      return longest;
+    });
+    expect(slow).toBeLessThan(200);
+    await page.locator("tr[data-row='9999'] >> text=9,999").waitFor(); // the end is there
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2));
+    await page.waitForFunction(() => [...document.querySelectorAll("tr[data-row]")].some((r) => r.getBoundingClientRect().top > 0 && r.getBoundingClientRect().bottom < innerHeight));
+    const seen = await page.evaluate(() => { // what lies in the middle of the window is a row, the right one, and not a blank
+      const tr = document.elementFromPoint(500, innerHeight / 2)!.closest("tr")!;
+      return [tr.dataset.row, (tr.textContent ?? "").replace(",", "")];
+    });
+    expect(seen[1]).toBe(seen[0]);
+    expect(Number(seen[0])).toBeGreaterThan(4000);
+    expect(Number(seen[0])).toBeLessThan(6000);
+  });
+
   test("first paint within 300 ms, ten lines of a thousand points within 50", { timeout: 60_000 }, async () => {
     const rows = Array.from({ length: 10_000 }, (_, i) => ({ time: new Date(end - 1_000_000 + Math.floor(i / 10) * 1000).toISOString(), line: "line-" + (i % 10), v: i % 97 }));
     await kelp.ingest("lines", rows);

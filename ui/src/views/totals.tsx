@@ -7,19 +7,16 @@ import type { State } from "../model/state";
 import { timeText } from "../model/time";
 import { set } from "../nav";
 import { openMenu } from "./menu";
+import { Rows } from "./rows";
 import { Spark } from "./spark";
 import { lit } from "./timeview";
 import { colorOf } from "./theme";
 
 type Props = { s: State; answer: Answer; keys: number; chart?: Chart; colors?: Map<string, number>; plain?: boolean };
 
-/** rowsMax is what is put into the page at once; SQL of one's own may bring more. */
-const rowsMax = 1000;
-
 export function Totals({ s, answer: a, keys, chart, colors, plain }: Props) {
   const others = new Set(a.other?.rows ?? []);
   const per = plain ? 1 : columnsPer(a);
-  const rows = a.rows.slice(0, rowsMax).map((row, i) => ({ row, other: others.has(i) }));
   const numeric = a.columns.map((c) => c.type === "int64" || c.type === "float64");
   const isChange = (c: number) => !plain && per === 3 && c >= keys && (c - keys) % 3 === 2;
   const isBefore = (c: number) => !plain && per === 3 && c >= keys && (c - keys) % 3 === 1;
@@ -45,19 +42,19 @@ export function Totals({ s, answer: a, keys, chart, colors, plain }: Props) {
   };
   return (
     <div class="scroll">
-      <table class="grid totals">
+      <table class="grid totals" aria-rowcount={a.rows.length + 1}>
         <thead><tr>
           {chart && <th aria-label="colour" />}
           {columns.map(({ name, i }) => <Head key={name} s={s} name={name} i={i} numeric={numeric[i]} change={isChange(i)} fixed={plain || (i < keys)} />)}
           {chart && <th>trend</th>}
         </tr></thead>
-        <tbody>
-          {rows.map(({ row, other }) => {
+        <Rows count={a.rows.length} span={columns.length + (chart ? 2 : 0)} row={(r) => {
+            const row = a.rows[r], other = others.has(r);
             const id = other ? "other" : idOf(row.slice(0, keys));
             const line = chart?.panels[0].lines.find((l) => l.id === id);
             const color = chart && colors && (line || other) ? colorOf({ id, other }, colors) : "transparent";
             return (
-              <tr key={id} onMouseEnter={() => chart && (lit.value = id)} onMouseLeave={() => (lit.value = "")}>
+              <tr key={plain ? r : id} data-row={r} onMouseEnter={() => chart && (lit.value = id)} onMouseLeave={() => (lit.value = "")}>
                 {chart && (
                   <td class="swatch">{keys > 1 && !other
                     ? <button style={{ background: color }} aria-label={"filter by " + valueText(row.slice(0, keys))} onClick={(e) => openMenu(e, s.by.map((column, k) => ({ column, value: row[k] })))} />
@@ -67,10 +64,8 @@ export function Totals({ s, answer: a, keys, chart, colors, plain }: Props) {
                 {chart && <td class="trend">{line && <Spark values={line.now} color={color} />}</td>}
               </tr>
             );
-          })}
-        </tbody>
+          }} />
       </table>
-      {a.rows.length > rowsMax && <p class="note dim">the first {numberText(rowsMax)} of {numberText(a.rows.length)} rows</p>}
     </div>
   );
 }
