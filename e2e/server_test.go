@@ -297,6 +297,9 @@ type answer struct {
 			} `json:"missing"`
 		} `json:"leaves"`
 	} `json:"completeness"`
+	Truncated *struct {
+		By string `json:"by"`
+	} `json:"truncated"`
 	Horizon  *time.Time `json:"horizon"`
 	Warnings []string   `json:"warnings"`
 	Stats    struct {

@@ -310,9 +310,11 @@ func (w *torture) last(bin string) {
 		for _, q := range tortureQuestions(t.name) {
 			w.ask(p, t, q, t.known())
 		}
-		known := t.known()
-		for some := range batchesOf(known.must, tortureRawRows) {
-			w.ask(p, t, tortureRaw(t.name, some), known)
+		for some := range batchesOf(t.known().must, tortureRawRows) {
+			if err := w.askUntilWhole(p, t, tortureRaw(t.name, some)); err != nil {
+				w.fail(err)
+				return
+			}
 		}
 	}
 	w.checkLog(p)

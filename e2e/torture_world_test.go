@@ -369,7 +369,7 @@ func (w *torture) ask(p *process, t *tortureTable, q tortureQuestion, known *tor
 	if a.Error != nil {
 		return a.Error.Code == "unknown_table"
 	}
-	if a.Completeness.Ratio == 1 || onlyLost(a) {
+	if isWhole(a) {
 		w.count.late.Add(t.lateRows())
 		w.count.complete.Add(1)
 		return true
@@ -389,21 +389,29 @@ var errDied = errors.New("the server died")
 
 // verify asks for a summary of every table until it is complete.
 func (w *torture) verify(p *process) error {
-	deadline := time.Now().Add(readyTimeout)
 	for _, t := range w.tables {
-		for known := t.known(); !w.ask(p, t, tortureSummary(t.name), known); known = t.known() {
-			select {
-			case <-p.done:
-				return errDied
-			case <-w.broken:
-				return w.err()
-			default:
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("no complete answer of %s within %v\n%s", t.name, readyTimeout, logTail(p))
-			}
-			w.pause(retryPause)
+		if err := w.askUntilWhole(p, t, tortureSummary(t.name)); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// askUntilWhole asks one question until its answer is complete.
+func (w *torture) askUntilWhole(p *process, t *tortureTable, q tortureQuestion) error {
+	deadline := time.Now().Add(readyTimeout)
+	for known := t.known(); !w.ask(p, t, q, known); known = t.known() {
+		select {
+		case <-p.done:
+			return errDied
+		case <-w.broken:
+			return w.err()
+		default:
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no complete answer of %s within %v\n%s", t.name, readyTimeout, logTail(p))
+		}
+		w.pause(retryPause)
 	}
 	return nil
 }
