@@ -35,8 +35,10 @@ type Catalog struct {
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	begin  sync.Once
 	begun  sync.WaitGroup // the goroutine that begins
 	work   sync.WaitGroup // those that wait for Raft
+	store  *store         // as Open left it; nil: no file was there, or it does not read
 
 	running atomic.Pointer[running]
 	failed  atomic.Pointer[failure]
@@ -55,32 +57,62 @@ type failure struct{ err error }
 // Open returns a catalog; Close ends it. It never fails: with a file that cannot
 // be read all entries seem to be missing, and writes and Err say why.
 //
-// The state is whole when it returns, if there was one.
+// The state is whole when it returns, if there was one. Raft begins then where there
+// are others, and with the first change where there are none: a start of one process
+// does not wait for it, nor for its memory.
 func Open(cfg Config) *Catalog {
 	c := &Catalog{cfg: cfg, state: newState()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	begin := func() {
-		run, err := c.begin()
-		if err != nil {
-			cfg.Log.Error("the catalog takes no changes", "error", err)
-			c.failed.Store(&failure{err})
-			return
-		}
-		c.running.Store(run)
-		if run.link != nil {
-			c.work.Go(func() { c.takePart(run) })
+	if cfg.Dir != "" && storeExists(cfg.Dir) {
+		if err := c.load(); err != nil {
+			c.fail(err)
+			return c
 		}
 	}
-	if cfg.Dir != "" && storeExists(cfg.Dir) {
-		begin()
-	} else {
-		c.begun.Go(begin) // nothing to wait for
+	if cfg.Network != nil {
+		c.wake()
 	}
 	return c
 }
 
-// begin starts Raft over the file.
-func (c *Catalog) begin() (run *running, err error) {
+// fail notes that there will be no changes.
+func (c *Catalog) fail(err error) {
+	c.cfg.Log.Error("the catalog takes no changes", "error", err)
+	c.failed.Store(&failure{err})
+}
+
+// load opens the file, and brings the state to where it was.
+func (c *Catalog) load() error {
+	store, err := openStore(c.ctx, c.cfg.Dir, c.committed(), c.cfg.Log)
+	if err != nil {
+		return err
+	}
+	if err := store.replay(c.state); err != nil {
+		return errors.Join(err, store.close())
+	}
+	c.store = store
+	return nil
+}
+
+// wake has Raft begin, if it has not.
+func (c *Catalog) wake() {
+	c.begin.Do(func() {
+		c.begun.Go(func() {
+			run, err := c.start()
+			if err != nil {
+				c.fail(err)
+				return
+			}
+			c.running.Store(run)
+			if run.link != nil {
+				c.work.Go(func() { c.takePart(run) })
+			}
+		})
+	})
+}
+
+// start starts Raft over the file.
+func (c *Catalog) start() (run *running, err error) {
 	run = &running{}
 	var logs raft.LogStore
 	var stable raft.StableStore
@@ -89,20 +121,13 @@ func (c *Catalog) begin() (run *running, err error) {
 		memory := raft.NewInmemStore()
 		logs, stable, snapshots = memory, memory, raft.NewInmemSnapshotStore()
 	} else {
-		if run.store, err = openStore(c.ctx, c.cfg.Dir, c.committed(), c.cfg.Log); err != nil {
-			return nil, err
+		if c.store == nil {
+			if err := c.load(); err != nil {
+				return nil, err
+			}
 		}
+		run.store = c.store
 		logs, stable, snapshots = run.store, run.store, run.store
-	}
-	defer func() {
-		if err != nil && run.store != nil {
-			err = errors.Join(err, run.store.close())
-		}
-	}()
-	if run.store != nil {
-		if err := run.store.replay(c.state); err != nil {
-			return nil, err
-		}
 	}
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.cfg.Name)
@@ -176,14 +201,13 @@ func (c *Catalog) Resign() {
 func (c *Catalog) Close() error {
 	c.cancel()
 	c.begun.Wait()
-	run := c.running.Load()
-	if run == nil {
-		return nil
+	var err error
+	if run := c.running.Load(); run != nil {
+		err = run.raft.Shutdown().Error()
 	}
-	err := run.raft.Shutdown().Error()
 	c.work.Wait()
-	if run.store != nil {
-		err = errors.Join(err, run.store.close())
+	if c.store != nil {
+		err = errors.Join(err, c.store.close())
 	}
 	return err
 }

@@ -210,7 +210,7 @@ func TestNewerCommand(t *testing.T) {
 		if got := valueOf(c, KindTable, "t"); got != "1" {
 			t.Errorf("the last known value is %s", got)
 		}
-		if err := c.running.Load().raft.Snapshot().Error(); err == nil {
+		if run := c.running.Load(); run != nil && run.raft.Snapshot().Error() == nil {
 			t.Error("a snapshot was made of a state that lacks a change")
 		}
 	}
@@ -365,5 +365,25 @@ func TestSnapshotIdentity(t *testing.T) {
 	}
 	if s.bytes != other.bytes || s.applied != other.applied || other.applied != 50 {
 		t.Errorf("%d bytes, %d applied; %d bytes, %d applied", s.bytes, s.applied, other.bytes, other.applied)
+	}
+}
+
+// TestRaftBeginsLate: a start of a sole voter has the state, and who votes, without
+// Raft; the first change brings it.
+func TestRaftBeginsLate(t *testing.T) {
+	dir := t.TempDir()
+	c := openAt(t, dir)
+	if c.running.Load() != nil || storeExists(dir) {
+		t.Error("there is work before the first change")
+	}
+	put(t, c, KindTable, "t", "1", ExpectNone)
+	closed(t, c)
+	c = openAt(t, dir)
+	if st := c.Status(); valueOf(c, KindTable, "t") != "1" || c.running.Load() != nil || st.Leader != "a" || len(st.Voters) != 1 || st.Applied == 0 {
+		t.Errorf("before a change: %s, %+v", valueOf(c, KindTable, "t"), c.Status())
+	}
+	put(t, c, KindTable, "t", "2", ExpectAny)
+	if st := c.Status(); valueOf(c, KindTable, "t") != "2" || c.running.Load() == nil || st.Leader != "a" {
+		t.Errorf("after one: %s, %+v", valueOf(c, KindTable, "t"), st)
 	}
 }

@@ -26,9 +26,9 @@
 //
 // # Goroutines
 //
-// Open starts one that begins the work where there is no file yet, one that has
-// this node take part where there is a Network, and Raft's own; a change one that
-// waits for Raft. Close ends all of them and waits.
+// Raft begins on one of its own, and has more: where there is a Network when Open is
+// called, else with the first change. With a Network one has this node take part. A
+// change has one that waits for Raft. Close ends all of them and waits.
 //
 // # Who owns what
 //

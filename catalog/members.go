@@ -49,6 +49,10 @@ func (c *Catalog) Status() Status {
 	c.state.mu.RLock()
 	st.Applied = c.state.applied
 	c.state.mu.RUnlock()
+	if c.cfg.Network == nil {
+		st.Leader, st.Voters = c.cfg.Name, append(st.Voters, Node{c.cfg.Name, c.cfg.Name})
+		return st
+	}
 	run := c.running.Load()
 	if run == nil {
 		return st

@@ -100,6 +100,7 @@ func (c *Catalog) lead(ctx context.Context, msg []byte, here func(run *running) 
 		if err := c.Err(); err != nil {
 			return 0, &Unavailable{Reason: err.Error()}
 		}
+		c.wake()
 		index, err := uint64(0), error(errNotLeader)
 		if run := c.running.Load(); run != nil {
 			if run.raft.State() == raft.Leader {

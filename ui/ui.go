@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed all:dist
@@ -33,13 +34,14 @@ func Handler() http.Handler {
 }
 
 func handler(built fs.FS) http.Handler {
-	assets := load(built)
-	page, ok := assets["index.html"]
-	if !ok {
-		page = assets["placeholder.html"]
-	}
+	// With the first request: a start has no time to compress.
+	loaded := sync.OnceValue(func() map[string]*asset { return load(built) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, cache := page, "no-cache"
+		assets := loaded()
+		a, cache := assets["index.html"], "no-cache"
+		if a == nil {
+			a = assets["placeholder.html"]
+		}
 		if name, is := strings.CutPrefix(r.URL.Path, "/assets/"); is {
 			// A file's name holds a digest of what is in it.
 			if a, cache = assets["assets/"+name], "public, max-age=31536000, immutable"; a == nil {
