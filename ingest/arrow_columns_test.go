@@ -204,7 +204,7 @@ func TestArrowByColumn(t *testing.T) {
 		o.ChunkRows, o.ChunkBytes = 0, 100+rng.IntN(20_000)
 		sameByRow(t, body, o)
 		if rng.IntN(4) == 0 {
-			o.TimeField = "c0"
+			o.TimeField = []string{"c0", "absent", "time", "ts", "_time"}[rng.IntN(5)]
 			sameByRow(t, body, o)
 			sameHoweverRead(t, body, o)
 		}

@@ -50,6 +50,19 @@ func (g *diffGen) limitOther(keys []string, bucket bool) string {
 	return s
 }
 
+// together is a query in which the clauses meet that each make rows: FILL, COMPARE, and
+// LIMIT with Other, mostly by some of the keys.
+func (g *diffGen) together() string {
+	for {
+		sql := g.groups()
+		_, limit, _ := strings.Cut(sql, " LIMIT ")
+		ranged := strings.Contains(sql, " FROM t LAST ") || strings.Contains(sql, " FROM t SINCE ")
+		if ranged && strings.Contains(limit, " WITH OTHER") && strings.Contains(limit, " FILL") && strings.Contains(limit, " COMPARE ") {
+			return sql
+		}
+	}
+}
+
 // with is derived columns: one that is new, one that hides a column, and one
 // made of both. Queries use them by the columns that they hide.
 func (g *diffGen) with() string {

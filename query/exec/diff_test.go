@@ -188,8 +188,11 @@ func TestEngineAgainstOracle(t *testing.T) {
 		rows := diffRows(r, n)
 		d := layOut(t, r, rows, 1+r.IntN(4), []int{1, 10, 200, 2000}[r.IntN(4)]*max(1, len(rows)/400))
 		gen := &diffGen{r: r}
-		for range queries {
+		for i := range queries {
 			sql := gen.query()
+			if i%20 == 19 {
+				sql = gen.together()
+			}
 			problem, err := d.differs(r, pools[r.IntN(len(pools))], sql, diffNow)
 			asked++
 			if err != nil {
