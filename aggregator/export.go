@@ -61,8 +61,8 @@ type exporter struct {
 // exporter returns how to export what is asked, nil if the question is none for
 // pages: those are plain rows, newest first, and many of them. What is wrong with it
 // is for others to say.
-func (a *Aggregator) exporter(ask Ask) *exporter {
-	stmt, err := query.Parse(ask.SQL)
+func (a *Aggregator) exporter(asked *Ask) *exporter {
+	stmt, err := asked.parse()
 	if err != nil {
 		return nil
 	}
@@ -74,6 +74,7 @@ func (a *Aggregator) exporter(ask Ask) *exporter {
 		sel.Sample != nil || sel.Compare != nil || sel.Within != nil || sel.Fill {
 		return nil
 	}
+	ask := *asked
 	plan, err := a.queryOf(&ask, sel.Table).Plan()
 	if err != nil || plan.Grouped || len(plan.Order) == 0 || !plan.Order[0].Desc {
 		return nil

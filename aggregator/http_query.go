@@ -109,7 +109,7 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 	if format.events {
 		return a.serveEvents(w, r, ask)
 	}
-	if export := a.exporter(ask); export != nil {
+	if export := a.exporter(&ask); export != nil {
 		return a.serveExport(w, r, export, format)
 	}
 	ans, err := a.Answer(r.Context(), ask)
@@ -124,7 +124,7 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 
 // Answer runs any statement: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN.
 func (a *Aggregator) Answer(ctx context.Context, ask Ask) (*Answer, error) {
-	stmt, err := query.Parse(ask.SQL)
+	stmt, err := ask.parse()
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,23 @@ type Ask struct {
 
 	refined    refiner // nil: only the last answer is wanted
 	everyGroup bool    // all groups are wanted, not only those that will be shown
+	read       *parsed // what SQL says; nil: it has not been read
+}
+
+// parsed is a text that has been read. Nobody changes the statement.
+type parsed struct {
+	sql  string
+	stmt query.Statement
+	err  error
+}
+
+// parse reads the text, once for all copies of the question that are made later.
+func (ask *Ask) parse() (query.Statement, error) {
+	if ask.read == nil || ask.read.sql != ask.SQL {
+		stmt, err := query.Parse(ask.SQL)
+		ask.read = &parsed{ask.SQL, stmt, err}
+	}
+	return ask.read.stmt, ask.read.err
 }
 
 // Answer is a result with what stands behind it.
@@ -106,8 +123,10 @@ func (ask *Ask) timeout() time.Duration {
 	if ask.TimeoutMs > 0 {
 		timeout = time.Duration(min(ask.TimeoutMs, timeoutMax.Milliseconds())) * time.Millisecond
 	}
-	if within := query.WithinOf(ask.SQL); within > 0 {
-		timeout = min(timeout, within)
+	if stmt, err := ask.parse(); err == nil {
+		if within := query.WithinOf(stmt); within > 0 {
+			timeout = min(timeout, within)
+		}
 	}
 	return timeout
 }
@@ -210,10 +229,11 @@ func (ans *Answer) judge(ask Ask) error {
 // runBound binds and runs, and binds anew when a leaf has a type that the book
 // had not heard of.
 func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Progress) (*ran, error) {
-	table, err := query.TableOf(ask.SQL)
+	stmt, err := ask.parse()
 	if err != nil {
 		return nil, err
 	}
+	table := query.TableRead(stmt)
 	now := ask.now
 	if now == 0 {
 		now = a.cfg.Now().UnixNano()

@@ -43,25 +43,28 @@ func TableOf(sql string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return TableRead(stmt), nil
+}
+
+// TableRead is TableOf for a statement that has been parsed.
+func TableRead(stmt Statement) string {
 	switch s := stmt.(type) {
 	case *Select:
-		return s.Table, nil
+		return s.Table
 	case *Explain:
-		return s.Select.Table, nil
+		return s.Select.Table
 	case *ExplainChange:
-		return s.Table, nil
+		return s.Table
 	case *Describe:
-		return s.Table, nil
-	default:
-		return "", nil
+		return s.Table
 	}
+	return ""
 }
 
 // WithinOf is how long the answer to a statement may take by its WITHIN; 0 if it
-// does not say, or is no statement.
-func WithinOf(sql string) time.Duration {
-	stmt, err := Parse(sql)
-	if s, ok := stmt.(*Select); err == nil && ok && s.Within != nil && s.Within.Months == 0 {
+// does not say.
+func WithinOf(stmt Statement) time.Duration {
+	if s, ok := stmt.(*Select); ok && s.Within != nil && s.Within.Months == 0 {
 		return time.Duration(max(0, s.Within.Ns))
 	}
 	return 0
