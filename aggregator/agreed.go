@@ -113,11 +113,7 @@ func (a *Aggregator) settle(ctx context.Context, table string, has storage.Setti
 			return next, err
 		}
 		next.Version = max(uint64(a.cfg.Now().UnixNano()), base.Version+1)
-		value, err := json.Marshal(next)
-		if err != nil {
-			panic("BUG: settings are not JSON: " + err.Error())
-		}
-		_, err = a.cfg.Catalog.Propose(ctx, catalog.Change{Kind: catalog.KindTable, ID: table, Value: value, Expect: expect})
+		_, err = a.cfg.Catalog.Propose(ctx, catalog.Change{Kind: catalog.KindTable, ID: table, Value: settingsValue(next), Expect: expect})
 		var conflict *catalog.Conflict
 		if errors.As(err, &conflict) && try < settleTries {
 			continue

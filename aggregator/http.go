@@ -53,6 +53,8 @@ func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
 		r.Get("/tables/{table}/values", wrap(a.serveValues))
 		a.routeSaved(r)
 		r.Get("/catalog", plain(a.serveCatalog))
+		r.Get("/catalog/export", plain(a.withCatalog(a.serveCatalogExport)))
+		r.Post("/catalog/import", plain(a.withCatalog(a.serveCatalogImport)))
 		r.Post("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).AddVoter)))
 		r.Delete("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).RemoveVoter)))
 		r.Delete("/catalog/nodes/{name}", plain(a.serveVoter((*catalog.Catalog).Remove)))

@@ -168,6 +168,9 @@ const (
 	// distinctTablesMax is for how many tables such estimates are kept.
 	distinctTablesMax = 1_000
 
+	// importBytesMax is the longest export that is read: a full catalog, indented.
+	importBytesMax = 32 << 20
+
 	// savedNameMax and savedNoteMax are the longest name and text of what is saved,
 	// in bytes: a line, and a page. panelsMax is how many queries a board asks at once.
 	savedNameMax = 200

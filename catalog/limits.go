@@ -25,6 +25,9 @@ const (
 	// commandBytesMax bounds one command; an import is cut by its author.
 	commandBytesMax = 512 << 10
 
+	// changeOverhead is the most that a change takes beside its texts.
+	changeOverhead = 32
+
 	// appendMax is how many commands a message to another node has at most: with a
 	// third more for their text, below its 16 MiB.
 	appendMax = 16

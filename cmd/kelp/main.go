@@ -32,6 +32,7 @@ type commands struct {
 	Describe   describeCmd   `cmd:"" help:"Say what a table holds."`
 	Status     statusCmd     `cmd:"" help:"List the members of the cluster."`
 	Ready      readyCmd      `cmd:"" help:"Ask a server whether it is ready, by the exit status: a probe."`
+	Catalog    catalogCmd    `cmd:"" help:"Write out, or read back, what a server agrees on with others."`
 	Dump       dumpCmd       `cmd:"" help:"Say what a file of a leaf holds."`
 	Print      printCmd      `cmd:"" help:"Print the files that run kelp under systemd, Compose or Kubernetes."`
 	Version    versionCmd    `cmd:"" help:"Say which kelp this is."`

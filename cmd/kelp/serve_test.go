@@ -117,3 +117,27 @@ func TestQueryArrow(t *testing.T) {
 	f("SELECT a FROM events", 3)
 	f("SELECT a FROM events WHERE a > 3", 0)
 }
+
+// TestCatalogExport: settings and saved things go from one server to another.
+func TestCatalogExport(t *testing.T) {
+	from, to := startServer(t), startServer(t)
+	for _, url := range []string{from, to} {
+		kelp(t, `{"a": 1}`, "ingest", "t", "--server", url).want(t, 0)
+	}
+	for _, do := range [][3]string{
+		{http.MethodPatch, from + "/v1/tables/t", `{"retention_age": "7d"}`},
+		{http.MethodPatch, to + "/v1/tables/t", `{"retention_age": "1d"}`}, // later
+		{http.MethodPost, from + "/v1/saved", `{"name": "mine", "sql": "SELECT count() FROM t"}`},
+	} {
+		if status, body := call(t, do[0], do[1], do[2]); status != http.StatusOK {
+			t.Fatalf("%v: %s", do, body)
+		}
+	}
+	out := kelp(t, "", "catalog", "export", "--server", from)
+	out.want(t, 0)
+	kelp(t, out.stdout, "catalog", "import", "-", "--server", to).want(t, 0, "2 entries imported")
+	kelp(t, strings.ReplaceAll(out.stdout, "SELECT", "SELEC"), "catalog", "import", "-", "--server", to).want(t, 1, "nothing was imported", "field sql")
+	kelp(t, "{}", "catalog", "import", "-", "--server", to).want(t, 1, "no export")
+	kelp(t, "", "describe", "t", "--format", "json", "--server", to).want(t, 0, `"7d"`)
+	kelp(t, "", "catalog", "export", "--server", to).want(t, 0, "mine")
+}
