@@ -274,7 +274,7 @@ func (c *Catalog) apply(ctx context.Context, run *running, text []byte) (uint64,
 		if errors.As(err, &stuck) {
 			return 0, &Unavailable{Reason: err.Error()}
 		}
-		return 0, err
+		return future.Index(), err
 	}
 	return future.Index(), nil
 }

@@ -127,6 +127,13 @@ func TestThreeVoters(t *testing.T) {
 	if _, err := nodes["c"].Propose(t.Context(), Change{Kind: KindSaved, ID: "a", Value: []byte("9")}); !errors.As(err, &conflict) || conflict.ID != "a" {
 		t.Errorf("a forwarded change in conflict: %v", err)
 	}
+	for name, c := range nodes { // whoever tries again at once must not be in conflict for ever
+		put(t, nodes[leaderOf(nodes)], KindBoard, "b", "1", ExpectAny)
+		_, err := c.Propose(t.Context(), Change{Kind: KindBoard, ID: "b", Value: []byte("2"), Expect: 1})
+		if e, _ := c.Get(KindBoard, "b"); !errors.As(err, &conflict) || e.Version != conflict.Version {
+			t.Errorf("%s is in conflict with what it does not know: %v, %+v", name, err, e)
+		}
+	}
 	dead := leaderOf(nodes)
 	w.stop(t, dead, nodes[dead])
 	delete(nodes, dead)

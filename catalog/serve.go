@@ -135,10 +135,11 @@ func (c *Catalog) forward(ctx context.Context, run *running, addr string, msg []
 	if err := json.Unmarshal(answer, &o); err != nil {
 		return 0, &Unavailable{Reason: "the leader's answer does not read: " + err.Error(), FateUnknown: true}
 	}
+	late := c.state.reached(ctx, o.Index) // also with a conflict: what it is with can be read here then
 	if err := o.err(); err != nil {
 		return 0, err
 	}
-	if err := c.state.reached(ctx, o.Index); err != nil {
+	if late != nil {
 		return o.Index, &Unavailable{Reason: "this node has not got it yet", FateUnknown: true}
 	}
 	return o.Index, nil
