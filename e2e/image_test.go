@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -46,6 +47,11 @@ func TestMain(m *testing.M) {
 // privilege. It returns only with an error.
 func enter(root, memory, data string, command []string) error {
 	runtime.LockOSThread() // of which the parent's death is asked
+	var on unix.Statfs_t
+	if err := unix.Statfs(root, &on); err != nil {
+		return err
+	}
+	kept := uintptr(on.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC) // those may not be taken away
 	for _, m := range []struct {
 		from, to string
 		flags    uintptr
@@ -55,13 +61,20 @@ func enter(root, memory, data string, command []string) error {
 		{memory, root + "/mnt/kelp", unix.MS_BIND},
 		{data, root + "/var/lib/kelp", unix.MS_BIND},
 		{"/proc", root + "/proc", unix.MS_BIND | unix.MS_REC},
-		{"", root, unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY},
+		{"", root, unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | kept},
 	} {
 		if err := unix.Mount(m.from, m.to, "", m.flags, ""); err != nil {
 			return fmt.Errorf("mount %q on %q: %w", m.from, m.to, err)
 		}
 	}
-	if err := errors.Join(syscall.Chroot(root), syscall.Chdir("/"), syscall.Setgroups(nil), syscall.Setgid(image.User), syscall.Setuid(image.User)); err != nil {
+	if err := errors.Join(syscall.Chroot(root), syscall.Chdir("/")); err != nil {
+		return err
+	}
+	if os.Getuid() == 0 {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(image.User), syscall.Setuid(image.User)); err != nil {
+			return err
+		}
+	} else if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return err
 	}
 	if err := errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0)); err != nil {
@@ -73,11 +86,14 @@ func enter(root, memory, data string, command []string) error {
 // newContainer builds the image of the binary and unpacks it.
 func newContainer(t *testing.T) *container {
 	t.Helper()
-	if os.Getuid() != 0 {
+	probe := exec.Command("/proc/self/exe", "-test.run", "^$")
+	probe.SysProcAttr = namespaces()
+	if out, err := probe.CombinedOutput(); err != nil {
+		why := fmt.Sprintf("no mounts of one's own can be had (%v %s); run the tests as root, or allow user namespaces", err, out)
 		if os.Getenv("KELP_TEST_STRICT") == "1" {
-			t.Fatal("KELP_TEST_STRICT=1, and mounts of one's own and another user take root; run the tests as root")
+			t.Fatal("KELP_TEST_STRICT=1 and " + why)
 		}
-		t.Skip("mounts of one's own and another user take root; run the tests as root")
+		t.Skip(why)
 	}
 	program, err := os.ReadFile(binary(t))
 	if err != nil {
@@ -89,9 +105,7 @@ func newContainer(t *testing.T) *container {
 	}
 	c := &container{root: t.TempDir(), memory: shmDir(t), data: t.TempDir()}
 	for _, dir := range []string{c.memory, c.data} {
-		if err := os.Chown(dir, image.User, image.User); err != nil {
-			t.Fatal(err)
-		}
+		c.own(t, dir, image.User)
 	}
 	c.unpack(t, &archive)
 	if err := os.Mkdir(filepath.Join(c.root, "proc"), 0o755); err != nil { // a runtime's doing
@@ -129,12 +143,10 @@ func (c *container) unpack(t *testing.T, archive io.Reader) {
 			} else {
 				err = os.WriteFile(path, text, h.FileInfo().Mode().Perm())
 			}
-			if err == nil {
-				err = os.Chown(path, h.Uid, h.Gid)
-			}
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.own(t, path, h.Uid)
 		})
 	}
 }
@@ -157,6 +169,33 @@ func each(t *testing.T, archive io.Reader, take func(*tar.Header, []byte)) {
 	}
 }
 
+// own gives a file of the container to a user. Who is not root owns them all, and is
+// every user of the container.
+func (c *container) own(t *testing.T, path string, user int) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	if err := os.Chown(path, user, user); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// namespaces is how the container's process is made: with mounts of its own. Who is not
+// root gets them in a namespace of users, as rootless runtimes do it, with what it takes
+// to mount there.
+func namespaces() *syscall.SysProcAttr {
+	if os.Getuid() == 0 {
+		return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	}
+	return &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: image.User, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: image.User, HostID: os.Getgid(), Size: 1}},
+		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT},
+	}
+}
+
 // launch starts kelp with args in the container, and does not wait for it.
 func (c *container) launch(t *testing.T, args ...string) *process {
 	t.Helper()
@@ -165,7 +204,7 @@ func (c *container) launch(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	env := containerVariable + "=" + c.root + ":" + c.memory + ":" + c.data
-	return launchIn(t, self, []string{env}, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}, append(c.config.Config.Entrypoint, args...)...)
+	return launchIn(t, self, []string{env}, namespaces(), append(c.config.Config.Entrypoint, args...)...)
 }
 
 // run runs kelp in the container to its end, and returns what it says on stderr.
@@ -195,7 +234,11 @@ func TestImage(t *testing.T) {
 		}
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server.cmd.Process.Pid))
-	for _, want := range []string{fmt.Sprintf("Uid:\t%d\t%[1]d\t%[1]d\t%[1]d\n", image.User), "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+	user := image.User
+	if uid := os.Getuid(); uid != 0 {
+		user = uid // as it is seen from here
+	}
+	for _, want := range []string{fmt.Sprintf("Uid:\t%d\t%[1]d\t%[1]d\t%[1]d\n", user), "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
 		if err != nil || !strings.Contains(string(status), want) {
 			t.Errorf("%v: the server's status lacks %q:\n%s", err, want, status)
 		}
