@@ -13,6 +13,7 @@ const patienceMs = 400;
 export class Question<T> {
   readonly state: Signal<Asked<T>> = signal({ answer: null, fault: null, busy: false, partial: false });
   private running: AbortController | null = null;
+  fresh = ""; // what the answer belongs to
 
   /** ask starts; keep leaves the old answer on screen until the new one is there. */
   async ask(run: (signal: AbortSignal, partial: (answer: T) => void) => Promise<T>, keep = true): Promise<void> {
@@ -58,6 +59,7 @@ export function useQuestion<T>(
   useEffect(() => question.stop.bind(question), []);
   useEffect(() => {
     question.stop();
+    question.fresh = fresh;
     question.state.value = { answer: null, fault: null, busy: false, partial: false };
   }, [fresh]);
   useEffect(() => {
@@ -72,7 +74,9 @@ export function useQuestion<T>(
     const timer = setTimeout(() => question.ask(run), retryMs);
     return () => clearTimeout(timer);
   }, [fault]);
-  return { ...question.state.value, stop: () => question.stop() };
+  // Effects come after the drawing: until then the old answer is none of this view's.
+  const now = question.fresh === fresh ? question.state.value : { answer: null, fault: null, busy: run !== null, partial: false };
+  return { ...now, stop: () => question.stop() };
 }
 
 /** useTick is a number that grows every so many ms while the page can be seen; 0 ms: never. */

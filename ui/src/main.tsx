@@ -1,11 +1,31 @@
-import { render } from "preact";
+import { Component, render, type ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { path, state } from "./nav";
+import { Fault } from "./api/client";
+import { address, path, state } from "./nav";
 import { Cluster } from "./views/cluster";
 import { Explore } from "./views/explore";
 import { Queries } from "./views/queries";
 import { Tables } from "./views/tables";
-import { Frame } from "./views/frame";
+import { FaultBox, Frame } from "./views/frame";
+
+/** Guard shows a fault of the page's own instead of a page that has stopped. */
+class Guard extends Component<{ children: ComponentChildren; at: string }, { failed: string; at: string }> {
+  state = { failed: "", at: "" };
+
+  componentDidCatch(e: unknown) {
+    this.setState({ failed: e instanceof Error ? e.message : String(e), at: this.props.at });
+    reportError(e); // the console and the tests hear of it
+  }
+
+  render() {
+    if (!this.state.failed || this.state.at !== this.props.at) return this.props.children;
+    return (
+      <Frame>
+        <FaultBox fault={new Fault("page", "the page failed: " + this.state.failed, "this is a fault of the page's; go back, or load it anew")} />
+      </Frame>
+    );
+  }
+}
 
 function App() {
   const s = state.value;
@@ -20,4 +40,6 @@ function App() {
   );
 }
 
-render(<App />, document.getElementById("app")!);
+const Page = () => <Guard at={address.value}><App /></Guard>;
+
+render(<Page />, document.getElementById("app")!);

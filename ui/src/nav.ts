@@ -8,6 +8,9 @@ const place = signal({ path: location.pathname, search: location.search });
 
 addEventListener("popstate", () => (place.value = { path: location.pathname, search: location.search }));
 
+/** address is all of it. */
+export const address = computed(() => place.value.path + place.value.search);
+
 /** path is where the page is: / or /x/TABLE or /queries or /cluster. */
 export const path = computed(() => place.value.path);
 

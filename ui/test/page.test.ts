@@ -278,6 +278,22 @@ describe.skipIf(lacking() !== "")("the page", () => {
     expect(await page.locator(".distname .dim").allInnerTexts()).toEqual(["1,800 events", "1,200 events", "600 events"]);
   });
 
+  test("from each view to each other, there and Back", { timeout: 60_000 }, async () => {
+    const shown = { Time: ".plot", Table: ".totals", Heat: ".heat", Dist: ".dist", Samples: ".samples" };
+    await open(`/x/shop?${range}&by=service&show=count()&show=p99(ms)`);
+    for (const from of Object.keys(shown) as (keyof typeof shown)[])
+      for (const to of Object.keys(shown) as (keyof typeof shown)[]) {
+        if (from === to) continue;
+        await page.click(`.views >> text=${from}`);
+        await page.locator(shown[from]).first().waitFor();
+        await page.click(`.views >> text=${to}`);
+        await page.locator(shown[to]).first().waitFor();
+        await page.goBack();
+        await page.locator(shown[from]).first().waitFor();
+      }
+    expect(await page.locator(".fault").count()).toBe(0);
+  });
+
   test("a leaf that is gone is named, its times are hatched, and it comes back", async () => {
     await open(`/x/shop?${range}`);
     expect(await badge()).toMatch(/100% complete\s*2\/2 leaves/);
