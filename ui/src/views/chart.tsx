@@ -103,7 +103,7 @@ function options(now: { current: ChartProps }, at: HTMLElement, colors: Ink, beg
     stroke: colors.dim, grid: { stroke: colors.rule, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif", ...of,
   });
   return {
-    width: at.clientWidth, height: p.height, padding: [8, 8, 0, 0], legend: { show: false }, tzDate: (s) => uPlot.tzDate(new Date(s * 1000), p.tz),
+    width: at.clientWidth, height: p.height, padding: [8, 24, 0, 0], legend: { show: false }, tzDate: (s) => uPlot.tzDate(new Date(s * 1000), p.tz),
     scales: {
       x: { time: true, range: () => [now.current.chart.from / 1000, now.current.chart.to / 1000] },
       y: { range: (_u, min, max) => valueRange(min, max, now.current) },
