@@ -373,12 +373,14 @@ func TestSnapshotIdentity(t *testing.T) {
 func TestRaftBeginsLate(t *testing.T) {
 	dir := t.TempDir()
 	c := openAt(t, dir)
+	c.begun.Wait()
 	if c.running.Load() != nil || storeExists(dir) {
 		t.Error("there is work before the first change")
 	}
 	put(t, c, KindTable, "t", "1", ExpectNone)
 	closed(t, c)
 	c = openAt(t, dir)
+	c.begun.Wait()
 	if st := c.Status(); valueOf(c, KindTable, "t") != "1" || c.running.Load() != nil || st.Leader != "a" || len(st.Voters) != 1 || st.Applied == 0 {
 		t.Errorf("before a change: %s, %+v", valueOf(c, KindTable, "t"), c.Status())
 	}
