@@ -356,20 +356,8 @@ func TestLastWord(t *testing.T) {
 	for range 20 { // the end and the news come in any order
 		l, _ := newLeaf(t)
 		ctx, stop := context.WithCancel(context.Background())
-		ended, begun, goOn := make(chan error, 1), make(chan struct{}), make(chan struct{})
-		heard, first := uint64(0), true
-		go func() {
-			ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(u *wire.Update) error {
-				heard = u.Seq
-				if first {
-					first = false
-					close(begun)
-					<-goOn
-				}
-				return nil
-			})
-		}()
-		<-begun
+		heard := uint64(0)
+		goOn, ended := subscribeHeld(ctx, l, func(u *wire.Update) { heard = u.Seq })
 		b := storage.NewBatch()
 		b.SetInt(b.Slot([]byte("a")), 1)
 		b.EndRow(time.Now().UnixNano())
@@ -390,6 +378,58 @@ func TestLastWord(t *testing.T) {
 			t.Fatalf("a sealed store commits: %v", err)
 		}
 	}
+}
+
+// subscribeHeld subscribes and returns when the first Update has come, which is confirmed
+// when goOn is closed.
+func subscribeHeld(ctx context.Context, l *Leaf, told func(*wire.Update)) (goOn chan struct{}, ended chan error) {
+	begun, first := make(chan struct{}), true
+	goOn, ended = make(chan struct{}), make(chan error, 2)
+	go func() {
+		ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(u *wire.Update) error {
+			told(u)
+			if first {
+				first = false
+				close(begun)
+				<-goOn
+			}
+			return nil
+		})
+	}()
+	<-begun
+	return goOn, ended
+}
+
+// TestReplaced: a connection that a newer one of the same aggregator has replaced is
+// told nothing more, whatever there is to tell.
+func TestReplaced(t *testing.T) {
+	l, _ := newLeaf(t)
+	ctx, stop := context.WithCancel(t.Context())
+	told := 0
+	goOn, ended := subscribeHeld(ctx, l, func(*wire.Update) { told++ })
+	b := storage.NewBatch()
+	b.SetInt(b.Slot([]byte("a")), 1)
+	b.EndRow(time.Now().UnixNano())
+	if _, err := l.cfg.Store.Append(t.Context(), storage.Append{Table: "t", Batch: b, Arrival: time.Now().UnixNano()}); err != nil {
+		t.Fatal(err)
+	}
+	replaced := make(chan struct{}, 1)
+	go func() {
+		ended <- l.Subscribe(ctx, wire.Subscriber{Name: "agg"}, func(*wire.Update) error {
+			select {
+			case replaced <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	<-replaced
+	close(goOn)
+	if err := <-ended; !errors.Is(err, context.Canceled) || told != 1 {
+		t.Errorf("the first connection ended with %v, after %d updates", err, told)
+	}
+	stop()
+	<-ended
 }
 
 func count(t *testing.T, l *Leaf) int64 {

@@ -14,6 +14,7 @@ import (
 // of this memory, as it mostly does after a restart: then, and later, Updates hold
 // what changed.
 func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wire.Update) error) error {
+	asked := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sub := l.subs.join(who.Name, l.cfg.Now(), cancel)
@@ -26,6 +27,9 @@ func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wi
 		feed.since, feed.full = who.Known.Seq, false
 	}
 	for {
+		if asked.Err() == nil && ctx.Err() != nil {
+			return ctx.Err() // a newer connection of the aggregator hears it all
+		}
 		news := l.news.wait()
 		if u := feed.next(); u != nil {
 			if err := sink(u); err != nil {
@@ -44,6 +48,9 @@ func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wi
 		case <-heartbeat.C:
 			feed.due = true
 		case <-ctx.Done():
+			if asked.Err() == nil {
+				continue
+			}
 			// The last word, for who starts next: a store that was sealed has no more.
 			if u := feed.next(); u != nil && len(u.Tables) > 0 && sink(u) == nil {
 				l.subs.confirm(sub, u.Seq, l.cfg.Now())
