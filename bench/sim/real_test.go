@@ -71,7 +71,7 @@ func TestModelIsTheCode(t *testing.T) {
 	f(1000, 20, second, time.Second)
 	f(1000, 20, Slow{Share: 0.01, Least: time.Second, Tail: 1.2, PerMachine: true}, time.Second)
 	f(1000, 5, Slow{Share: 0.5, Least: time.Second, Tail: 1.2, PerMachine: true}, 20*time.Millisecond)
-	if !testing.Short() {
+	if !testing.Short() && !underRace {
 		f(10_000, 1, second, time.Second)
 	}
 }
