@@ -21,6 +21,7 @@ func arenaConfig(t testing.TB, dir string) Config {
 	cfg.DataDir = filepath.Join(dir, "data")
 	cfg.Shard = 7
 	cfg.Now = arenatest.Now
+	copy(cfg.leafID[:], "a leaf in a test")
 	return cfg
 }
 
@@ -90,7 +91,6 @@ func writeArena(t *testing.T, cfg Config) arenatest.Truth {
 	w.changes(names)
 	w.s.disk.flushOnce()
 	testClose(t, w.s)
-	w.anonymous(cfg)
 	for _, dir := range []string{cfg.MemoryDir, cfg.DataDir} {
 		if err := os.Remove(filepath.Join(dir, "lock")); err != nil {
 			t.Fatal(err)
@@ -201,17 +201,4 @@ func (w *arenaWriter) changes(names []string) {
 	waitFor(w.t, "the block is read again", func() bool { return healed.State() == Live && healed.extent.Load() != place })
 	w.s.disk.moves[firstRef(w.t, w.s, names[1]).ID] = true
 	w.life("late", 0, 2, "k-2")
-}
-
-// anonymous gives the leaf an id that is always the same.
-func (w *arenaWriter) anonymous(cfg Config) {
-	w.t.Helper()
-	for dir, magic := range map[string][8]byte{cfg.MemoryDir: superMagicMemory, cfg.DataDir: superMagicDisk} {
-		b, err := readSuperblock(dir, magic)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		copy(b.leaf[:], "a leaf in a test")
-		w.must("a superblock", func() error { return writeSuperblock(dir, b, false) })
-	}
 }

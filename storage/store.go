@@ -44,6 +44,7 @@ type Config struct {
 	StartRest time.Duration
 
 	// For tests; zero is the real thing.
+	leafID         [16]byte             // of a new leaf
 	checkpointPast int64                // when a checkpoint is due
 	lagWait        time.Duration        // how long receipts wait for the disk
 	fullWait       time.Duration        // how long appends wait for memory that views hold
