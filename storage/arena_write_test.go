@@ -15,13 +15,16 @@ import (
 	"github.com/kelpdb/kelp/storage/arenatest"
 )
 
+// arenaLeaf is the id of the leaf in arenas.
+const arenaLeaf = "a leaf in a test"
+
 // arenaConfig is of the store that writes an arena, and of those that read it.
 func arenaConfig(t testing.TB, dir string) Config {
 	cfg := testConfig(t, dir)
 	cfg.DataDir = filepath.Join(dir, "data")
 	cfg.Shard = 7
 	cfg.Now = arenatest.Now
-	copy(cfg.leafID[:], "a leaf in a test")
+	copy(cfg.leafID[:], arenaLeaf)
 	return cfg
 }
 
