@@ -33,7 +33,7 @@ func (o *oracle) value(e query.Expr, c ctx) storage.Value {
 		}
 		return storage.Float(float64(e.Ns) / 1e9)
 	case *query.Name:
-		if it, ok := o.alias(e.Name, c); ok {
+		if it, ok := o.alias(e, c); ok {
 			return o.eval(it.expr, ctx{row: c.row, group: c.group})
 		}
 		return c.row[e.Name]

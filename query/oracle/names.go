@@ -25,13 +25,14 @@ type ctx struct {
 	inAgg bool
 }
 
-// alias finds the item that a name means, if it means one.
-func (o *oracle) alias(name string, c ctx) (item, bool) {
-	at, ok := o.aliases[name]
-	if !ok || c.mode == aliasNone {
+// alias finds the item that a name means, if it means one. In the definition of a
+// derived column it means none.
+func (o *oracle) alias(name *query.Name, c ctx) (item, bool) {
+	at, ok := o.aliases[name.Name]
+	if !ok || c.mode == aliasNone || name.Pos.Line == definitionLine {
 		return item{}, false
 	}
-	_, column := o.columns[name]
+	_, column := o.columns[name.Name]
 	if column && (c.mode == aliasAfter || c.inAgg) {
 		return item{}, false
 	}
@@ -83,7 +84,7 @@ func (o *oracle) hasAgg(e query.Expr, mode aliasMode) bool {
 		case *query.Call:
 			found = found || isAggName(e.Name)
 		case *query.Name:
-			if it, ok := o.alias(e.Name, ctx{mode: mode}); ok {
+			if it, ok := o.alias(e, ctx{mode: mode}); ok {
 				found = found || o.hasAgg(it.expr, it.mode)
 			}
 		}
@@ -97,7 +98,7 @@ func (o *oracle) column(e query.Expr, c ctx) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if it, ok := o.alias(name.Name, c); ok {
+	if it, ok := o.alias(name, c); ok {
 		return o.column(it.expr, ctx{mode: it.mode})
 	}
 	return name.Name, true
@@ -175,7 +176,7 @@ func (o *oracle) same(a query.Expr, am aliasMode, b query.Expr, bm aliasMode) bo
 // unalias replaces a name that is an alias by what it stands for.
 func (o *oracle) unalias(e query.Expr, mode aliasMode) query.Expr {
 	if name, ok := e.(*query.Name); ok {
-		if it, ok := o.alias(name.Name, ctx{mode: mode}); ok {
+		if it, ok := o.alias(name, ctx{mode: mode}); ok {
 			return it.expr
 		}
 	}

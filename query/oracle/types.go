@@ -33,7 +33,7 @@ func (o *oracle) findType(e query.Expr, c ctx) storage.Type {
 		}
 		return storage.TypeFloat64
 	case *query.Name:
-		if it, ok := o.alias(e.Name, c); ok {
+		if it, ok := o.alias(e, c); ok {
 			return o.typeOf(it.expr, ctx{})
 		}
 		return o.columnType(e.Name)

@@ -10,7 +10,12 @@ func substituted(sel *query.Select) (*query.Select, map[string]query.Expr) {
 	}
 	defs := make(map[string]query.Expr)
 	for _, w := range sel.With {
-		defs[w.Name] = substitute(w.Expr, defs)
+		defs[w.Name] = substituteNames(w.Expr, func(n *query.Name) query.Expr {
+			if def, ok := defs[n.Name]; ok {
+				return def
+			}
+			return &query.Name{Pos: query.Pos{Line: definitionLine}, Name: n.Name}
+		})
 	}
 	out := *sel
 	out.With, out.Items, out.GroupBy, out.OrderBy = nil, nil, nil, nil
@@ -43,33 +48,42 @@ func substituteItems(items []query.GroupItem, defs map[string]query.Expr) []quer
 	return out
 }
 
-func substituteAll(list []query.Expr, defs map[string]query.Expr) []query.Expr {
-	var out []query.Expr
-	for _, e := range list {
-		out = append(out, substitute(e, defs))
-	}
-	return out
-}
+// definitionLine is the line of names in the definitions of derived columns: no name
+// of a query lies there.
+const definitionLine = -1
 
 // substitute copies an expression; names that are derived become what they stand for.
 func substitute(e query.Expr, defs map[string]query.Expr) query.Expr {
-	sub := func(e query.Expr) query.Expr { return substitute(e, defs) }
-	switch e := e.(type) {
-	case *query.Name:
-		if def, ok := defs[e.Name]; ok {
+	return substituteNames(e, func(n *query.Name) query.Expr {
+		if def, ok := defs[n.Name]; ok {
 			return def
 		}
-		return e
+		return n
+	})
+}
+
+// substituteNames copies an expression with something else for each name.
+func substituteNames(e query.Expr, of func(*query.Name) query.Expr) query.Expr {
+	sub := func(e query.Expr) query.Expr { return substituteNames(e, of) }
+	all := func(list []query.Expr) (out []query.Expr) {
+		for _, e := range list {
+			out = append(out, sub(e))
+		}
+		return out
+	}
+	switch e := e.(type) {
+	case *query.Name:
+		return of(e)
 	case *query.Unary:
 		return &query.Unary{Op: e.Op, X: sub(e.X)}
 	case *query.Logic:
-		return &query.Logic{Or: e.Or, Args: substituteAll(e.Args, defs)}
+		return &query.Logic{Or: e.Or, Args: all(e.Args)}
 	case *query.Binary:
 		return &query.Binary{Op: e.Op, X: sub(e.X), Y: sub(e.Y)}
 	case *query.IsNull:
 		return &query.IsNull{X: sub(e.X), Not: e.Not}
 	case *query.In:
-		return &query.In{X: sub(e.X), List: substituteAll(e.List, defs), Not: e.Not}
+		return &query.In{X: sub(e.X), List: all(e.List), Not: e.Not}
 	case *query.Between:
 		return &query.Between{X: sub(e.X), From: sub(e.From), To: sub(e.To), Not: e.Not}
 	case *query.Like:
@@ -77,7 +91,7 @@ func substitute(e query.Expr, defs map[string]query.Expr) query.Expr {
 	case *query.Regex:
 		return &query.Regex{X: sub(e.X), Pattern: sub(e.Pattern), Fold: e.Fold, Not: e.Not}
 	case *query.Has:
-		return &query.Has{X: sub(e.X), Kind: e.Kind, Items: substituteAll(e.Items, defs)}
+		return &query.Has{X: sub(e.X), Kind: e.Kind, Items: all(e.Items)}
 	case *query.Index:
 		return &query.Index{X: sub(e.X), At: sub(e.At)}
 	case *query.CastExpr:
@@ -89,7 +103,7 @@ func substitute(e query.Expr, defs map[string]query.Expr) query.Expr {
 		}
 		return c
 	case *query.Call:
-		return &query.Call{Name: e.Name, Args: substituteAll(e.Args, defs), Star: e.Star, Distinct: e.Distinct, Filter: sub(e.Filter)}
+		return &query.Call{Name: e.Name, Args: all(e.Args), Star: e.Star, Distinct: e.Distinct, Filter: sub(e.Filter)}
 	case *query.Extract:
 		return &query.Extract{Field: e.Field, X: sub(e.X), Zone: e.Zone}
 	}
