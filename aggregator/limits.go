@@ -89,7 +89,9 @@ const (
 	quotaTablesMax = 1_000
 
 	// queriesMax is how many queries run at once; more wait for their turn within
-	// their timeout. Each may take exec's budget of memory on every leaf.
+	// their timeout. So many that long ones rarely keep short ones from beginning; on a
+	// leaf they share exec's budget of a process, of which each may hold one part in as
+	// many before it is cut for the others' sake.
 	queriesMax = 64
 
 	// queriesWaitingMax is how many queries wait for their turn, each with a text of

@@ -66,6 +66,7 @@ type storedColumn struct {
 	listBuf   *storage.ListBuf
 	textReady bool
 	textAgain bool // text was decoded a second time, for more rows
+	windowed  bool // windows of its texts were decoded
 }
 
 // isNumber tells whether a column holds what arithmetic takes as it is.

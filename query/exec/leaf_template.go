@@ -10,7 +10,7 @@ import (
 // against each template once: all of its texts match, or none, or it depends on some of
 // the variables, of which alone the texts are written out then.
 func maskTemplates(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matcher) (open bitmap, err error) {
-	if c.Encoding() != storage.EncTemplate {
+	if c.Encoding() != storage.EncTemplate || sel.count() < templateRowsMin || c.textReady && covers(c.textRows, sel) {
 		return sel, nil
 	}
 	w := m.Walker()
@@ -23,7 +23,10 @@ func maskTemplates(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matc
 	if templates == nil {
 		return sel, err
 	}
-	courses, windows := walkTemplates(w, templates)
+	courses, windows, err := walkTemplates(v, w, templates)
+	if err != nil {
+		return nil, err
+	}
 	rowsOf := func(verdict query.Verdict) bitmap {
 		want := make([]bool, len(templates)+1)
 		any := false
@@ -44,6 +47,12 @@ func maskTemplates(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matc
 	if rows.empty() {
 		return open, nil
 	}
+	if c.windowed { // a second pattern: whole texts serve all that follow
+		open.or(rows)
+		return open, nil
+	}
+	c.windowed = true
+	defer v.release(v.mark())
 	text, of, err := c.TextWindows(rows, windows, v.textBuf())
 	if err != nil {
 		return nil, err
@@ -52,9 +61,12 @@ func maskTemplates(v *blockView, c *storedColumn, dst, sel bitmap, m *query.Matc
 }
 
 // walkTemplates holds the pattern against each template; texts of none are open.
-func walkTemplates(w *query.Walker, templates []storage.TextTemplate) ([]query.Course, []storage.TextWindow) {
+func walkTemplates(v *blockView, w *query.Walker, templates []storage.TextTemplate) ([]query.Course, []storage.TextWindow, error) {
 	courses, windows := make([]query.Course, len(templates)+1), make([]storage.TextWindow, len(templates))
 	for i := range templates {
+		if v.expired() {
+			return nil, nil, errExpired
+		}
 		t := &templates[i]
 		variables := make([][]query.Part, len(t.Variables))
 		for k, parts := range t.Variables {
@@ -65,7 +77,7 @@ func walkTemplates(w *query.Walker, templates []storage.TextTemplate) ([]query.C
 		courses[i] = w.Walk(t.Constants, variables)
 		windows[i] = storage.TextWindow{First: courses[i].First, Past: courses[i].Past}
 	}
-	return courses, windows
+	return courses, windows, nil
 }
 
 // maskWindows sets the rows that match by their windows, and in open those of which

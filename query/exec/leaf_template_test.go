@@ -3,6 +3,8 @@ package exec
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/kelpdb/kelp/query"
@@ -63,5 +65,42 @@ func TestTemplatePatterns(t *testing.T) {
 	}
 	for _, text := range []string{"timeout", "took", "took 1", "user-00", ".1", "e", "größe", "10.", "nothing"} {
 		table.check(t, pool, fmt.Sprintf("SELECT n, count() FROM t WHERE contains(message, '%s') GROUP BY n", text))
+	}
+}
+
+// TestManyPatterns: many patterns over a column take the memory of its texts, not that
+// of a window for each.
+func TestManyPatterns(t *testing.T) {
+	if underRace {
+		t.Skip("SKIP: the race detector allocates for itself")
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	table := &testTable{schema: query.Schema{}}
+	b := storage.NewBatch()
+	for k := range int64(16 * templateRowsMin) {
+		b.SetString(b.Slot([]byte("message")), fmt.Appendf(nil, "request %016x%016x of %016x%016x and %016x%016x then %016x%016x done",
+			r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64()))
+		b.EndRow(baseTime + k*1e6)
+	}
+	table.add(t, b, storage.Rich)
+	takes := func(patterns int) uint64 {
+		terms := make([]string, patterns)
+		for i := range terms {
+			terms[i] = fmt.Sprintf("message ~ 'dead%04x'", i*7)
+		}
+		plan := table.plan(t, "SELECT count() FROM t WHERE "+strings.Join(terms, " OR "))
+		pool := NewPool(1) // with a scratch that has nothing yet
+		defer pool.Close()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, _, err := pool.run(t.Context(), plan, table.units, Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	takes(40) // what is compiled once
+	if few, many := takes(4), takes(40); many > 3*few {
+		t.Errorf("4 patterns take %d bytes, 40 take %d", few, many)
 	}
 }

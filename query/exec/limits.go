@@ -27,6 +27,12 @@ const (
 	lanes     = 3
 	laneTurns = 8
 
+	// shortMax and middleMax are the work after which a query leaves the first lane and
+	// the second: of those that answer while somebody looks on, and of those that do
+	// while somebody waits.
+	shortMax  = 60 * time.Millisecond
+	middleMax = time.Second
+
 	// pollRows is how many rows a row-wise loop takes between two looks at the
 	// deadline: some tens of microseconds.
 	pollRows = 1024
@@ -58,6 +64,11 @@ const (
 	// one; more go through a table.
 	rangesMax = 3
 
+	// templateRowsMin is for how many rows a pattern is held against the templates of
+	// a column first: that takes up to some tens of milliseconds for hundreds of
+	// templates, a text some hundred nanoseconds.
+	templateRowsMin = 1024
+
 	// itemPlansMax is for how many positions of an unnested list the plans are
 	// kept: few lists are longer.
 	itemPlansMax = 64
@@ -71,7 +82,3 @@ const (
 	measureBlocksMax = 6
 	measureTime      = 50 * time.Millisecond
 )
-
-// laneMax is the work after which a query leaves each lane but the last: those that
-// answer while somebody looks on, those that do while somebody waits, and the rest.
-var laneMax = [lanes - 1]time.Duration{60 * time.Millisecond, time.Second}

@@ -96,11 +96,13 @@ func (p *Pool) work(next func() *job) {
 
 // laneOf is the lane of a query that has worked so long.
 func laneOf(spent time.Duration) int {
-	lane := 0
-	for lane < len(laneMax) && spent > laneMax[lane] {
-		lane++
+	switch {
+	case spent <= shortMax:
+		return 0
+	case spent <= middleMax:
+		return 1
 	}
-	return lane
+	return 2
 }
 
 // next returns the job whose turn it is, nil if the pool is closed and all jobs are done.
@@ -181,6 +183,10 @@ func (p *Pool) again(j *job, lane int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lanes[lane] = append(p.lanes[lane], j)
-	// Mostly the worker is free itself; the one of the first lane takes no other.
+	// Mostly the worker is free itself. But the one of the first lane takes no other,
+	// and the others may find a later lane due.
 	p.ready.Signal()
+	if lane == 0 {
+		p.early.Signal()
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func TestPoolShort(t *testing.T) {
 		pool.mu.Lock()
 		pool.jobs++
 		pool.mu.Unlock()
-		pool.again(hold(int64(laneMax[0])), 1)
+		pool.again(hold(int64(shortMax)+1), 1)
 	}
 	for range workers {
 		<-held
@@ -62,11 +63,28 @@ func TestPoolShort(t *testing.T) {
 	<-short
 	pool.submit([]*job{{spent: spent, done: func() { close(long) }, step: func(*scratch, time.Time) bool {
 		turns++
-		spent.Store(int64(laneMax[0]))
+		spent.Store(int64(shortMax) + 1)
 		return turns < 2
 	}}})
 	close(free)
 	<-long
+}
+
+// TestPoolShortAgain: a short query whose first turn a common worker has had wakes the
+// worker of the first lane: the common one may find a long query due.
+func TestPoolShortAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Pool{jobs: 1}
+		p.ready.L, p.early.L = &p.mu, &p.mu
+		got := make(chan *job)
+		go func() { got <- p.nextShort() }()
+		synctest.Wait() // it sleeps
+		j := new(job)
+		p.again(j, 0)
+		if <-got != j {
+			t.Error("another job")
+		}
+	})
 }
 
 func TestPoolClose(t *testing.T) {
