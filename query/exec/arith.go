@@ -2,6 +2,7 @@ package exec
 
 import (
 	"math"
+	"slices"
 
 	"github.com/kelpdb/kelp/query"
 	"github.com/kelpdb/kelp/storage"
@@ -10,7 +11,8 @@ import (
 // An arith is an expression of numbers that is null only where one of its columns is.
 // It is computed over strips of rows, some nanoseconds for each step of a row; row by
 // row the same costs some hundred. Where it would warn (an overflow, a division by
-// zero, a root of a negative number) the block is evaluated row by row.
+// zero, a root of a negative number) the block is evaluated row by row; so are, for
+// their warnings alone, rows that have a value in some of several columns.
 type arith struct {
 	op     query.Op
 	typ    storage.Type // int64 or float64
@@ -105,6 +107,32 @@ func (a *arith) call(b *query.Bound) bool {
 	}
 	// An integer stays one here, and a float does not become one.
 	return len(b.Args) == 1 && (a.f == arithOne || integer == (a.typ == storage.TypeInt64))
+}
+
+// warns tells whether a step of the expression can warn.
+func (a *arith) warns() bool {
+	switch a.op {
+	case query.OpConst, query.OpColumn:
+		return false
+	case query.OpNeg, query.OpAdd, query.OpSub, query.OpMul:
+		if a.typ == storage.TypeInt64 {
+			return true
+		}
+	case query.OpDiv, query.OpMod:
+		if !a.args[1].nonzero() {
+			return true
+		}
+	case query.OpCall:
+		if a.f == arithOne || a.f == arithBucket && !a.args[1].nonzero() || a.typ == storage.TypeInt64 && a.f != arithSame {
+			return true
+		}
+	}
+	return slices.ContainsFunc(a.args, (*arith).warns)
+}
+
+// nonzero tells whether it is a constant by which can be divided.
+func (a *arith) nonzero() bool {
+	return a.op == query.OpConst && (a.value.Int != 0 || a.value.Float != 0)
 }
 
 // A comparison is two ariths that are compared: as integers if both are, else as floats.

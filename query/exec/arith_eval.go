@@ -62,6 +62,49 @@ func (v *blockView) arithOver(columns []int, floats func(column int) bool) (r *a
 	return r, valid, true, nil
 }
 
+// warnPartly takes the warnings of those rows of sel that have a value in some of the
+// columns of an expression, but not in all of them, which valid says.
+func (v *blockView) warnPartly(expr *query.Bound, columns []int, sel, valid bitmap) error {
+	if valid == nil || len(columns) < 2 {
+		return nil
+	}
+	partly := v.bitmap(v.rows)
+	for _, i := range columns {
+		for _, c := range v.column(i) {
+			has, err := v.loadValid(c)
+			switch {
+			case err != nil:
+				return err
+			case has == nil:
+				partly.setAll(v.rows)
+			default:
+				partly.or(has)
+			}
+		}
+	}
+	partly.andNot(valid)
+	partly.and(sel)
+	if partly.empty() {
+		return nil
+	}
+	for _, i := range columns {
+		for _, c := range v.column(i) {
+			if err := v.load(c, partly); err != nil {
+				return err
+			}
+		}
+	}
+	row := &blockRow{view: v}
+	for i, r := range appendPositions(v.u16.take(v.rows)[:0], partly) {
+		if i%pollRows == 0 && v.expired() {
+			return errExpired
+		}
+		row.row = int(r)
+		expr.Eval(row)
+	}
+	return nil
+}
+
 func (a *arithColumn) load(v *blockView, c *storedColumn) (ok bool, err error) {
 	switch c.shape {
 	case storage.ShapeInts:
@@ -343,6 +386,11 @@ func (v *blockView) vectorOfArith(in *inputPlan, set *rowSet) (vecs []vector, ok
 	if !ok || err != nil {
 		return nil, false, err
 	}
+	if in.arith.warns() {
+		if err := v.warnPartly(in.arg, in.columns, set.bits, valid); err != nil {
+			return nil, false, err
+		}
+	}
 	if set = set.narrow(valid); set.n == 0 {
 		return nil, true, nil
 	}
@@ -374,6 +422,15 @@ func (g *grouper) keyOfArith(v *blockView, plan *keyPlan, table *keyTable, rows 
 	run, valid, ok, err := v.arithOver(plan.columns, plan.arith.floatsAt)
 	if !ok || err != nil {
 		return k, false, err
+	}
+	if plan.arith.warns() {
+		sel := v.bitmap(v.rows)
+		for _, r := range rows {
+			sel.set(int(r))
+		}
+		if err := v.warnPartly(plan.Expr, plan.columns, sel, valid); err != nil {
+			return k, false, err
+		}
 	}
 	with, at := rows, []uint16(nil)
 	if valid != nil {
@@ -434,6 +491,11 @@ func (l *leaf) restrictArith(v *blockView, sel bitmap) (ok bool, err error) {
 	run, valid, ok, err := v.arithOver(l.columns, func(i int) bool { return c.x.floatsAt(i) && c.y.floatsAt(i) })
 	if !ok || err != nil {
 		return false, err
+	}
+	if c.x.warns() || c.y.warns() {
+		if err := v.warnPartly(l.expr, l.columns, sel, valid); err != nil {
+			return false, err
+		}
 	}
 	if valid != nil {
 		sel.and(valid) // the others are unknown

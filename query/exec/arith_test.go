@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/kelpdb/kelp/query"
@@ -58,8 +59,8 @@ func arithText(r *rand.Rand, depth int) string {
 	return []string{"floor", "ceil", "round", "abs", "sqrt", "ln", "log10", "exp"}[r.IntN(8)] + "(" + x + ")"
 }
 
-// TestArith: numbers that are computed by columns are those of the oracle, with nulls,
-// warnings and all that has no value.
+// TestArith: numbers that are computed by columns are those of the oracle, with nulls
+// and all that has no value.
 func TestArith(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
@@ -89,6 +90,42 @@ func TestArith(t *testing.T) {
 				}
 				if problem != "" {
 					t.Fatalf("seed %d, blocks %s\n%s\n%s", seed, clipText(d.layout), sql, problem)
+				}
+			}
+		}
+	}
+}
+
+// TestArithWarns: a row warns if a step of it does, also where the whole is null for
+// want of another column, and whatever lies in its block.
+func TestArithWarns(t *testing.T) {
+	pool := NewPool(1)
+	defer pool.Close()
+	r := rand.New(rand.NewPCG(1, 2))
+	row := func(at int64, values ...any) oracle.Row {
+		row := oracle.Row{storage.TimeColumn: storage.Time(diffNow - at*1e9)}
+		for i := 0; i < len(values); i += 2 {
+			row[values[i].(string)] = oneOf(values[i+1])(r)
+		}
+		return row
+	}
+	fine := []oracle.Row{row(3, "i", 1, "few", 1, "f", 2.0), row(2, "i", 4, "few", 2, "f", 3.0), row(1, "i", 4)}
+	zero := append(slices.Clone(fine), row(0, "i", 1, "few", 0))
+	for _, sql := range []string{
+		"SELECT min(i / few + f) FROM t",
+		"SELECT count() FROM t WHERE i / few + f > 0",
+		"SELECT i / few + f AS k, count() FROM t GROUP BY k",
+		"SELECT min(f + ln(few)) FROM t",
+	} {
+		for rows, want := range map[*[]oracle.Row]int{&fine: 0, &zero: 1} {
+			for _, most := range []int{1, 4} {
+				d := layOut(t, r, *rows, 1, most)
+				res, err := d.answer(r, pool, d.query(sql, diffNow))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(res.Warnings) != want {
+					t.Errorf("%s over %d rows in blocks of at most %d: warnings %q, want %d", sql, len(*rows), most, res.Warnings, want)
 				}
 			}
 		}
