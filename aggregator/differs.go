@@ -72,7 +72,8 @@ func (a *Aggregator) serveDiffers(w http.ResponseWriter, r *http.Request) error 
 	if in.TimeoutMs < 0 {
 		return badRequest("timeout_ms is negative", "leave it out for 10 seconds")
 	}
-	ask := Ask{SQL: "DIFFERS " + query.QuoteName(in.Table) + " WHERE " + in.Selection, TimeoutMs: in.TimeoutMs, id: id, remote: r.RemoteAddr}
+	ask := Ask{SQL: "DIFFERS " + query.QuoteName(in.Table) + " WHERE " + in.Selection, TimeoutMs: in.TimeoutMs,
+		id: id, remote: r.RemoteAddr, user: bearerOf(r.Context()).name}
 	var found *sifting
 	var list []query.Factor
 	ans, err := a.underWay(r.Context(), ask, func(ctx context.Context, ask Ask, run *running) (*Answer, error) {

@@ -5,7 +5,7 @@
 // knows, reachable or not. The book holds every leaf's promise: how many rows
 // of which time it stands for, so that what is missing from an answer is a
 // number even when the leaf that has it can not be asked. A home is the leaf
-// that a keyed batch belongs to.
+// that a keyed batch belongs to. Access says whose token may make which call.
 //
 // Goroutines. One per leaf listens to its promises (listen), one per
 // Aggregator writes the book to disk twice a second, one follows the

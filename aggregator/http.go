@@ -25,6 +25,7 @@ type HTTPConfig struct {
 	UI      http.Handler        // GET /, its other pages, and their files
 	Members func() []MemberInfo // /v1/cluster; nil: the leaves alone
 	Hosts   []string            // names the server answers to beside loopback
+	Access  *Access             // who may make which call; nil: everyone all
 
 	// Forget removes a leaf from the membership for good; its error says that the
 	// leaf is alive and stays. nil: what this process can not reach is dead.
@@ -33,44 +34,51 @@ type HTTPConfig struct {
 
 // Handler is the public API.
 func (a *Aggregator) Handler(cfg HTTPConfig) http.Handler {
+	return sameOrigin().Handler(a.routes(cfg))
+}
+
+// routes is every call with those who may make it: what passes through need asks for
+// a token, if there are any; health and the files of the page do not.
+func (a *Aggregator) routes(cfg HTTPConfig) chi.Router {
+	need := cfg.Access.guard
 	r := chi.NewRouter()
-	r.Use(onlyHosts(cfg.Hosts), middleware.GetHead)
+	r.Use(onlyHosts(cfg), middleware.GetHead)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", a.serveReady)
-	r.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	r.Get("/metrics", need(forRead, promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP))
 	r.Route("/v1", func(r chi.Router) {
-		r.Post("/ingest/{table}", wrap(a.serveIngest))
-		r.Post("/query", wrap(a.serveQuery))
-		r.Get("/query", wrap(a.serveQuery))
-		r.Post("/explain", wrap(a.serveExplain))
-		r.Post("/differs", plain(a.serveDiffers))
-		r.Get("/queries", plain(a.serveQueries))
-		r.Delete("/queries/{id}", plain(a.serveCancel))
-		r.Get("/tables", plain(a.serveTables))
-		r.Get("/tables/{table}", plain(a.serveTable))
-		r.Delete("/tables/{table}", plain(a.serveDrop))
-		r.Patch("/tables/{table}", plain(a.serveSettings))
-		r.Get("/tables/{table}/values", wrap(a.serveValues))
-		a.routeSaved(r)
-		r.Get("/catalog", plain(a.serveCatalog))
-		r.Get("/catalog/export", plain(a.withCatalog(a.serveCatalogExport)))
-		r.Post("/catalog/import", plain(a.withCatalog(a.serveCatalogImport)))
-		r.Post("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).AddVoter)))
-		r.Delete("/catalog/voters/{name}", plain(a.serveVoter((*catalog.Catalog).RemoveVoter)))
-		r.Delete("/catalog/nodes/{name}", plain(a.serveVoter((*catalog.Catalog).Remove)))
-		r.Get("/cluster/promises", plain(a.servePromises))
-		r.Get("/cluster", plain(a.serveCluster(cfg.Members), "gossip"))
-		r.Post("/cluster/{leaf}/suspend", plain(a.serveSuspend))
-		r.Post("/cluster/{leaf}/forget", plain(a.serveForget(cfg.Forget)))
+		r.Post("/ingest/{table}", need(forIngest, wrap(a.serveIngest)))
+		r.Post("/query", need(forRead, wrap(a.serveQuery)))
+		r.Get("/query", need(forRead, wrap(a.serveQuery)))
+		r.Post("/explain", need(forRead, wrap(a.serveExplain)))
+		r.Post("/differs", need(forRead, plain(a.serveDiffers)))
+		r.Get("/queries", need(forRead, plain(a.serveQueries)))
+		r.Delete("/queries/{id}", need(forRead, plain(a.serveCancel)))
+		r.Get("/tables", need(forRead, plain(a.serveTables)))
+		r.Get("/tables/{table}", need(forRead, plain(a.serveTable)))
+		r.Delete("/tables/{table}", need(forAdmin, plain(a.serveDrop)))
+		r.Patch("/tables/{table}", need(forAdmin, plain(a.serveSettings)))
+		r.Get("/tables/{table}/values", need(forRead, wrap(a.serveValues)))
+		a.routeSaved(r, cfg.Access)
+		r.Get("/catalog", need(forAdmin, plain(a.serveCatalog)))
+		r.Get("/catalog/export", need(forAdmin, plain(a.withCatalog(a.serveCatalogExport))))
+		r.Post("/catalog/import", need(forAdmin, plain(a.withCatalog(a.serveCatalogImport))))
+		r.Post("/catalog/voters/{name}", need(forAdmin, plain(a.serveVoter((*catalog.Catalog).AddVoter))))
+		r.Delete("/catalog/voters/{name}", need(forAdmin, plain(a.serveVoter((*catalog.Catalog).RemoveVoter))))
+		r.Delete("/catalog/nodes/{name}", need(forAdmin, plain(a.serveVoter((*catalog.Catalog).Remove))))
+		r.Get("/cluster/promises", need(forNodes, plain(a.servePromises)))
+		r.Get("/cluster", need(forMembers, plain(a.serveCluster(cfg.Members), "gossip")))
+		r.Post("/cluster/{leaf}/suspend", need(forAdmin, plain(a.serveSuspend)))
+		r.Post("/cluster/{leaf}/forget", need(forAdmin, plain(a.serveForget(cfg.Forget))))
 	})
 	if cfg.UI != nil {
 		for _, page := range []string{"/", "/x/{table}", "/queries", "/cluster", "/assets/{file}"} {
 			r.Get(page, cfg.UI.ServeHTTP)
 		}
 	}
-	r.NotFound(noSuchCall(""))
-	r.MethodNotAllowed(noSuchMethod)
-	return sameOrigin().Handler(r)
+	r.NotFound(need(forAll, noSuchCall("")))
+	r.MethodNotAllowed(need(forAll, noSuchMethod))
+	return r
 }
 
 // noSuchCall answers what is not there; elsewhere says where it may be.
@@ -130,8 +138,9 @@ func sameOrigin() *http.CrossOriginProtection {
 }
 
 // onlyHosts refuses requests that name a host we are not: a web page that had
-// its own name point at loopback would otherwise read the data.
-func onlyHosts(hosts []string) func(http.Handler) http.Handler {
+// its own name point at loopback would otherwise read the data. With tokens a server
+// may have any address, and is called by it: no name can point a page there.
+func onlyHosts(cfg HTTPConfig) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			host := r.Host
@@ -140,13 +149,13 @@ func onlyHosts(hosts []string) func(http.Handler) http.Handler {
 			}
 			host = strings.Trim(host, "[]")
 			ip := net.ParseIP(host)
-			known := host == "" || strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
-			for _, h := range hosts {
+			known := host == "" || strings.EqualFold(host, "localhost") || (ip != nil && (ip.IsLoopback() || cfg.Access != nil))
+			for _, h := range cfg.Hosts {
 				known = known || strings.EqualFold(h, host)
 			}
 			if !known {
 				writeError(w, &apiError{Status: http.StatusForbidden, Code: "forbidden",
-					Message: "this server is not called " + host, Hint: "use its own address, or start it with --listen on that name"})
+					Message: "this server is not called " + host, Hint: "use its own address, or start it with --allowed-hosts " + host})
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -120,21 +120,26 @@ func unknownLeaf(name string) *apiError {
 
 // MemberHandler is the HTTP port of a node that answers no queries: health,
 // metrics, among them those of its leaf's status, and the members it knows.
-func MemberHandler(members func() []MemberInfo, ready func() bool, status func() *wire.LeafStatus) http.Handler {
+func MemberHandler(cfg HTTPConfig, ready func() bool, status func() *wire.LeafStatus) http.Handler {
+	return memberRoutes(cfg, ready, status)
+}
+
+func memberRoutes(cfg HTTPConfig, ready func() bool, status func() *wire.LeafStatus) chi.Router {
+	need := cfg.Access.guard
 	r := chi.NewRouter()
-	r.Use(onlyHosts(nil), middleware.GetHead)
+	r.Use(onlyHosts(cfg), middleware.GetHead)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) { writeReady(w, ready()) })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&leafMetrics{func() []*wire.LeafStatus { return []*wire.LeafStatus{status()} }},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	r.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	r.Get("/v1/cluster", plain(func(w http.ResponseWriter, _ *http.Request) error {
-		writeJSON(w, http.StatusOK, map[string]any{"members": members()})
+	r.Get("/metrics", need(forRead, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP))
+	r.Get("/v1/cluster", need(forMembers, plain(func(w http.ResponseWriter, _ *http.Request) error {
+		writeJSON(w, http.StatusOK, map[string]any{"members": cfg.Members()})
 		return nil
-	}, "gossip"))
-	r.NotFound(noSuchCall("this is a leaf: aggregators answer queries and take rows; GET /v1/cluster names them. " +
-		"A leaf has /healthz, /readyz, /metrics and /v1/cluster"))
-	r.MethodNotAllowed(noSuchMethod)
+	}, "gossip")))
+	r.NotFound(need(forAll, noSuchCall("this is a leaf: aggregators answer queries and take rows; GET /v1/cluster names them. "+
+		"A leaf has /healthz, /readyz, /metrics and /v1/cluster")))
+	r.MethodNotAllowed(need(forAll, noSuchMethod))
 	return r
 }

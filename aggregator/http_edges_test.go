@@ -145,7 +145,7 @@ func TestErrorTexts(t *testing.T) {
 
 // TestLeafPort: what a leaf has not, it says in the shape of every error.
 func TestLeafPort(t *testing.T) {
-	h := MemberHandler(func() []MemberInfo { return nil }, func() bool { return true }, func() *wire.LeafStatus { return &wire.LeafStatus{Name: "leaf-1"} })
+	h := MemberHandler(HTTPConfig{Members: func() []MemberInfo { return nil }}, func() bool { return true }, func() *wire.LeafStatus { return &wire.LeafStatus{Name: "leaf-1"} })
 	f := func(method, path string, status int, says string) {
 		t.Helper()
 		w := do(t, h, method, path, "")

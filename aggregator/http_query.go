@@ -105,7 +105,7 @@ func (a *Aggregator) serveQuery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask.id, ask.remote = id, r.RemoteAddr
+	ask.id, ask.remote, ask.user = id, r.RemoteAddr, bearerOf(r.Context()).name
 	if format.events {
 		return a.serveEvents(w, r, ask)
 	}

@@ -216,7 +216,7 @@ func TestPatchKeepsTheRest(t *testing.T) {
 
 func TestMemberReady(t *testing.T) {
 	ready := false
-	h := MemberHandler(func() []MemberInfo { return []MemberInfo{{Name: "leaf-1"}} }, func() bool { return ready }, func() *wire.LeafStatus { return &wire.LeafStatus{Name: "leaf-1", DamagedBlocks: 3} })
+	h := MemberHandler(HTTPConfig{Members: func() []MemberInfo { return []MemberInfo{{Name: "leaf-1"}} }}, func() bool { return ready }, func() *wire.LeafStatus { return &wire.LeafStatus{Name: "leaf-1", DamagedBlocks: 3} })
 	if w := do(t, h, "GET", "/readyz", ""); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("not ready: %d", w.Code)
 	}

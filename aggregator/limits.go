@@ -179,6 +179,18 @@ const (
 	savedNoteMax = 4 << 10
 	panelsMax    = 50
 
+	// tokenNameMax is the longest name of a token, in bytes: it stands in each row of
+	// the log of queries.
+	tokenNameMax = 64
+
+	// tokensMax is how many tokens a server takes: each call is compared with all.
+	tokensMax = 256
+
+	// tokenBytesMin is the shortest token taken, 128 bits as 22 letters of base64 and
+	// less than that as worse ones; tokenBytesMax the longest, a signed one of others.
+	tokenBytesMin = 22
+	tokenBytesMax = 1 << 10
+
 	// valuesMax is the most values a values call returns.
 	valuesMax = 100
 )

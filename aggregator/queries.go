@@ -23,7 +23,8 @@ type Ask struct {
 
 	now    int64  // ns: what now() means; 0: when it is bound
 	id     string // of the query; "": it gets one
-	remote string // who asks; "": the server itself
+	remote string // where it was asked from; "": by the server itself
+	user   string // whose token it came with; "": it needed none
 
 	refined    refiner // nil: only the last answer is wanted
 	everyGroup bool    // all groups are wanted, not only those that will be shown

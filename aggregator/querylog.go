@@ -39,6 +39,7 @@ func queryLogSettings() storage.Settings {
 type pastQuery struct {
 	at                        int64 // ns: when it began
 	id, sql, remote, table    string
+	user                      string // the name of the token; "": none was needed
 	outcome                   string // complete, partial, failed, cancelled
 	code                      string // of the error; "": none
 	ratio                     float64
@@ -63,7 +64,7 @@ func (a *Aggregator) logQuery(r *running, ans *Answer, err error, took time.Dura
 		return
 	}
 	at := r.progress.Now()
-	past := pastQuery{at: r.since.UnixNano(), id: r.id, sql: clipSQL(r.sql), remote: r.remote, table: table,
+	past := pastQuery{at: r.since.UnixNano(), id: r.id, sql: clipSQL(r.sql), remote: r.remote, user: r.user, table: table,
 		outcome: "failed", elapsed: took, rowsScanned: at.Rows, bytesScanned: at.Bytes, blocksScanned: at.Read}
 	if ans != nil && ans.Result != nil {
 		past.ratio, past.rows = ans.Completeness.Ratio, ans.Result.Rows
@@ -153,6 +154,7 @@ func (p *pastQuery) appendTo(b *storage.Batch) {
 	text("id", p.id)
 	text("sql", p.sql)
 	text("remote", p.remote)
+	text("user", p.user)
 	text("table", p.table)
 	text("outcome", p.outcome)
 	text("error", p.code)

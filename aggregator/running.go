@@ -23,7 +23,8 @@ type queries struct {
 type running struct {
 	id       string
 	sql      string
-	remote   string // who asks: the address; "": the server itself
+	remote   string // where it was asked from: the address; "": by the server itself
+	user     string // the name of the token it came with; "": it needed none
 	since    time.Time
 	progress *query.Progress
 	cancel   context.CancelCauseFunc
@@ -34,6 +35,7 @@ type runningJSON struct {
 	ID        string       `json:"id"`
 	SQL       string       `json:"sql"`
 	Remote    string       `json:"remote"`
+	User      string       `json:"user,omitempty"` // the name of the token
 	Since     time.Time    `json:"since"`
 	ElapsedMs float64      `json:"elapsed_ms"`
 	Progress  progressJSON `json:"progress"`
@@ -58,7 +60,7 @@ var errCancelled = &apiError{Status: statusClientGone, Code: "timeout", Message:
 
 // begin enters a query under its id, a new one if it has none.
 func (qs *queries) begin(ask Ask, now time.Time, cancel context.CancelCauseFunc) *running {
-	r := &running{id: ask.id, sql: ask.SQL, remote: ask.remote, since: now.UTC(), progress: new(query.Progress), cancel: cancel}
+	r := &running{id: ask.id, sql: ask.SQL, remote: ask.remote, user: ask.user, since: now.UTC(), progress: new(query.Progress), cancel: cancel}
 	if r.id == "" {
 		r.id = rand.Text()
 	}
@@ -83,7 +85,8 @@ func (qs *queries) list(now time.Time) []runningJSON {
 	list := make([]runningJSON, 0, len(qs.byID))
 	for _, r := range qs.byID {
 		at := r.progress.Now()
-		list = append(list, runningJSON{ID: r.id, SQL: r.sql, Remote: r.remote, Since: r.since, ElapsedMs: elapsedMs(now.Sub(r.since)),
+		list = append(list, runningJSON{ID: r.id, SQL: r.sql, Remote: r.remote, User: r.user,
+			Since: r.since, ElapsedMs: elapsedMs(now.Sub(r.since)),
 			Progress: progressJSON{at.Leaves, at.Answered, at.Blocks, min(at.Read, at.Blocks)},
 			Cost:     costJSON{at.Rows, at.Bytes}})
 	}
@@ -92,14 +95,21 @@ func (qs *queries) list(now time.Time) []runningJSON {
 	return list
 }
 
-func (qs *queries) cancel(id string) bool {
+// cancel ends a query of the bearer's own, and for RoleAdmin any; without tokens all
+// have one name. A nil error: it was told to end.
+func (qs *queries) cancel(id string, by bearer) *apiError {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	r := qs.byID[id]
-	if r != nil {
-		r.cancel(errCancelled)
+	switch {
+	case r == nil:
+		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running",
+			Hint: "GET /v1/queries lists those that are"}
+	case r.user != by.name && !by.may(forAdmin):
+		return forbidden(by, forAdmin)
 	}
-	return r != nil
+	r.cancel(errCancelled)
+	return nil
 }
 
 // serveQueries is GET /v1/queries.
@@ -111,9 +121,8 @@ func (a *Aggregator) serveQueries(w http.ResponseWriter, _ *http.Request) error 
 // serveCancel is DELETE /v1/queries/{id}.
 func (a *Aggregator) serveCancel(w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
-	if !a.queries.cancel(id) {
-		return &apiError{Status: http.StatusNotFound, Code: "bad_request", Message: "no query " + id + " is running",
-			Hint: "GET /v1/queries lists those that are"}
+	if refused := a.queries.cancel(id, bearerOf(r.Context())); refused != nil {
+		return refused
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"cancelled": id})
 	return nil

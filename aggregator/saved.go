@@ -157,13 +157,14 @@ func shown(e catalog.Entry) (map[string]json.RawMessage, error) {
 }
 
 // routeSaved adds the calls of every kind.
-func (a *Aggregator) routeSaved(r chi.Router) {
+func (a *Aggregator) routeSaved(r chi.Router, access *Access) {
+	need := access.guard
 	for _, k := range savedKinds() {
-		r.Get("/"+k.path, plain(a.withCatalog(k.list)))
-		r.Post("/"+k.path, plain(a.withCatalog(k.create)))
-		r.Get("/"+k.path+"/{id}", plain(a.withCatalog(k.show)))
-		r.Patch("/"+k.path+"/{id}", plain(a.withCatalog(k.patch)))
-		r.Delete("/"+k.path+"/{id}", plain(a.withCatalog(k.remove)))
+		r.Get("/"+k.path, need(forRead, plain(a.withCatalog(k.list))))
+		r.Post("/"+k.path, need(forAdmin, plain(a.withCatalog(k.create))))
+		r.Get("/"+k.path+"/{id}", need(forRead, plain(a.withCatalog(k.show))))
+		r.Patch("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.patch))))
+		r.Delete("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.remove))))
 	}
 }
 

@@ -27,25 +27,8 @@ func splitAddress(addr, what string) (host string, port int, err error) {
 // portMax is the highest port there is.
 const portMax = 65535
 
-// onlyLoopback refuses addresses that others can reach: without tokens there is
-// nothing to keep strangers out.
-func onlyLoopback(addr, what string) error {
-	host, _, err := splitAddress(addr, what)
-	if err != nil {
-		return err
-	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return usageError{fmt.Errorf("%s %q is not a loopback address, and without tokens anyone could read and write; use 127.0.0.1", what, addr)}
-	}
-	return nil
-}
-
-// listenLoopback listens on an address of this machine's own.
-func listenLoopback(addr, what string) (net.Listener, error) {
-	if err := onlyLoopback(addr, what); err != nil {
-		return nil, err
-	}
+// listenOn listens on the address of flag what.
+func listenOn(addr, what string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w (is another kelp running there? choose another with %s)", addr, rootOf(err), what)
@@ -80,15 +63,14 @@ func portAbove(addr string, n int, flag string) (string, error) {
 // hostName is what a machine may be called.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
-// seeds checks the addresses of --join, HOST:PORT or http://HOST:PORT, and
-// returns them as HOST:PORT. Whether anyone is there is not asked: they may come later.
+// seeds checks the addresses of --join, HOST:PORT or a URL of one, and returns them as HOST:PORT. Whether anyone is there is not asked: they may come later.
 func seeds(join []string) ([]string, error) {
 	var addrs []string
 	for _, text := range join {
 		addr := strings.TrimSpace(text)
 		if strings.Contains(addr, "://") {
 			u, err := url.Parse(addr)
-			if err != nil || u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+			if err != nil || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
 				return nil, usageError{fmt.Errorf("--join %q is not HOST:PORT or http://HOST:PORT", text)}
 			}
 			addr = u.Host

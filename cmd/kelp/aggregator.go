@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 		return err
 	}
 	var handler lateHandler
-	web := startHTTP(ports.http, &handler, log)
+	web := startHTTP(ports.http, ports.front.tls, &handler, log)
 	node, err := cmd.start(ports, log)
 	if err != nil {
 		web.stop()
@@ -62,6 +63,7 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 	}
 	handler.set(node.agg.Handler(aggregator.HTTPConfig{
 		UI: ui.Handler(), Members: func() []aggregator.MemberInfo { return memberList(node.members) }, Forget: node.forget,
+		Hosts: ports.front.hosts, Access: ports.front.access,
 	}))
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
@@ -82,6 +84,7 @@ type aggregatorNode struct {
 	name    string
 	log     *slog.Logger
 	key     []byte
+	web     *http.Client // for other members
 	agg     *aggregator.Aggregator
 	members *cluster.Members
 	failed  chan error // a reason to end: gets one value at most
@@ -114,13 +117,11 @@ func (cmd *aggregatorCmd) start(ports memberPorts, log *slog.Logger) (node *aggr
 			err = errors.Join(err, node.close())
 		}
 	}()
-	if node.key, err = cmd.key(); err != nil {
-		return node, errors.Join(err, ports.rpc.Close())
-	}
+	node.key, node.web = ports.key, ports.web()
 	node.members, err = cluster.Join(cluster.Config{
 		Name: node.name, Role: cluster.RoleAggregator, Host: cmd.Host, Version: buildVersion(),
 		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
-		Seeds: cmd.Join, SecretKey: node.key, Log: log,
+		Seeds: cmd.Join, SecretKey: node.key, HTTP: node.web, Log: log,
 	})
 	if err != nil {
 		return node, errors.Join(err, ports.rpc.Close())

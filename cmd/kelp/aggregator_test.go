@@ -28,7 +28,7 @@ func newAggregator(t *testing.T) (*aggregatorNode, string) {
 		t.Fatal(err)
 	}
 	var handler lateHandler
-	web := startHTTP(ports.http, &handler, slog.New(slog.DiscardHandler))
+	web := startHTTP(ports.http, nil, &handler, slog.New(slog.DiscardHandler))
 	node, err := cmd.start(ports, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestLeafPort(t *testing.T) {
 		}
 	}()
 	node.members.SetState(cluster.StateUp)
-	web := httptest.NewServer(node.handler())
+	web := httptest.NewServer(node.handler(front{}))
 	defer web.Close()
 	until(t, func() bool {
 		status, _ := call(t, "POST", url+"/v1/ingest/t", `{"a":1}`)

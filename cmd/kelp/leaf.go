@@ -25,6 +25,7 @@ type memberFlags struct {
 	Gossip string   `help:"Address for gossip (default: HTTP port + 2000)."`
 	Name   string   `help:"Name in the cluster (default: by role and port)."`
 	Host   string   `help:"The machine it runs on, as a domain of failure."`
+	accessFlags
 
 	ClusterKeyFile string `help:"File with the cluster's secret: gossip is encrypted with it, and calls without it are refused." type:"existingfile"`
 }
@@ -60,17 +61,35 @@ type leafCmd struct {
 type memberPorts struct {
 	http, rpc net.Listener
 	gossip    string
+
+	front front
+	key   []byte // the cluster's; nil: none
+}
+
+// web is how the node calls other members over HTTP.
+func (p *memberPorts) web() *http.Client {
+	w := nodeWeb{tls: p.front.tls != nil}
+	if p.key != nil {
+		w.token = aggregator.NodeToken(p.key)
+	}
+	return w.client()
 }
 
 // listen opens the HTTP and RPC ports and names the gossip address.
 func (f *memberFlags) listen(listen string) (p memberPorts, err error) {
-	if err := f.check(listen); err != nil {
+	if p.key, err = f.key(); err != nil {
 		return p, err
 	}
-	if p.http, err = listenLoopback(listen, "--listen"); err != nil {
+	if p.front, err = f.front(listen, p.key); err != nil {
 		return p, err
 	}
-	if p.rpc, err = listenLoopback(f.RPC, "--rpc"); err != nil {
+	if err := f.check(listen, &p); err != nil {
+		return p, err
+	}
+	if p.http, err = listenOn(listen, "--listen"); err != nil {
+		return p, err
+	}
+	if p.rpc, err = listenOn(f.RPC, "--rpc"); err != nil {
 		p.http.Close()
 		return p, err
 	}
@@ -80,8 +99,11 @@ func (f *memberFlags) listen(listen string) (p memberPorts, err error) {
 
 // check refuses addresses that can not be meant, and fills in those that follow
 // from --listen, before anything is opened.
-func (f *memberFlags) check(listen string) (err error) {
-	if err := onlyLoopback(listen, "--listen"); err != nil {
+func (f *memberFlags) check(listen string, p *memberPorts) (err error) {
+	if err := p.front.fenceHTTP(listen); err != nil {
+		return err
+	}
+	if err := f.checkMember(p); err != nil {
 		return err
 	}
 	if f.Join, err = seeds(f.Join); err != nil {
@@ -97,7 +119,10 @@ func (f *memberFlags) check(listen string) (err error) {
 			return err
 		}
 	}
-	return onlyLoopback(f.Gossip, "--gossip")
+	if err := fenceNodes(f.RPC, "--rpc", p.key); err != nil {
+		return err
+	}
+	return fenceNodes(f.Gossip, "--gossip", p.key)
 }
 
 // nameOr is the name given, else one made of the role and the HTTP port.
@@ -129,13 +154,13 @@ func (cmd *leafCmd) Run(c *console) error {
 		return errors.Join(err, ports.http.Close(), ports.rpc.Close())
 	}
 	var handler lateHandler
-	web := startHTTP(ports.http, &handler, log)
+	web := startHTTP(ports.http, ports.front.tls, &handler, log)
 	node, err := cmd.start(ports, log)
 	if err != nil {
 		web.stop()
 		return err
 	}
-	handler.set(node.handler())
+	handler.set(node.handler(ports.front))
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",
 		ports.http.Addr(), ports.rpc.Addr(), node.members.Addr(), node.name)
@@ -178,16 +203,12 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 			err = errors.Join(err, node.close())
 		}
 	}()
-	key, err := cmd.key()
-	if err != nil {
-		return node, err
-	}
 	l, store, err := cmd.openLeaf(node.name, 1, int64(cmd.Memory), node.pool, log)
 	if err != nil {
 		return node, err
 	}
 	node.leaf, node.store = l, store
-	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: key, Drained: store.Seal}, l); err != nil {
+	if node.server, err = wire.NewServer(wire.ServerConfig{Log: log, Key: ports.key, Drained: store.Seal}, l); err != nil {
 		return node, err
 	}
 	node.served = make(chan error, 1)
@@ -196,7 +217,7 @@ func (cmd *leafCmd) start(ports memberPorts, log *slog.Logger) (node *leafNode, 
 		Name: node.name, Role: cluster.RoleLeaf, Host: cmd.Host, Version: buildVersion(),
 		HTTPAddr: ports.http.Addr().String(), RPCAddr: ports.rpc.Addr().String(), GossipAddr: ports.gossip,
 		LeafID: store.LeafID(), Shard: uint64(store.Shard()), Born: store.Born().UnixNano(),
-		Seeds: cmd.Join, SecretKey: key, Log: log,
+		Seeds: cmd.Join, SecretKey: ports.key, HTTP: ports.web(), Log: log,
 	})
 	return node, err
 }
@@ -236,7 +257,7 @@ func memberList(m *cluster.Members) []aggregator.MemberInfo {
 
 // handler is the leaf's HTTP port: health and the members it knows, itself with
 // its own figures.
-func (n *leafNode) handler() http.Handler {
+func (n *leafNode) handler(f front) http.Handler {
 	status := n.leaf.Figures
 	members := func() []aggregator.MemberInfo {
 		list := memberList(n.members)
@@ -248,5 +269,5 @@ func (n *leafNode) handler() http.Handler {
 		return list
 	}
 	ready := func() bool { return n.store.Status().Loading == 0 && n.members.Err() == nil }
-	return aggregator.MemberHandler(members, ready, status)
+	return aggregator.MemberHandler(aggregator.HTTPConfig{Members: members, Access: f.access, Hosts: f.hosts}, ready, status)
 }

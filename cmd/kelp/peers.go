@@ -41,7 +41,7 @@ func (n *aggregatorNode) learnFrom(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := n.web.Do(req)
 	if err != nil {
 		return err
 	}

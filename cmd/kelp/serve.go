@@ -25,6 +25,7 @@ type serveCmd struct {
 	Listen string `help:"Address to serve HTTP on." default:"127.0.0.1:7411"`
 	Leaves int    `help:"How many leaves." default:"1"`
 	storeFlags
+	accessFlags
 	logFlags
 }
 
@@ -43,7 +44,14 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 		return err
 	}
 	log := cmd.logger(c)
-	ln, err := listenLoopback(cmd.Listen, "--listen")
+	front, err := cmd.front(cmd.Listen, nil)
+	if err != nil {
+		return err
+	}
+	if err := front.fenceHTTP(cmd.Listen); err != nil {
+		return err
+	}
+	ln, err := listenOn(cmd.Listen, "--listen")
 	if err != nil {
 		return err
 	}
@@ -53,7 +61,7 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 		return err
 	}
 	var handler lateHandler
-	web := startHTTP(ln, &handler, log)
+	web := startHTTP(ln, front.tls, &handler, log)
 	address := ln.Addr().String()
 	node, err := cmd.start(address, log)
 	if err != nil {
@@ -66,13 +74,13 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 	}
 	// Not before: a leaf that has not said what it holds would not be missed.
 	self := aggregator.MemberInfo{Name: serveName, Role: "aggregator", State: "up", Address: address, Version: buildVersion()}
-	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(),
+	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(), Hosts: front.hosts, Access: front.access,
 		Members: func() []aggregator.MemberInfo { return []aggregator.MemberInfo{self} }}))
 	if cmd.LogFormat == "json" {
-		log.Info("serving", "ui", "http://"+address, "memory_bytes", int64(cmd.Memory), "memory_from_machine", fromMachine,
+		log.Info("serving", "ui", front.scheme()+address, "memory_bytes", int64(cmd.Memory), "memory_from_machine", fromMachine,
 			"data", cmd.Data, "tables", node.agg.Tables())
 	} else {
-		cmd.greet(c.stderr, address, fromMachine, node)
+		cmd.greet(c.stderr, front.scheme()+address, fromMachine, node)
 	}
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=- gossip=- name=%s\n", address, serveName)
 	err = web.untilDone(c.ctx)
@@ -81,12 +89,12 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 }
 
 // greet says what a person at the terminal wants to know first.
-func (cmd *serveCmd) greet(w io.Writer, addr string, fromMachine bool, node *serveNode) {
+func (cmd *serveCmd) greet(w io.Writer, url string, fromMachine bool, node *serveNode) {
 	origin := ""
 	if fromMachine {
 		origin = " (from this machine)"
 	}
-	fmt.Fprintf(w, "  UI http://%s    memory %s%s    data %s\n", addr, formatBytes(int64(cmd.Memory)), origin, cmd.Data)
+	fmt.Fprintf(w, "  UI %s    memory %s%s    data %s\n", url, formatBytes(int64(cmd.Memory)), origin, cmd.Data)
 	if node.agg.Tables() == 0 {
 		fmt.Fprintf(w, "  no data yet. Try:  kelp demo     or     tail -F app.log | kelp ingest app\n")
 	}

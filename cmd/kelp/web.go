@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ type httpServer struct {
 	handler http.Handler
 	ln      net.Listener
 	failed  chan error
+	tls     *tls.Config   // nil: plain HTTP
 	served  chan struct{} // closed when no connection is accepted any more
 
 	stopping atomic.Bool
@@ -40,14 +42,19 @@ type httpCall struct {
 	cancel context.CancelCauseFunc
 }
 
-func startHTTP(ln net.Listener, handler http.Handler, log *slog.Logger) *httpServer {
-	s := &httpServer{handler: handler, ln: ln, failed: make(chan error, 1), served: make(chan struct{}),
+// startHTTP serves on ln; secure is nil for plain HTTP.
+func startHTTP(ln net.Listener, secure *tls.Config, handler http.Handler, log *slog.Logger) *httpServer {
+	s := &httpServer{handler: handler, ln: ln, tls: secure, failed: make(chan error, 1), served: make(chan struct{}),
 		closed: make(chan struct{}, 1), calls: make(map[*httpCall]struct{})}
 	s.server = http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.count,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	go func() {
 		defer close(s.served)
-		if err := s.server.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		serving := s.ln // stays as it is: stop asks it who is connecting
+		if s.tls != nil {
+			serving = tls.NewListener(s.ln, s.tls)
+		}
+		if err := s.server.Serve(serving); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()
