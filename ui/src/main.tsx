@@ -1,12 +1,14 @@
 import { Component, render, type ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { Fault } from "./api/client";
+import { refused } from "./api/token";
 import { address, path, state } from "./nav";
 import { Cluster } from "./views/cluster";
 import { Explore } from "./views/explore";
 import { Queries } from "./views/queries";
 import { Tables } from "./views/tables";
 import { FaultBox, Frame } from "./views/frame";
+import { TokenForm } from "./views/token";
 
 /** Guard shows a fault of the page's own instead of a page that has stopped. */
 class Guard extends Component<{ children: ComponentChildren; at: string }, { failed: string; at: string }> {
@@ -40,6 +42,6 @@ function App() {
   );
 }
 
-const Page = () => <Guard at={address.value}><App /></Guard>;
+const Page = () => <Guard at={address.value}>{refused.value ? <TokenForm /> : <App />}</Guard>;
 
 render(<Page />, document.getElementById("app")!);

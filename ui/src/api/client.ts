@@ -1,6 +1,7 @@
 // Calls of kelp's public API. A call that fails throws a Fault; one whose signal is
 // aborted closes its connection, which ends its work on every leaf.
 
+import { refused, token } from "./token";
 import type { Answer, Differs, Member, Running, TableDetail, TableLine, Value } from "./types";
 
 export class Fault extends Error {
@@ -24,14 +25,18 @@ const unreachable = () => new Fault("unreachable", "kelp does not answer", "is t
 
 async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
+  if (token.value) init = { ...init, headers: { ...init.headers, Authorization: "Bearer " + token.value } };
   try {
     response = await fetch(path, init);
   } catch (e) {
     if (init.signal?.aborted) throw e;
     throw unreachable();
   }
-  if (!response.ok) throw faultOf(response.status, await response.json().catch(() => null));
-  return response;
+  if (response.ok) return response;
+  const fault = faultOf(response.status, await response.json().catch(() => null));
+  // Also a token that may not even read; a change that is refused is for whoever asked for it.
+  if (response.status === 401 || (response.status === 403 && token.value && !init.method)) refused.value = fault.message;
+  throw fault;
 }
 
 async function call<T>(path: string, init: RequestInit = {}): Promise<T> {

@@ -56,7 +56,7 @@ export type Member = {
 };
 
 export type Running = {
-  id: string; sql: string; remote: string; since: string; elapsed_ms: number;
+  id: string; sql: string; remote: string; user?: string; since: string; elapsed_ms: number;
   progress: { leaves: number; leaves_answered: number; blocks: number; blocks_done: number };
   cost: { rows_scanned: number; bytes_scanned: number };
 };

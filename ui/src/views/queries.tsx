@@ -8,7 +8,7 @@ import { FaultBox } from "./frame";
 const refreshMs = 1000;
 
 const recentSQL =
-  "FROM _kelp.queries LAST 1h SELECT time, outcome, elapsed_ms, completeness, rows_scanned, bytes_scanned, remote, sql, error LIMIT 100";
+  "FROM _kelp.queries LAST 1h SELECT time, outcome, elapsed_ms, completeness, rows_scanned, bytes_scanned, coalesce(user, remote) AS who, sql, error LIMIT 100";
 
 const cancelled = signal("");
 
@@ -32,7 +32,7 @@ export function Queries() {
           <thead><tr><th>asked by</th><th class="n">for</th><th class="n">leaves</th><th class="n">blocks</th><th class="n">rows read</th><th>query</th><th></th></tr></thead>
           <tbody>{running.map((q) => (
             <tr key={q.id}>
-              <td>{q.remote || "kelp"}</td><td class="n">{numberText(Math.round(q.elapsed_ms))} ms</td>
+              <td>{q.user || q.remote || "kelp"}</td><td class="n">{numberText(Math.round(q.elapsed_ms))} ms</td>
               <td class="n">{q.progress.leaves_answered}/{q.progress.leaves}</td><td class="n">{q.progress.blocks_done}/{q.progress.blocks}</td>
               <td class="n">{numberText(q.cost.rows_scanned)}</td><td class="code">{q.sql}</td>
               <td><button onClick={() => cancel(q.id)}>Cancel</button></td>
@@ -45,12 +45,12 @@ export function Queries() {
       {past.answer && (
         <div class="scroll"><table class="grid">
           <thead><tr><th>ended</th><th>outcome</th><th class="n">took</th><th class="n">complete</th><th class="n">rows read</th><th class="n">bytes read</th><th>asked by</th><th>query</th></tr></thead>
-          <tbody>{past.answer.rows.map(([at, outcome, ms, ratio, rows, bytes, remote, sql, error], i) => (
+          <tbody>{past.answer.rows.map(([at, outcome, ms, ratio, rows, bytes, who, sql, error], i) => (
             <tr key={i}>
               <td>{timeText(String(at), localZone())}</td>
               <td class={outcome === "complete" ? "good" : "warn"} title={error ? String(error) : undefined}>{String(outcome)}</td>
               <td class="n">{numberText(Number(ms))} ms</td><td class="n">{ratio === null ? "–" : percentText(Number(ratio))}</td>
-              <td class="n">{numberText(Number(rows))}</td><td class="n">{bytesText(Number(bytes))}</td><td>{String(remote ?? "")}</td><td class="code">{String(sql)}</td>
+              <td class="n">{numberText(Number(rows))}</td><td class="n">{bytesText(Number(bytes))}</td><td>{String(who ?? "")}</td><td class="code">{String(sql)}</td>
             </tr>
           ))}</tbody>
         </table></div>
