@@ -1,8 +1,13 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/kelpdb/kelp/aggregator"
 )
 
 const (
@@ -93,5 +98,42 @@ func TestCommandsWithTokens(t *testing.T) {
 		if strings.Contains(stdout+stderr, secret) {
 			t.Errorf("the server tells a token:\n%s%s", stdout, stderr)
 		}
+	}
+}
+
+// TestNodesAsk: an aggregator with tokens tells its promises to who has the cluster's
+// key, and the proof of the key goes to no other server.
+func TestNodesAsk(t *testing.T) {
+	key := []byte("0123456789abcdef")
+	text, err := os.ReadFile(tokenFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := aggregator.ParseTokens(text, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, _ := newAggregator(t)
+	closed := httptest.NewServer(node.agg.Handler(aggregator.HTTPConfig{Access: access}))
+	defer closed.Close()
+	astray := make(chan string, 9)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { astray <- r.Header.Get("Authorization") }))
+	defer other.Close()
+	away := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer away.Close()
+	f := func(key []byte, server *httptest.Server, want string) {
+		t.Helper()
+		asking := aggregatorNode{web: (&memberPorts{key: key}).web(), agg: node.agg}
+		err := asking.learnFrom(t.Context(), server.Listener.Addr().String())
+		if want == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("key %q: error %v, want %q", key, err, want)
+		}
+	}
+	f(key, closed, "")
+	f([]byte("another key of a cluster"), closed, "401")
+	f(nil, closed, "401")
+	f(key, away, "307")
+	if len(astray) > 0 {
+		t.Errorf("another server was shown %q", <-astray)
 	}
 }
