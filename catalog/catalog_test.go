@@ -189,6 +189,51 @@ func equal(a, b Entry) bool {
 	return a.Kind == b.Kind && a.ID == b.ID && a.Version == b.Version && a.Changed == b.Changed && string(a.Value) == string(b.Value)
 }
 
+// TestGaps: entries may be missing up to the snapshot, and none behind it.
+func TestGaps(t *testing.T) {
+	f := func(want string, snapshot uint64, indexes ...uint64) {
+		t.Helper()
+		dir := t.TempDir()
+		s, err := openStore(t.Context(), dir, nil, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sink, err := s.Create(1, snapshot, 1, raft.Configuration{}, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if snapshot != 0 {
+			if err := sink.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, i := range indexes {
+			if err := s.StoreLog(&raft.Log{Index: i, Term: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		s, err = openStore(t.Context(), dir, nil, quiet())
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%d, %v: %s; want %s", snapshot, indexes, got, want)
+		}
+		if err == nil {
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f("nil", 9, 1, 2, 10, 11)
+	f("nil", 9, 7, 8, 9, 10)
+	f("nil", 9, 2, 4)
+	f("nil", 0, 1, 2)
+	f("entry 2 of the log is followed by 4", 0, 1, 2, 4)
+	f("entry 9 of the log is followed by 11", 9, 8, 9, 11)
+	f("entry 9 of the log is followed by 11", 9, 1, 2, 11, 12)
+}
+
 // TestNewerCommand: a node that meets what it cannot read takes part no more, says
 // so, and makes no snapshot that would hide it; a newer kelp goes on from there.
 func TestNewerCommand(t *testing.T) {

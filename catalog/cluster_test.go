@@ -160,6 +160,14 @@ func TestThreeVoters(t *testing.T) {
 	}
 	until(t, dead+" caught up by a snapshot", func() bool { return valueOf(back, KindSaved, "after") == "1" })
 	put(t, back, KindSaved, "last", "1", ExpectNone)
+	if first, _ := back.running.Load().store.FirstIndex(); first < 8 {
+		t.Errorf("entry %d stands before the snapshot, which it does not lead up to", first)
+	}
+	w.stop(t, dead, back)
+	back = w.start(t, dead, dirs[dead], dead == "a")
+	if back.Err() != nil || valueOf(back, KindSaved, "after") != "1" {
+		t.Errorf("behind a snapshot of the leader's it starts with %v: %v", back.List(KindSaved), back.Err())
+	}
 }
 
 // TestQuorumLost: without most voters changes fail, clearly and in time; reads go

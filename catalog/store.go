@@ -126,30 +126,35 @@ func (s *store) makeBuckets() error {
 	})
 }
 
-// readAll checks every entry, and takes what is stable into memory.
+// readAll checks every entry, and takes what is stable into memory. A snapshot of
+// the leader's may have come where entries were missing: only those behind it need
+// to be without a gap.
 func (s *store) readAll() error {
 	return s.db.View(func(tx *bbolt.Tx) error {
-		next := uint64(0)
-		err := tx.Bucket(bucketLog).ForEach(func(k, v []byte) error {
+		meta, err := readMeta(tx)
+		if err != nil {
+			return err
+		}
+		last := uint64(0)
+		if meta != nil {
+			last = meta.Index
+			if _, err := withoutSum(tx.Bucket(bucketSnapshot).Get(keyState)); err != nil {
+				return fmt.Errorf("the snapshot: %w", err)
+			}
+		}
+		err = tx.Bucket(bucketLog).ForEach(func(k, v []byte) error {
 			var l raft.Log
 			if err := decodeLog(k, v, &l); err != nil {
 				return err
 			}
-			if next != 0 && l.Index != next {
-				return fmt.Errorf("entry %d of the log is followed by %d", next-1, l.Index)
+			if l.Index > last+1 {
+				return fmt.Errorf("entry %d of the log is followed by %d", last, l.Index)
 			}
-			next = l.Index + 1
+			last = max(last, l.Index)
 			return nil
 		})
 		if err != nil {
 			return err
-		}
-		if meta, err := readMeta(tx); err != nil {
-			return err
-		} else if meta != nil {
-			if _, err := withoutSum(tx.Bucket(bucketSnapshot).Get(keyState)); err != nil {
-				return fmt.Errorf("the snapshot: %w", err)
-			}
 		}
 		return tx.Bucket(bucketStable).ForEach(func(k, v []byte) error {
 			s.stable[string(k)] = bytes.Clone(v)

@@ -106,6 +106,9 @@ func (k *sink) Close() error {
 		panic("BUG: " + err.Error())
 	}
 	err = k.store.db.Update(func(tx *bbolt.Tx) error {
+		if err := k.dropOther(tx.Bucket(bucketLog)); err != nil {
+			return err
+		}
 		b := tx.Bucket(bucketSnapshot)
 		if err := b.Put(keyMeta, appendSum(meta, 0)); err != nil {
 			return err
@@ -114,6 +117,29 @@ func (k *sink) Close() error {
 	})
 	if err != nil {
 		return fmt.Errorf("cannot write a snapshot of the catalog: %w", err)
+	}
+	return nil
+}
+
+// dropOther drops the entries that a snapshot of the leader's replaces: those that
+// do not lead up to it. Raft keeps them, may hand them on as the leader, and some
+// may never have been committed. A snapshot of this node's own has its entry here.
+func (k *sink) dropOther(log *bbolt.Bucket) error {
+	key := indexKey(k.meta.Index)
+	if v := log.Get(key); v != nil {
+		var l raft.Log
+		if err := decodeLog(key, v, &l); err != nil {
+			return err
+		}
+		if l.Term == k.meta.Term {
+			return nil
+		}
+	}
+	c := log.Cursor()
+	for at, _ := c.First(); at != nil && bytes.Compare(at, key) <= 0; at, _ = c.First() {
+		if err := c.Delete(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
