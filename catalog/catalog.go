@@ -138,13 +138,8 @@ func (c *Catalog) start() (run *running, err error) {
 	conf.MaxAppendEntries = appendMax
 	conf.ShutdownOnRemove = false // it asks to follow anew
 	transport := c.transport(run, conf)
-	has, err := raft.HasExistingState(logs, stable, snapshots)
-	if err != nil {
-		return nil, err
-	}
-	if !has && (run.link == nil || c.cfg.Bootstrap) {
-		first := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: transport.LocalAddr()}}}
-		if err := raft.BootstrapCluster(conf, logs, stable, snapshots, transport, first); err != nil {
+	if run.link == nil || c.cfg.Bootstrap {
+		if err := bootstrap(logs, stable, snapshots, raft.Server{ID: conf.LocalID, Address: transport.LocalAddr()}); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +148,32 @@ func (c *Catalog) start() (run *running, err error) {
 		return nil, fmt.Errorf("cannot start from the catalog's log: %w", err)
 	}
 	return run, nil
+}
+
+// bootstrap begins a catalog with a sole voter, where there is no entry yet. It does
+// again what a death cut short: Raft's own takes a term without an entry, which it
+// writes first, for a catalog that has begun.
+func bootstrap(logs raft.LogStore, stable raft.StableStore, snapshots raft.SnapshotStore, sole raft.Server) error {
+	last, err := logs.LastIndex()
+	if err != nil || last > 0 {
+		return err
+	}
+	list, err := snapshots.List()
+	if err != nil || len(list) > 0 {
+		return err
+	}
+	term, err := stable.GetUint64(keyTerm)
+	if err != nil && err.Error() != "not found" { // as Raft's store in memory says of none
+		return err
+	}
+	if term == 0 {
+		term = 1
+		if err := stable.SetUint64(keyTerm, term); err != nil {
+			return err
+		}
+	}
+	first := raft.Configuration{Servers: []raft.Server{sole}}
+	return logs.StoreLog(&raft.Log{Index: 1, Term: term, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(first)})
 }
 
 // committed says how far the log is known to be committed; nil: all of it.

@@ -189,6 +189,32 @@ func equal(a, b Entry) bool {
 	return a.Kind == b.Kind && a.ID == b.ID && a.Version == b.Version && a.Changed == b.Changed && string(a.Value) == string(b.Value)
 }
 
+// TestCutBootstrap: a death between the first term and the first entry does not
+// leave a catalog that nobody leads, ever.
+func TestCutBootstrap(t *testing.T) {
+	for _, term := range []uint64{1, 7} {
+		dir := t.TempDir()
+		s, err := openStore(t.Context(), dir, nil, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetUint64(keyTerm, term); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		c := openAt(t, dir)
+		put(t, c, KindSaved, "x", "1", ExpectNone)
+		closed(t, c)
+		c = openAt(t, dir)
+		put(t, c, KindSaved, "x", "2", ExpectAny)
+		if now, _ := c.store.GetUint64(keyTerm); now <= term {
+			t.Errorf("it goes on with term %d after %d", now, term)
+		}
+	}
+}
+
 // TestGaps: entries may be missing up to the snapshot, and none behind it.
 func TestGaps(t *testing.T) {
 	f := func(want string, snapshot uint64, indexes ...uint64) {
@@ -330,7 +356,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SetUint64([]byte("CurrentTerm"), 3); err != nil {
+	if err := s.SetUint64(keyTerm, 3); err != nil {
 		t.Fatal(err)
 	}
 	path := s.db.Path()
@@ -343,7 +369,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	s.ctx = ctx
 	done := make(chan error, 1)
-	go func() { done <- s.SetUint64([]byte("CurrentTerm"), 4) }()
+	go func() { done <- s.SetUint64(keyTerm, 4) }()
 	select {
 	case err := <-done:
 		t.Errorf("a write that failed returned: %v", err)
@@ -353,7 +379,7 @@ func TestDiskFull(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if term, _ := s.GetUint64([]byte("CurrentTerm")); term != 3 {
+	if term, _ := s.GetUint64(keyTerm); term != 3 {
 		t.Errorf("term %d is known, which was not written", term)
 	}
 	if err := s.StoreLog(&raft.Log{Index: 1}); err == nil {

@@ -53,6 +53,7 @@ var (
 	bucketStable   = []byte("stable")
 	bucketSnapshot = []byte("snapshot")
 	keyCommit      = []byte("commit")
+	keyTerm        = []byte("CurrentTerm") // as Raft calls it
 )
 
 // storeFile is the catalog's only file in its directory.
