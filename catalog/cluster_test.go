@@ -252,6 +252,35 @@ func TestVoters(t *testing.T) {
 	}
 }
 
+// TestVoteForDead: a node that does not run, or lags, gets no vote: the vote would
+// end all changes, that which takes it back among them.
+func TestVoteForDead(t *testing.T) {
+	t.Parallel()
+	w := &wires{nodes: make(map[string]*Catalog), cut: make(map[string]bool)}
+	dir := t.TempDir()
+	a := w.start(t, "a", t.TempDir(), true)
+	b := w.start(t, "b", dir, false)
+	until(t, "b follows", b.listed)
+	w.stop(t, "b", b)
+	var refused *Refused
+	if err := a.AddVoter(t.Context(), "b"); !errors.As(err, &refused) || !strings.Contains(err.Error(), "DELETE /v1/catalog/nodes/b") {
+		t.Errorf("a vote for the dead: %v", err)
+	}
+	put(t, a, KindSaved, "x", "1", ExpectNone)
+	b = w.start(t, "b", dir, false)
+	until(t, "b is back", func() bool { return valueOf(b, KindSaved, "x") == "1" })
+	if err := b.caughtUp(t.Context(), followRequest{Name: "b", Applied: a.Status().Applied + 1}); !errors.As(err, &refused) {
+		t.Errorf("it has what nobody has: %v", err)
+	}
+	if err := b.caughtUp(t.Context(), followRequest{Name: "c"}); !errors.As(err, &refused) {
+		t.Errorf("it says it is another: %v", err)
+	}
+	if err := a.AddVoter(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, a, KindSaved, "y", "1", ExpectNone)
+}
+
 // FuzzAnswer: whatever another node sends is answered, or refused.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("\x01\x0e\x00\x00\x00{\"Entries\":[null]}"))

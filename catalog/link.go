@@ -35,6 +35,7 @@ const (
 	opSnapshot byte = 5
 	opPropose  byte = 6
 	opMember   byte = 7
+	opFollows  byte = 8
 )
 
 // link is Raft's transport over a Network. It has no state of connections: those

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,12 @@ type memberRequest struct {
 	Do      string // one of the below
 	Name    string
 	Address string // with doFollow
+}
+
+// followRequest asks a node whether it has the changes up to one.
+type followRequest struct {
+	Name    string // of the node that is meant
+	Applied uint64
 }
 
 const (
@@ -101,7 +108,7 @@ func (c *Catalog) Remove(ctx context.Context, name string) error {
 func (c *Catalog) change(ctx context.Context, req memberRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	_, err := c.lead(ctx, memberMessage(req), func(run *running) (uint64, error) { return 0, c.member(run, req) })
+	_, err := c.lead(ctx, memberMessage(req), func(run *running) (uint64, error) { return 0, c.member(ctx, run, req) })
 	return err
 }
 
@@ -114,7 +121,7 @@ func memberMessage(req memberRequest) []byte {
 }
 
 // member changes who takes part, on the leader.
-func (c *Catalog) member(run *running, req memberRequest) error {
+func (c *Catalog) member(ctx context.Context, run *running, req memberRequest) error {
 	if run.raft.State() != raft.Leader {
 		return errNotLeader
 	}
@@ -143,7 +150,12 @@ func (c *Catalog) member(run *running, req memberRequest) error {
 		return nil
 	case req.Do == doFollow:
 		future = run.raft.AddNonvoter(id, raft.ServerAddress(req.Address), 0, applyTimeout)
+	case req.Do == doPromote && known.Suffrage == raft.Voter:
+		return nil
 	case req.Do == doPromote:
+		if err := c.follows(ctx, run, *known); err != nil {
+			return err
+		}
 		future = run.raft.AddVoter(id, known.Address, 0, applyTimeout)
 	case last:
 		return &Refused{req.Name + " is the only voter: make another one first"}
@@ -156,6 +168,41 @@ func (c *Catalog) member(run *running, req memberRequest) error {
 	}
 	if err := future.Error(); err != nil {
 		return applyError(err)
+	}
+	return nil
+}
+
+// follows refuses a vote for a node that is not there, or has not got all that is
+// agreed on: with it, changes may need that node, and so would taking the vote back.
+func (c *Catalog) follows(ctx context.Context, run *running, node raft.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c.state.mu.RLock()
+	text, err := json.Marshal(followRequest{Name: string(node.ID), Applied: c.state.applied})
+	c.state.mu.RUnlock()
+	if err != nil {
+		panic("BUG: a request is not JSON: " + err.Error())
+	}
+	answer, err := run.link.net.Call(ctx, string(node.Address), append([]byte{opFollows}, text...))
+	var o outcome
+	if err == nil {
+		err = json.Unmarshal(answer, &o)
+	}
+	if err = errors.Join(err, o.err()); err != nil {
+		return &Refused{fmt.Sprintf("%s at %s gets no vote, for it does not follow: %v; start it, or DELETE /v1/catalog/nodes/%s if it is gone", node.ID, node.Address, err, node.ID)}
+	}
+	return nil
+}
+
+// caughtUp answers whether this node has what the leader has, as soon as it does.
+func (c *Catalog) caughtUp(ctx context.Context, req followRequest) error {
+	if req.Name != c.cfg.Name {
+		return &Refused{"another node is there by now, " + c.cfg.Name}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout/2) // so that the leader hears of it
+	defer cancel()
+	if err := c.state.reached(ctx, req.Applied); err != nil {
+		return &Refused{fmt.Sprintf("it has not got change %d yet: %v", req.Applied, err)}
 	}
 	return nil
 }
@@ -182,7 +229,7 @@ func (c *Catalog) askToFollow(run *running) {
 		return
 	}
 	if run.raft.State() == raft.Leader {
-		_ = c.member(run, req) // asked again in a moment
+		_ = c.member(c.ctx, run, req) // asked again in a moment
 		return
 	}
 	for _, addr := range c.cfg.Others() {

@@ -12,7 +12,7 @@ import (
 
 // What nodes ask each other beside Raft's own: opPropose with a command, opMember
 // with a memberRequest as JSON. Both are answered by the leader alone, as an
-// outcome in JSON.
+// outcome in JSON. The leader asks opFollows, with a followRequest as JSON.
 
 // outcome is what came of a change, on its way to whoever proposed it.
 type outcome struct {
@@ -71,7 +71,13 @@ func (c *Catalog) Answer(ctx context.Context, msg []byte) ([]byte, error) {
 		if err := json.Unmarshal(msg[1:], &req); err != nil {
 			return nil, fmt.Errorf("a request to the catalog does not read: %w", err)
 		}
-		return json.Marshal(outcomeOf(0, c.member(run, req)))
+		return json.Marshal(outcomeOf(0, c.member(ctx, run, req)))
+	case opFollows:
+		var req followRequest
+		if err := json.Unmarshal(msg[1:], &req); err != nil {
+			return nil, fmt.Errorf("a request to the catalog does not read: %w", err)
+		}
+		return json.Marshal(outcomeOf(0, c.caughtUp(ctx, req)))
 	}
 	return run.link.answer(ctx, msg)
 }
