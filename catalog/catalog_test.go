@@ -439,6 +439,39 @@ func TestSnapshotIdentity(t *testing.T) {
 	}
 }
 
+// TestFullState: a state that is as full as may be still goes into a snapshot, also
+// one of many long names; what is replaced or deleted makes room.
+func TestFullState(t *testing.T) {
+	s := newState()
+	fill := func(kind Kind, value []byte) (full bool) {
+		for i := range entriesMax {
+			ch := Change{Kind: kind, ID: fmt.Sprintf("%0*d", idBytesMax, i), Value: value}
+			if s.room([]Change{ch}) != nil {
+				return true
+			}
+			s.makeLocked(&ch, 1<<62, 1<<62)
+		}
+		return false
+	}
+	if fill(KindTable, []byte("1")) || fill(KindSuspension, []byte("1")) || fill(KindSaved, []byte("1")) {
+		t.Error("three kinds of short values do not fit")
+	}
+	if !fill(KindBoard, []byte("1")) || s.bytes <= stateBytesMax-idBytesMax-100 {
+		t.Errorf("it is full at %d bytes", s.bytes)
+	}
+	if n := len(stateText(t, s)); int64(n) > s.bytes+changeOverhead || n > snapshotBytesMax {
+		t.Errorf("a snapshot takes %d bytes of a state of %d", n, s.bytes)
+	}
+	for _, e := range s.allLocked() {
+		s.makeLocked(&Change{Kind: e.Kind, ID: e.ID, Value: []byte("22")}, 1, 1)
+		s.makeLocked(&Change{Kind: e.Kind, ID: e.ID, Delete: true}, 1, 1)
+		s.makeLocked(&Change{Kind: e.Kind, ID: e.ID, Delete: true}, 1, 1)
+	}
+	if s.bytes != 0 {
+		t.Errorf("an empty state takes %d bytes", s.bytes)
+	}
+}
+
 // TestRaftBeginsLate: a start of a sole voter has the state, and who votes, without
 // Raft; the first change brings it.
 func TestRaftBeginsLate(t *testing.T) {

@@ -14,18 +14,19 @@ const (
 	// entriesMax bounds the entries of one kind: as many as tables may be.
 	entriesMax = 20_000
 
-	// stateBytesMax bounds all values: each node holds them in memory, and a
+	// stateBytesMax bounds all entries with their names: each node holds them in memory, and a
 	// snapshot travels in one message.
 	stateBytesMax = 10 << 20
 
-	// snapshotBytesMax bounds a snapshot: the state with its names, below the 16 MiB
-	// of a message between nodes.
+	// snapshotBytesMax bounds a snapshot, below the 16 MiB of a message between nodes.
+	// It is above stateBytesMax, so that no state goes without one: proposals that
+	// are on their way at once may come to more together.
 	snapshotBytesMax = 15 << 20
 
 	// commandBytesMax bounds one command; an import is cut by its author.
 	commandBytesMax = 512 << 10
 
-	// changeOverhead is the most that a change takes beside its texts.
+	// changeOverhead is the most that a change, or an entry, takes beside its texts.
 	changeOverhead = 32
 
 	// appendMax is how many commands a message to another node has at most: with a

@@ -18,7 +18,7 @@ import (
 type state struct {
 	mu      sync.RWMutex
 	kinds   map[Kind]map[string]Entry
-	bytes   int64         // of all values
+	bytes   int64         // of all entries: see sizeOf
 	applied uint64        // index of the last command in Raft's log
 	stuck   error         // a command could not be read: nothing is applied any more
 	changed chan struct{} // closed when a command has been applied, and made anew
@@ -85,7 +85,9 @@ func (s *state) checkLocked(changes []Change) error {
 
 func (s *state) makeLocked(ch *Change, version uint64, at int64) {
 	entries := s.kinds[ch.Kind]
-	s.bytes -= int64(len(entries[ch.ID].Value))
+	if old, ok := entries[ch.ID]; ok {
+		s.bytes -= sizeOf(ch.Kind, ch.ID, old.Value)
+	}
 	if ch.Delete {
 		delete(entries, ch.ID)
 		return
@@ -95,7 +97,12 @@ func (s *state) makeLocked(ch *Change, version uint64, at int64) {
 		s.kinds[ch.Kind] = entries
 	}
 	entries[ch.ID] = Entry{ch.Kind, ch.ID, version, at, ch.Value}
-	s.bytes += int64(len(ch.Value))
+	s.bytes += sizeOf(ch.Kind, ch.ID, ch.Value)
+}
+
+// sizeOf is the most that an entry takes in a snapshot.
+func sizeOf(kind Kind, id string, value []byte) int64 {
+	return int64(len(kind) + len(id) + len(value) + changeOverhead)
 }
 
 func (s *state) tellLocked() {
@@ -111,7 +118,7 @@ func (s *state) room(changes []Change) error {
 	size, more := s.bytes, make(map[Kind]int)
 	for i := range changes {
 		if ch := &changes[i]; !ch.Delete {
-			size += int64(len(ch.Value))
+			size += sizeOf(ch.Kind, ch.ID, ch.Value)
 			if _, ok := s.kinds[ch.Kind][ch.ID]; !ok {
 				more[ch.Kind]++
 			}
