@@ -87,7 +87,7 @@ func (c *Catalog) load() error {
 	if err != nil {
 		return err
 	}
-	if err := store.replay(c.state); err != nil {
+	if err := store.replay(c.state, raft.ServerID(c.cfg.Name)); err != nil {
 		return errors.Join(err, store.close())
 	}
 	c.store = store

@@ -252,6 +252,49 @@ func TestVoters(t *testing.T) {
 	}
 }
 
+// TestSoleVoterStartsWhole: the first aggregator starts with all that it has
+// acknowledged, and not with what it may not have; a follower waits.
+func TestSoleVoterStartsWhole(t *testing.T) {
+	t.Parallel()
+	w := &wires{nodes: make(map[string]*Catalog), cut: make(map[string]bool)}
+	dirs := map[string]string{"a": t.TempDir(), "b": t.TempDir()}
+	a := w.start(t, "a", dirs["a"], true)
+	b := w.start(t, "b", dirs["b"], false)
+	restart := func(snapshot bool, value string) {
+		t.Helper()
+		put(t, a, KindSaved, "x", value, ExpectAny)
+		until(t, "b has it", func() bool { return valueOf(b, KindSaved, "x") == value })
+		if snapshot {
+			if err := a.running.Load().raft.Snapshot().Error(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(t, a, KindSaved, "last", value, ExpectAny)
+		w.stop(t, "a", a)
+		a = w.start(t, "a", dirs["a"], true)
+		if got := valueOf(a, KindSaved, "last"); got != value {
+			t.Errorf("it starts with %s, not %s", got, value)
+		}
+	}
+	until(t, "b follows", b.listed)
+	restart(false, "1")
+	restart(true, "2")
+	until(t, "b has the last", func() bool { return valueOf(b, KindSaved, "last") == "2" })
+	if err := b.AddVoter(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*Catalog{"a": a, "b": b} {
+		until(t, "both vote", func() bool { return len(c.Status().Voters) == 2 })
+		if sole, err := c.store.soleVoter(); err != nil || sole != "" {
+			t.Errorf("of two voters %s says it is %q: %v", name, sole, err)
+		}
+	}
+	if err := b.RemoveVoter(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	restart(false, "3")
+}
+
 // TestVoteForDead: a node that does not run, or lags, gets no vote: the vote would
 // end all changes, that which takes it back among them.
 func TestVoteForDead(t *testing.T) {

@@ -171,17 +171,25 @@ func (s *store) close() error { return s.db.Close() }
 // Raft would do so too, but only once there is a leader; an entry that it applies
 // again changes nothing. (It has a way to apply such entries at once, which forgets
 // the voters that stand in them.)
-func (s *store) replay(to *state) error {
+//
+// Of a node that is the only voter, all of the log is committed.
+func (s *store) replay(to *state, self raft.ServerID) error {
 	last, err := s.LastIndex()
 	if err != nil {
 		return err
 	}
 	if s.committed != nil {
+		sole, err := s.soleVoter()
+		if err != nil {
+			return err
+		}
 		known, err := s.GetUint64(keyCommit)
 		if err != nil {
 			return err
 		}
-		last = min(last, known)
+		if sole != self {
+			last = min(last, known)
+		}
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
 		meta, err := readMeta(tx)
@@ -214,6 +222,42 @@ func (s *store) replay(to *state) error {
 		}
 		return nil
 	})
+}
+
+// soleVoter is the only one that the newest configuration has; "": there are more,
+// or none. That it is the newest one here is enough: it was made from one of at most
+// two voters, so no other can be made without this node.
+func (s *store) soleVoter() (id raft.ServerID, err error) {
+	var newest raft.Configuration
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		meta, err := readMeta(tx)
+		if err != nil {
+			return err
+		}
+		if meta != nil {
+			newest = meta.Configuration
+		}
+		return tx.Bucket(bucketLog).ForEach(func(k, v []byte) error {
+			var l raft.Log
+			if err := decodeLog(k, v, &l); err != nil {
+				return err
+			}
+			if l.Type == raft.LogConfiguration && (meta == nil || l.Index > meta.ConfigurationIndex) {
+				newest = raft.DecodeConfiguration(l.Data)
+			}
+			return nil
+		})
+	})
+	voters := 0
+	for _, server := range newest.Servers {
+		if server.Suffrage == raft.Voter {
+			voters, id = voters+1, server.ID
+		}
+	}
+	if voters != 1 {
+		id = ""
+	}
+	return id, err
 }
 
 func indexKey(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
