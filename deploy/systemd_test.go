@@ -86,6 +86,29 @@ func TestUnits(t *testing.T) {
 	f("Restart=always", "Restart=sometimes")
 }
 
+// TestUnitsAreStartedAgain: however often a service ends. Below [Service] systemd would
+// not know the setting.
+func TestUnitsAreStartedAgain(t *testing.T) {
+	services := 0
+	for _, path := range units(t, func(s string) string { return s }) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, service, ok := strings.Cut(string(text), "[Service]")
+		if !ok {
+			continue
+		}
+		services++
+		if !strings.Contains(head, "\nStartLimitIntervalSec=0\n") || !strings.Contains(service, "\nRestart=always\n") {
+			t.Errorf("%s is given up after a few ends", filepath.Base(path))
+		}
+	}
+	if services != 3 {
+		t.Errorf("%d services", services)
+	}
+}
+
 // TestUnitsAreHardened: by systemd's own rating.
 func TestUnitsAreHardened(t *testing.T) {
 	tool := need(t, "systemd-analyze", "apt-get install systemd")

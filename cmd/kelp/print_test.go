@@ -127,6 +127,32 @@ func TestTimeToStop(t *testing.T) {
 	}
 }
 
+// TestProbesEndByThemselves: what Kubernetes gives a probe is what the probe waits for,
+// less a second to start: otherwise the shorter of the two is the one that holds.
+func TestProbesEndByThemselves(t *testing.T) {
+	files, err := deploy.Files("k8s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := regexp.MustCompile(`(?s)"ready"([^\]]*)\].*?timeoutSeconds: (\d+)`).FindAllStringSubmatch(string(files[0].Text), -1)
+	if len(given) != 3 {
+		t.Fatalf("%d probes", len(given))
+	}
+	for _, probe := range given {
+		waits := "2s" // as kelp ready --help says
+		if _, own, ok := strings.Cut(probe[1], "--timeout="); ok {
+			waits = strings.Trim(own, `"`)
+		}
+		d, err := time.ParseDuration(waits)
+		if most, _ := time.ParseDuration(probe[2] + "s"); err != nil || d+time.Second != most {
+			t.Errorf("%s waits %v and is given %v: %v", probe[1], d, most, err)
+		}
+	}
+	if o := kelp(t, "", "ready", "--help").want(t, 0); !strings.Contains(strings.Join(strings.Fields(o.stdout), " "), "--timeout=2s") {
+		t.Error(o.stdout)
+	}
+}
+
 // TestReady: the exit status says whether a server is ready, or alive.
 func TestReady(t *testing.T) {
 	s := clienttest.New(t)
@@ -139,5 +165,6 @@ func TestReady(t *testing.T) {
 	kelp(t, "", "ready", "--server", s.URL).want(t, 1)
 	kelp(t, "", "ready", "--alive", "--server", s.URL).want(t, 0)
 	kelp(t, "", "ready", "--server", "http://127.0.0.1:1").want(t, 1, "cannot reach")
+	kelp(t, "", "ready", "--alive", "--timeout", "1ns", "--server", s.URL).want(t, 1)
 	kelp(t, "", "ready", "--server", "ftp://x").want(t, 2, "want a URL")
 }

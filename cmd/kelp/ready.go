@@ -7,12 +7,10 @@ import (
 	"github.com/kelpdb/kelp/cmd/client"
 )
 
-// readyTimeout is how long a probe waits for its answer: who probes asks again soon.
-const readyTimeout = 2 * time.Second
-
 // readyCmd is a probe for where there is no other program, as in kelp's image.
 type readyCmd struct {
-	Alive bool `help:"Ask only whether it is alive: also one that still reads its rows."`
+	Alive   bool          `help:"Ask only whether it is alive: also one that still reads its rows."`
+	Timeout time.Duration `help:"How long the answer is waited for." default:"2s"`
 }
 
 // Run asks once and prints nothing but its error.
@@ -22,7 +20,7 @@ func (cmd *readyCmd) Run(c *console) error {
 		return usageError{err}
 	}
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(c.ctx, readyTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, cmd.Timeout)
 	defer cancel()
 	if cmd.Alive {
 		return server.Ping(ctx)
