@@ -43,7 +43,7 @@ build: page
 # binary says how to build it; KELP_TEST_STRICT=1 demands it.
 PAGE = ui/dist/app/index.html
 NODE_MODULES = ui/node_modules/.package-lock.json
-HAVE_NODE := $(shell command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
+HAVE_NODE := $(shell .ci/have-node && echo yes)
 .PHONY: page test-ui
 page: $(if $(HAVE_NODE)$(KELP_TEST_STRICT),$(PAGE))
 $(PAGE): $(NODE_MODULES) $(shell find ui/src -type f) ui/index.html ui/package.json ui/tsconfig.json ui/vite.config.ts
@@ -141,7 +141,7 @@ test-waits: build build-failpoint
 # The page's own logic, and the page in a browser against the built binary.
 test-ui: build
 	@if [ -n "$(HAVE_NODE)$(KELP_TEST_STRICT)" ]; then cd ui && KELP_BIN=$(CURDIR)/bin/kelp npm test --silent; \
-	else echo "SKIP test-ui: no Node 20 or later; apt-get install nodejs npm, or https://nodejs.org"; fi
+	else echo "SKIP test-ui: no Node 20.19 or later with npm; apt-get install nodejs npm, or https://nodejs.org"; fi
 
 test-e2e: build build-failpoint
 	@$(GOTEST) -count=1 $(if $(BESIDE),-skip '$(BESIDE)') ./e2e
