@@ -294,6 +294,51 @@ describe.skipIf(lacking() !== "")("the page", () => {
     expect(await page.locator(".fault").count()).toBe(0);
   });
 
+  test("ids beyond 2^53 are read, filtered by and copied to the last digit", async () => {
+    const id = "1234567890123456789";
+    const body = [id, "1234567890123456788"].map((n, i) => `{"time": "${new Date(end - 1000 * (i + 1)).toISOString()}", "id": ${n}, "n": ${i}}`).join("\n");
+    const response = await fetch(kelp.url + "/v1/ingest/ids", { method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body });
+    expect((await response.json()).accepted).toBe(2);
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await open(`/x/ids?${range}&view=samples`);
+    await page.fill("#search", "id:" + id);
+    await page.press("#search", "Enter");
+    await page.waitForURL(new RegExp(`f=id\\+%3D\\+${id}`));
+    await settled();
+    await page.locator(`.samples td:text-is('${id}')`).click();
+    expect(await page.locator(".samples tbody tr:not(.event)").count()).toBe(1);
+    await page.click("text=Copy as JSON");
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(`"id":${id},`);
+    await open(`/x/ids?${range}&view=table&by=id`);
+    await page.click(`.totals td button:text-is('${id}')`);
+    await page.click(".menu >> text=Only this");
+    await page.waitForURL(new RegExp(`f=id\\+%3D\\+${id}`));
+    await settled();
+    expect(await totals()).toEqual([[id, "1"]]);
+  });
+
+  test("the badge speaks for the numbers under the chart, too", async () => {
+    const ofTotals = (url: URL, sql: string) => url.pathname === "/v1/query" && !sql.includes("time(");
+    let fault = false;
+    await page.route("**/v1/query", async (route) => {
+      if (!ofTotals(new URL(route.request().url()), route.request().postDataJSON().sql)) return route.continue();
+      if (fault) return route.fulfill({ status: 400, json: { error: { code: "limit", message: "too many groups", hint: "filter" } } });
+      const response = await route.fetch();
+      const answer = await response.json();
+      answer.completeness.ratio = 0.5;
+      answer.completeness.leaves = { total: 2, answered: 1, missing: [{ leaf: "leaf-9", reason: "timeout" }] };
+      return route.fulfill({ response, json: { ...answer, warnings: ["mixed types"] } });
+    });
+    await open(`/x/shop?${range}&by=service`);
+    await page.locator(".badge b:has-text('50%')").waitFor();
+    expect(await page.locator(".badges").innerText()).toMatch(/50% complete\s*1\/2 leaves[^]*leaf-9 \(timeout\)[^]*mixed types/);
+    fault = true;
+    await page.reload();
+    await page.locator(".fault:has-text('too many groups')").waitFor();
+    expect(await page.locator(".plot canvas").count()).toBe(1);
+    await page.unroute("**/v1/query");
+  });
+
   test("a leaf that is gone is named, its times are hatched, and it comes back", async () => {
     await open(`/x/shop?${range}`);
     expect(await badge()).toMatch(/100% complete\s*2\/2 leaves/);
@@ -311,6 +356,8 @@ describe.skipIf(lacking() !== "")("the page", () => {
     expect(await page.locator("[data-missing]").innerText()).toMatch(/leaf-2 \(/);
     expect(await badge()).not.toMatch(/100%/);
     expect(await hatched()).toBeGreaterThan(500);
+    await page.click(".column:has-text('region')");
+    await page.locator(".topvalues .warn:has-text('% of the rows')").waitFor();
     await kelp.back("leaf-2");
     await until("the leaf is back", async () => {
       await page.reload();

@@ -1,8 +1,9 @@
 // Calls of kelp's public API. A call that fails throws a Fault; one whose signal is
 // aborted closes its connection, which ends its work on every leaf.
 
+import { parseExact } from "../model/exact";
 import { refused, token } from "./token";
-import type { Answer, Differs, Member, Running, TableDetail, TableLine, Value } from "./types";
+import type { Answer, Completeness, Differs, Member, Running, TableDetail, TableLine, Value } from "./types";
 
 export class Fault extends Error {
   constructor(
@@ -40,7 +41,18 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 }
 
 async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
-  return (await send(path, init)).json();
+  const response = await send(path, init);
+  return parseExact(await arriving(response.text(), init.signal));
+}
+
+/** arriving is a part of a body. A server that goes away halfway does not answer, no more than one that is not there. */
+async function arriving<T>(part: Promise<T>, signal?: AbortSignal | null): Promise<T> {
+  try {
+    return await part;
+  } catch (e) {
+    if (signal?.aborted) throw e;
+    throw unreachable();
+  }
 }
 
 const json = (body: unknown, signal?: AbortSignal): RequestInit => ({
@@ -50,7 +62,7 @@ const json = (body: unknown, signal?: AbortSignal): RequestInit => ({
 export const tables = (signal?: AbortSignal) => call<{ tables: TableLine[] }>("/v1/tables", { signal });
 export const table = (name: string, signal?: AbortSignal) => call<TableDetail>("/v1/tables/" + encodeURIComponent(name), { signal });
 export const values = (name: string, column: string, prefix: string, signal?: AbortSignal) =>
-  call<{ values: { value: Value; count: number }[] }>(
+  call<{ values: { value: Value; count: number }[]; completeness: Completeness }>(
     `/v1/tables/${encodeURIComponent(name)}/values?` + new URLSearchParams({ column, ...(prefix && { prefix }) }), { signal });
 export const differs = (ask: { table: string; selection: string; rest: string; from?: string; to?: string }, signal?: AbortSignal) =>
   call<Differs>("/v1/differs", json(ask, signal));
@@ -64,20 +76,20 @@ export async function query(sql: string, tz: string, signal: AbortSignal, partia
   if (!partial) return call<Answer>("/v1/query", init);
   init.headers = { ...init.headers, Accept: "text/event-stream" };
   const response = await send("/v1/query", init);
-  for await (const event of events(response)) {
-    if (event.name === "final") return JSON.parse(event.data);
+  for await (const event of events(response, signal)) {
+    if (event.name === "final") return parseExact(event.data);
     if (event.name === "error") throw faultOf(response.status, JSON.parse(event.data));
-    if (event.name === "partial") partial(JSON.parse(event.data));
+    if (event.name === "partial") partial(parseExact(event.data));
   }
   throw unreachable();
 }
 
 /** events reads server-sent events. */
-export async function* events(response: Response): AsyncGenerator<{ name: string; data: string }> {
+export async function* events(response: Response, signal?: AbortSignal): AsyncGenerator<{ name: string; data: string }> {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await arriving(reader.read(), signal);
     if (done) return;
     const parts = (rest + value).split("\n\n");
     rest = parts.pop()!;

@@ -1,6 +1,8 @@
 // Answers of kelp's public API, as docs/api.md describes them.
 
-export type Value = string | number | boolean | null | string[];
+import type { Exact } from "../model/exact";
+
+export type Value = string | number | Exact | boolean | null | string[];
 
 export type Column = { name: string; type: "int64" | "float64" | "bool" | "string" | "time" | "list" };
 

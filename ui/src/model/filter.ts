@@ -1,6 +1,7 @@
 // A filter is one condition of WHERE. It is kept as SQL text, in the address too;
 // what has the shape column-operator-value can be edited as a pill.
 
+import { Exact } from "./exact";
 import { depths, isOp, isWord, lex, quoteName, quoteText, splitAt, textOf, type Token } from "./lex";
 
 /** A value of a filter: text, a number as written, or a bool. */
@@ -71,7 +72,7 @@ export function printPill(p: Pill): string {
 
 /** literalOf is a value of an answer as a filter compares with it. */
 export function literalOf(value: unknown): Literal {
-  if (typeof value === "number") return { text: String(value), kind: "number" };
+  if (typeof value === "number" || value instanceof Exact) return { text: String(value), kind: "number" };
   if (typeof value === "boolean") return { text: String(value), kind: "bool" };
   return { text: Array.isArray(value) ? JSON.stringify(value) : String(value), kind: "string" };
 }

@@ -35,6 +35,10 @@ export function lex(text: string): Token[] | null {
   return out;
 }
 
+/** withoutComments: what is put behind a text that ends in a comment would be part of that. */
+export const withoutComments = (text: string) =>
+  text.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[^]*?(?:\*\/|$)/g, (part) => (/^['"]/.test(part) ? part : " ")).trim();
+
 function inside(kind: Token["kind"], text: string): string {
   if (kind === "string") return text.slice(1, -1).replaceAll("''", "'");
   if (kind === "name") return text.slice(1, -1).replaceAll('""', '"');

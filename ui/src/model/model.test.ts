@@ -10,6 +10,7 @@ import { conditionOf } from "./search";
 import { printSQL, seriesSQL, totalsSQL } from "./sql";
 import { chartOf, fullSpan } from "./series";
 import { fromAddress, gapRules, initial, toAddress, views, type State } from "./state";
+import { together } from "./together";
 import { agoText, durationMs, spanText } from "./time";
 
 /** chance is a small generator, so that a failure can be had again. */
@@ -113,6 +114,26 @@ test("filters", () => {
   expect(addFilter(["a = 1"], "a != 1")).toEqual(["a != 1"]);
   for (const f of [...filters]) expect(invert(invert(f)).replaceAll("==", "="), f).toBe(f);
   expect(conjuncts("a = 'x AND y' AND (b = 1 AND c = 2) AND d IN (1)")).toEqual(["a = 'x AND y'", "(b = 1 AND c = 2)", "d IN (1)"]);
+});
+
+test("a comment at the end of one takes nothing of the others away", () => {
+  const f = (...where: string[]) => printSQL(fromAddress("/x/shop", new URLSearchParams([["view", "table"], ...where.map((w) => ["f", w])]).toString())!);
+  expect(f("a = 1 -- x", "b = 2")).toBe("FROM shop LAST 1h SELECT count() WHERE a = 1 AND b = 2");
+  expect(f("a = 1 /* x", "b = '--' /* y */", "-- z")).toBe("FROM shop LAST 1h SELECT count() WHERE a = 1 AND b = '--'");
+  expect(fromAddress("/x/shop", "by=a+--+x&show=count()--&sort=a--")).toMatchObject({ by: ["a"], show: ["count()"], sort: "a" });
+});
+
+test("two answers in one picture are as complete as the worse", () => {
+  const one = (ratio: number, leaf: string, more: object = {}): Answer => ({
+    rows: [], truncated: null, compare: null, approximate: [], warnings: [leaf], ...more,
+    completeness: { ratio, exact: ratio > 0.5, rows_expected: 0, rows_covered: 0, leaves: { total: 2, answered: ratio < 1 ? 1 : 2, missing: ratio < 1 ? [{ leaf, reason: "down" }] : [] } },
+  } as unknown as Answer);
+  const whole = one(1, "a"), poor = one(0.5, "b", { truncated: { by: "rows", limit: 1, kept: 1 } });
+  for (const [a, b] of [[whole, poor], [poor, whole]])
+    expect(together(a, b)).toMatchObject({ truncated: { by: "rows" }, completeness: { ratio: 0.5, exact: false, leaves: { answered: 1, missing: [{ leaf: "b" }] } } });
+  expect(together(whole, poor)!.warnings).toEqual(["a", "b"]);
+  expect(together(one(0.9, "a"), poor)!.completeness.leaves.missing.map((m) => m.leaf)).toEqual(["a", "b"]);
+  expect([together(null, poor), together(whole, null)]).toEqual([null, whole]);
 });
 
 test("the search line", () => {

@@ -1,9 +1,12 @@
 // How numbers are shown.
 
+import { Exact } from "./exact";
+
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
 
 /** numberText shows a value of an answer in full: 41,220 and 0.25, six digits after the point at most. */
-export function numberText(v: number): string {
+export function numberText(v: number | Exact): string {
+  if (v instanceof Exact) return grouped.format(BigInt(v.text));
   if (!Number.isFinite(v)) return String(v);
   if (Number.isInteger(v)) return grouped.format(v);
   const rounded = Math.abs(v) >= 1 ? Math.round(v * 100) / 100 : Number(v.toPrecision(4));
@@ -44,5 +47,5 @@ export function changeText(change: number | null): string {
 /** valueText shows any value of an answer. */
 export function valueText(v: unknown): string {
   if (v === null || v === undefined) return "null";
-  return typeof v === "object" ? JSON.stringify(v) : String(v);
+  return typeof v === "object" && !(v instanceof Exact) ? JSON.stringify(v) : String(v);
 }

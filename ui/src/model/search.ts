@@ -25,7 +25,7 @@ export function conditionOf(typed: string, columns: TableColumn[]): string {
     const value = unquote(raw);
     const known = columns.find((c) => c.name === column);
     const numeric = isNumber(value) && (!known || (known.types.string ?? 0) < 0.5);
-    const pill = { column, op: not && sign === "=" ? "!=" : sign, values: [numeric ? literalOf(Number(value)) : literalOf(value)] };
+    const pill = { column, op: not && sign === "=" ? "!=" : sign, values: [numeric ? { text: value.replace(/^(-?)0+(?=\d)/, "$1"), kind: "number" as const } : literalOf(value)] };
     return not && sign !== "=" ? `NOT (${printPill(pill)})` : printPill(pill);
   }
   const bare = /^"[^"]*"$/.test(text) || /^[\w.@/-]+$/.test(text);

@@ -1,6 +1,7 @@
 // An answer as lines: one for each group, a number or a gap for each bucket.
 
 import type { Answer, Value } from "../api/types";
+import { Exact, printExact } from "./exact";
 import type { Gaps } from "./state";
 import { unitMs } from "./time";
 
@@ -24,12 +25,12 @@ export type Chart = {
 };
 
 /** numberOf reads a value of an answer, in which infinities are texts. */
-export const numberOf = (v: Value): number | null => (typeof v === "number" ? v : typeof v === "boolean" ? Number(v) : null);
+export const numberOf = (v: Value): number | null => (typeof v === "number" || v instanceof Exact ? Number(v) : typeof v === "boolean" ? Number(v) : null);
 
 export const keyText = (key: Value[]) =>
   key.length === 0 ? "all" : key.map((v) => (v === null ? "null" : Array.isArray(v) ? v.join(" ") : String(v) || "(empty)")).join(" · ");
 
-export const idOf = (key: Value[]) => JSON.stringify(key);
+export const idOf = (key: Value[]) => `[${key.map(printExact).join(",")}]`;
 
 /** otherLabel is how the groups left out are called. */
 export const otherLabel = (a: Answer) => `Other (${(a.other?.groups ?? 0).toLocaleString("en")})`;

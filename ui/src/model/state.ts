@@ -2,6 +2,7 @@
 // changes is here, nothing else is.
 
 import { parseBox } from "./box";
+import { withoutComments } from "./lex";
 import { durationMs, isTime, isZone, relative } from "./time";
 
 export const views = ["time", "table", "heat", "dist", "samples"] as const;
@@ -69,6 +70,9 @@ export function toAddress(s: State): string {
   return "/x/" + encodeURIComponent(s.table) + (text && "?" + text);
 }
 
+/** cleaned: texts without a comment stay as they are. */
+const cleaned = (sql: string) => (/--|\/\*/.test(sql) ? withoutComments(sql) : sql.trim() && sql);
+
 /** fromAddress reads one; what makes no sense is as in initial. Null: no table's page. */
 export function fromAddress(path: string, search: string): State | null {
   const table = /^\/x\/([^/]+)$/.exec(path)?.[1];
@@ -84,19 +88,20 @@ export function fromAddress(path: string, search: string): State | null {
   s.to = isTime(q.get("to") ?? "") ? q.get("to")! : "";
   if (relative(s.from)) s.to = "";
   s.compare = durationMs(q.get("compare") ?? "") > 0 ? q.get("compare")! : "";
-  s.show = q.getAll("show").filter((a) => a.trim());
+  const texts = (name: string) => q.getAll(name).map(cleaned).filter(Boolean);
+  s.show = texts("show");
   if (s.show.length === 0) s.show = ["count()"];
-  s.by = q.getAll("by").filter((b) => b.trim());
+  s.by = texts("by");
   const top = Number(q.get("top") ?? s.top);
   if (Number.isInteger(top) && top >= 1 && top <= topMax) s.top = top;
   s.other = q.get("other") !== "0";
-  s.where = q.getAll("f").filter((f) => f.trim());
+  s.where = texts("f");
   const step = q.get("step") ?? "auto";
   s.step = durationMs(step) > 0 ? step : "auto";
   s.raw = q.get("raw") === "1";
   s.live = q.get("live") !== "0";
-  s.value = q.get("value") ?? "";
-  s.sort = q.get("sort") ?? "";
+  s.value = cleaned(q.get("value") ?? "");
+  s.sort = cleaned(q.get("sort") ?? "");
   s.box = parseBox(q.get("box") ?? "") ? q.get("box")! : "";
   s.differs = s.box !== "" && q.get("differs") === "1";
   s.tz = isZone(q.get("tz") ?? "") ? q.get("tz")! : "";

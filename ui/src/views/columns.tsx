@@ -46,6 +46,7 @@ function Top({ s, column }: { s: State; column: TableColumn }) {
         {!s.by.includes(name) && <button onClick={() => set({ by: [...s.by, name] })}>Group by</button>}
       </div>
       <FaultBox fault={fault} />
+      {answer && answer.completeness.ratio < 1 && <p class="note warn">! of {percentText(answer.completeness.ratio)} of the rows</p>}
       {top.map((v) => (
         <button class="value" key={valueText(v.value)} onClick={(e) => openMenu(e, [{ column: name, value: v.value }])}>
           <span>{valueText(v.value) || "(empty)"}</span><meter min={0} max={most} value={v.count} aria-label="share of the largest" /><small class="dim">{shortNumber(v.count)}</small>

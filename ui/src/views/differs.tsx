@@ -6,6 +6,7 @@ import { boxCondition, parseBox, valueConditions } from "../model/box";
 import { addFilter, condition } from "../model/filter";
 import { quoteName } from "../model/lex";
 import { numberText, percentText, valueText } from "../model/number";
+import { idOf } from "../model/series";
 import type { State } from "../model/state";
 import { relative, durationMs, isoMs } from "../model/time";
 import type { Difference, Value } from "../api/types";
@@ -54,7 +55,7 @@ export function Differs({ s }: { s: State }) {
         <div class="scroll"><table class="grid">
           <thead><tr><th>value</th><th>in the box</th><th>outside</th><th></th></tr></thead>
           <tbody>{answer.columns.map((d) => (
-            <tr key={JSON.stringify([d.column, d.value, d.and_column, d.and_value])}>
+            <tr key={idOf([d.column, d.value, d.and_column ?? null, d.and_value ?? null])}>
               <th scope="row">{say(d.column, d.value)}{d.and_column && <><span class="dim"> and </span>{say(d.and_column, d.and_value!)}</>}</th>
               <td>{share(d.share_selection)}</td><td>{share(d.share_rest)}</td>
               <td><button onClick={only(d)}>Filter</button> <button onClick={group(d)}>Group</button></td>

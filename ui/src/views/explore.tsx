@@ -10,6 +10,7 @@ import { shapeColumn } from "../model/columns";
 import { parseSQL } from "../model/parse";
 import { seriesSQL, totalsSQL, printSQL } from "../model/sql";
 import { isLive, toAddress, type State } from "../model/state";
+import { together } from "../model/together";
 import { durationMs, relative } from "../model/time";
 import { go, set } from "../nav";
 import { Badge } from "./badge";
@@ -62,9 +63,10 @@ export function Explore({ s: given }: { s: State }) {
       <div class="explore">
         <Knobs s={s} table={about.answer} fault={about.fault} />
         <main class="stage" aria-busy={main.busy}>
-          <Badge asked={main} s={s} />
+          <Badge asked={withTotals ? { ...main, answer: together(main.answer, totals.answer) } : main} s={s} />
           {shown && <SqlBox s={s} sql={sql} columns={columns} fault={main.fault} />}
           {!shown && <FaultBox fault={main.fault} sql={sql} />}
+          {withTotals && totals.fault?.message !== main.fault?.message && <FaultBox fault={totals.fault} sql={totalsSQL(s)} />}
           {!ready && about.answer && <p class="empty">No column holds numbers, of which this view could show how they are spread.</p>}
           <Picture s={s} main={main} totals={totals} about={about.answer} />
         </main>

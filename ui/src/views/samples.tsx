@@ -3,8 +3,10 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Answer, TableColumn, Value } from "../api/types";
+import { Exact, printExact } from "../model/exact";
 import { quoteName } from "../model/lex";
 import { numberText, valueText } from "../model/number";
+import { idOf } from "../model/series";
 import type { State } from "../model/state";
 import { timeText } from "../model/time";
 import { set } from "../nav";
@@ -48,13 +50,13 @@ export function Samples({ s, answer, columns }: { s: State; answer: Answer; colu
       <table class="grid samples">
         <thead><tr><th>time</th>{shown.map((i) => <th>{a.columns[i].name}</th>)}</tr></thead>
         <tbody>{a.rows.map((row) => {
-          const id = JSON.stringify(row);
+          const id = idOf(row);
           const open = opened.value === id;
           return (
             <>
               <tr key={id} class={open ? "open" : ""} onClick={(e) => (e.target as HTMLElement).closest("button.value") || toggle(id)}>
                 <th scope="row"><button class="row" aria-expanded={open}>{timeText(String(row[time]), s.tz, "ms")}</button></th>
-                {shown.map((i) => <td class={row[i] === null ? "null" : typeof row[i] === "number" ? "n" : ""}>{row[i] === null ? "" : valueText(row[i])}</td>)}
+                {shown.map((i) => <td class={row[i] === null ? "null" : typeof row[i] === "number" || row[i] instanceof Exact ? "n" : ""}>{row[i] === null ? "" : valueText(row[i])}</td>)}
               </tr>
               {open && <tr class="event"><td colSpan={shown.length + 1}><Event a={a} row={row} s={s} /></td></tr>}
             </>
@@ -71,7 +73,7 @@ function Event({ a, row, s }: { a: Answer; row: Value[]; s: State }) {
   const fields = a.columns.map((c, i) => ({ name: c.name, type: c.type, value: row[i], common: same(i) })).filter((f) => f.value !== null);
   const unique = 1.5 / a.rows.length; // what every row has its own of says nothing
   fields.sort((x, y) => Number(x.common < unique) - Number(y.common < unique) || x.common - y.common);
-  const json = JSON.stringify(Object.fromEntries(a.columns.map((c, i) => [c.name, row[i]]).filter(([, v]) => v !== null)));
+  const json = `{${a.columns.flatMap((c, i) => (row[i] === null ? [] : [JSON.stringify(c.name) + ":" + printExact(row[i])])).join(",")}}`;
   return (
     <>
       <dl>{fields.map((f) => (

@@ -1,6 +1,7 @@
 // Groups in numbers: a line each, sorted, with the change against the earlier time.
 
 import type { Answer, Value } from "../api/types";
+import { Exact } from "../model/exact";
 import { changeText, numberText, valueText } from "../model/number";
 import { columnsPer, idOf, numberOf, otherLabel, type Chart } from "../model/series";
 import type { State } from "../model/state";
@@ -37,8 +38,8 @@ export function Totals({ s, answer: a, keys, chart, colors, plain }: Props) {
         </td>
       );
     }
-    const n = numeric[i] && typeof v === "number";
-    return <td class={v === null ? "n null" : n ? "n" : ""}>{v === null ? "–" : n ? (/(^|_)id$/.test(a.columns[i].name) ? String(v) : numberText(v)) : a.columns[i].type === "time" ? timeText(String(v), s.tz, "ms") : valueText(v)}</td>;
+    const n = numeric[i] && (typeof v === "number" || v instanceof Exact);
+    return <td class={v === null ? "n null" : n ? "n" : ""}>{v === null ? "–" : n ? (/(^|[._])id$/.test(a.columns[i].name) ? String(v) : numberText(v)) : a.columns[i].type === "time" ? timeText(String(v), s.tz, "ms") : valueText(v)}</td>;
   };
   return (
     <div class="scroll">
