@@ -60,6 +60,8 @@ type Aggregator struct {
 	setting map[lateSettings]bool // settings on their way; guarded by mu
 	metrics *metrics
 	quotas  quotas
+	moves   atomic.Uint64 // how often a leaf came, went, or changed its state
+	streams chan struct{} // a place for each stream of events without an end
 
 	distincts distincts
 	agreeing  sync.Mutex // of takeAgreed
@@ -86,7 +88,7 @@ func New(cfg Config) (*Aggregator, error) {
 		cfg: cfg, book: b, file: f, nodes: make(map[string]*node),
 		rand:   rand.New(rand.NewPCG(cfg.Seed, 0x6b656c70)),
 		chunks: semaphore.NewWeighted(chunkBytesTotal), bodies: make(chan struct{}, bodiesMax), room: newBodyRoom(),
-		asks: make(chan struct{}, queriesMax), setting: make(map[lateSettings]bool),
+		asks: make(chan struct{}, queriesMax), streams: make(chan struct{}, streamsMax), setting: make(map[lateSettings]bool),
 		ctx: ctx, cancel: cancel,
 	}
 	a.quotas.now = cfg.Now
@@ -200,6 +202,7 @@ func (a *Aggregator) Attach(name, address string, leaf wire.Leaf, local bool) {
 	n.ready, n.told, n.broken, n.stop, n.done = false, false, false, stop, make(chan struct{})
 	n.life, n.endLife = context.WithCancel(ctx)
 	done := n.done
+	a.moves.Add(1)
 	a.mu.Unlock()
 	a.work.Go(func() {
 		defer close(done)
@@ -217,6 +220,7 @@ func (a *Aggregator) Detach(name string, state NodeState) {
 	}
 	stop, done := n.stop, n.done
 	n.leaf, n.stop, n.state, n.ready, n.told = nil, nil, state, false, false
+	a.moves.Add(1)
 	if n.endLife != nil {
 		n.endLife()
 	}
@@ -241,6 +245,9 @@ func (a *Aggregator) SetState(name string, state NodeState, free uint64) {
 	if n.leaf != nil && state != StateDown && n.state == StateDown {
 		n.life, n.endLife = context.WithCancel(a.ctx)
 	}
+	if n.state != state {
+		a.moves.Add(1)
+	}
 	n.state, n.free = state, free
 }
 
@@ -262,6 +269,7 @@ func (a *Aggregator) listen(ctx context.Context, n *node, leaf wire.Leaf) {
 		a.mu.Lock()
 		n.ready, n.broken = false, true // its promise may move without us
 		n.told = unwritten != nil
+		a.moves.Add(1)
 		a.mu.Unlock()
 		if ctx.Err() != nil {
 			return
@@ -303,6 +311,9 @@ func (a *Aggregator) hear(n *node, u *wire.Update, first bool) error {
 	}
 	a.mu.Lock()
 	n.heard = now
+	if !n.ready {
+		a.moves.Add(1)
+	}
 	n.ready, n.broken = true, false
 	if n.state == StateJoining {
 		n.state = StateUp

@@ -24,6 +24,8 @@ type book struct {
 	banned map[string]bool
 	pool   query.SchemaPool // of all pages
 
+	marks marks // of what was heard, by table
+
 	// agreed is the settings of tables that the catalog has; it is no part of the
 	// journal.
 	agreed map[string]agreedSettings
@@ -109,6 +111,7 @@ func (b *book) applyLocked(u *wire.Update, written [][]byte) error {
 	}
 	if u.Full {
 		page.restart(u)
+		b.marks.noteAll()
 	}
 	if page.ID != u.ID { // another leaf under the name
 		page.Suspended = false
@@ -127,6 +130,7 @@ func (b *book) applyLocked(u *wire.Update, written [][]byte) error {
 		if err := page.applyTable(&u.Tables[i], as); err != nil {
 			return err
 		}
+		b.marks.note(u.Tables[i].Table, u.Tables[i].Dropped)
 		if t := page.Tables[u.Tables[i].Table]; t != nil && u.Tables[i].Schema != nil {
 			t.Schema = b.pool.Share(t.Schema)
 		}
@@ -391,6 +395,7 @@ func (b *book) words() map[string]word {
 func (b *book) forgetTable(table string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.marks.noteAll()
 	for _, page := range b.leaves {
 		delete(page.Lost, table)
 	}
@@ -402,6 +407,7 @@ func (b *book) change(leaf string, alter func(*leafPage)) {
 	defer b.mu.Unlock()
 	if page := b.leaves[leaf]; page != nil {
 		alter(page)
+		b.marks.noteAll()
 	}
 }
 

@@ -30,6 +30,10 @@ type HTTPConfig struct {
 	// Forget removes a leaf from the membership for good; its error says that the
 	// leaf is alive and stays. nil: what this process can not reach is dead.
 	Forget func(name string) error
+
+	// Stopping is closed when the process begins to end: streams, which have no end of
+	// their own, end then. nil: never.
+	Stopping <-chan struct{}
 }
 
 // Handler is the public API.
@@ -50,6 +54,7 @@ func (a *Aggregator) routes(cfg HTTPConfig) chi.Router {
 		r.Post("/ingest/{table}", need(forIngest, wrap(a.serveIngest)))
 		r.Post("/query", need(forRead, wrap(a.serveQuery)))
 		r.Get("/query", need(forRead, wrap(a.serveQuery)))
+		r.Get("/live", need(forRead, wrap(a.serveLive(cfg.Stopping))))
 		r.Post("/explain", need(forRead, wrap(a.serveExplain)))
 		r.Post("/differs", need(forRead, plain(a.serveDiffers)))
 		r.Get("/queries", need(forRead, plain(a.serveQueries)))
@@ -124,7 +129,7 @@ func ServeLoading(w http.ResponseWriter, r *http.Request) {
 }
 
 // plannedCall matches the calls of the contract that a later version brings.
-var plannedCall = regexp.MustCompile(`^/v1/(tail|live|derived|tokens|cluster/[^/]+/drain)(/|$)`)
+var plannedCall = regexp.MustCompile(`^/v1/(tail|derived|tokens|cluster/[^/]+/drain)(/|$)`)
 
 // sameOrigin refuses what a web page of another server would have a browser
 // send. Programs send no Origin, so nothing changes for them.

@@ -98,6 +98,10 @@ const (
 	// up to queryBytesMax.
 	queriesWaitingMax = 256
 
+	// streamsMax is how many follow a table or an answer at once, each over a connection
+	// of its own: as many pages as a large team has open.
+	streamsMax = 256
+
 	// journalTellEvery is how often the log is told of a journal that takes no writes.
 	journalTellEvery = 30 * time.Second
 

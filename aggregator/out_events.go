@@ -95,6 +95,27 @@ func (e *events) refine(got *ran) {
 	e.answer("partial", ans)
 }
 
+// fail says as the last event what went wrong, if others have gone out; else it is
+// for the caller to say.
+func (e *events) fail(err error) error {
+	if err == nil || !e.began {
+		return err
+	}
+	text, jsonErr := json.Marshal(map[string]any{"error": ended(e.r.Context(), asAPIError(err))})
+	if jsonErr != nil {
+		panic("BUG: an error is not JSON: " + jsonErr.Error())
+	}
+	e.send("error", func(w http.ResponseWriter) { _, _ = w.Write(append(text, '\n')) })
+	return nil
+}
+
+// beat writes a comment, so that the connection is not taken for dead.
+func (e *events) beat() {
+	_ = http.NewResponseController(e.w).SetWriteDeadline(time.Now().Add(exportIdle)) // a recorder has none
+	_, _ = e.w.Write([]byte(":\n\n"))                                                // the client may have gone
+	_ = http.NewResponseController(e.w).Flush()
+}
+
 // serveEvents answers a query with events. What goes wrong before the first of them is
 // an error as of any query.
 func (a *Aggregator) serveEvents(w http.ResponseWriter, r *http.Request, ask Ask) error {
@@ -106,14 +127,7 @@ func (a *Aggregator) serveEvents(w http.ResponseWriter, r *http.Request, ask Ask
 		ans.ID = ask.id
 		out.answer("final", ans)
 	}
-	if err != nil && out.began {
-		text, jsonErr := json.Marshal(map[string]any{"error": ended(r.Context(), asAPIError(err))})
-		if jsonErr != nil {
-			panic("BUG: an error is not JSON: " + jsonErr.Error())
-		}
-		out.send("error", func(w http.ResponseWriter) { _, _ = w.Write(append(text, '\n')) })
-		err = nil
-	}
+	err = out.fail(err)
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // as above
 	return err
 }

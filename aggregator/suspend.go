@@ -56,6 +56,7 @@ func (b *book) forget(leaf string) {
 		b.banned[page.ID] = true
 	}
 	delete(b.leaves, leaf)
+	b.marks.noteAll()
 }
 
 // retire makes a suspended leaf that is alive one of the forgotten. Its page
@@ -70,6 +71,7 @@ func (b *book) retire(leaf string) {
 	b.banned[page.ID] = true
 	clear(page.Tables)
 	clear(page.Lost)
+	b.marks.noteAll()
 }
 
 // bans tells whether a leaf of this id has been suspended and forgotten.

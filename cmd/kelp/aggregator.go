@@ -63,7 +63,7 @@ func (cmd *aggregatorCmd) Run(c *console) error {
 	}
 	handler.set(node.agg.Handler(aggregator.HTTPConfig{
 		UI: ui.Handler(), Members: func() []aggregator.MemberInfo { return memberList(node.members) }, Forget: node.forget,
-		Hosts: ports.front.hosts, Access: ports.front.access,
+		Hosts: ports.front.hosts, Access: ports.front.access, Stopping: web.ending,
 	}))
 	node.members.SetState(cluster.StateUp)
 	fmt.Fprintf(c.stdout, "ready http=%s rpc=%s gossip=%s name=%s\n",

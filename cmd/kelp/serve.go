@@ -74,7 +74,7 @@ func (cmd *serveCmd) Run(c *console) (err error) {
 	}
 	// Not before: a leaf that has not said what it holds would not be missed.
 	self := aggregator.MemberInfo{Name: serveName, Role: "aggregator", State: "up", Address: address, Version: buildVersion()}
-	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(), Hosts: front.hosts, Access: front.access,
+	handler.set(node.agg.Handler(aggregator.HTTPConfig{UI: ui.Handler(), Hosts: front.hosts, Access: front.access, Stopping: web.ending,
 		Members: func() []aggregator.MemberInfo { return []aggregator.MemberInfo{self} }}))
 	if cmd.LogFormat == "json" {
 		log.Info("serving", "ui", front.scheme()+address, "memory_bytes", int64(cmd.Memory), "memory_from_machine", fromMachine,

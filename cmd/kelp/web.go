@@ -28,6 +28,7 @@ type httpServer struct {
 	served  chan struct{} // closed when no connection is accepted any more
 
 	stopping atomic.Bool
+	ending   chan struct{} // closed when stop begins
 	mu       sync.Mutex
 	open     int // connections
 	closed   chan struct{}
@@ -44,7 +45,7 @@ type httpCall struct {
 
 // startHTTP serves on ln; secure is nil for plain HTTP.
 func startHTTP(ln net.Listener, secure *tls.Config, handler http.Handler, log *slog.Logger) *httpServer {
-	s := &httpServer{handler: handler, ln: ln, tls: secure, failed: make(chan error, 1), served: make(chan struct{}),
+	s := &httpServer{handler: handler, ln: ln, tls: secure, failed: make(chan error, 1), served: make(chan struct{}), ending: make(chan struct{}),
 		closed: make(chan struct{}, 1), calls: make(map[*httpCall]struct{})}
 	s.server = http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.count,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
@@ -127,6 +128,7 @@ func (s *httpServer) stop() {
 	closeListener(s.ln) // first: who is told to connect anew must find it closed
 	<-s.served
 	s.stopping.Store(true)
+	close(s.ending)
 	quiet := time.NewTimer(quietTime)
 	defer quiet.Stop()
 	for waiting := true; waiting && s.connections() > 0; {
