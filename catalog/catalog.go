@@ -42,6 +42,7 @@ type Catalog struct {
 
 	running atomic.Pointer[running]
 	failed  atomic.Pointer[failure]
+	foreign atomic.Pointer[failure] // the last other catalog that was met
 }
 
 // running is what stands once Raft runs.
@@ -143,6 +144,9 @@ func (c *Catalog) start() (run *running, err error) {
 			return nil, err
 		}
 	}
+	if err := run.store.identify(conf.LocalID); err != nil {
+		return nil, err
+	}
 	run.raft, err = raft.NewRaft(conf, c.state, logs, stable, snapshots, transport)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start from the catalog's log: %w", err)
@@ -196,7 +200,7 @@ func (c *Catalog) transport(run *running, conf *raft.Config) raft.Transport {
 		return alone
 	}
 	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = leaderTimeout, leaderTimeout, leaseTimeout
-	run.link = newLink(c.ctx, c.cfg.Network, c.cfg.Address)
+	run.link = newLink(c.ctx, c.cfg.Network, c.cfg.Address, run.store)
 	return run.link
 }
 
@@ -274,7 +278,8 @@ func (c *Catalog) Propose(ctx context.Context, changes ...Change) (version uint6
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	return c.lead(ctx, append([]byte{opPropose}, text...), func(run *running) (uint64, error) { return c.apply(ctx, run, text) })
+	message := func(run *running) []byte { return append(appendText([]byte{opPropose}, run.store.id()), text...) }
+	return c.lead(ctx, message, func(run *running) (uint64, error) { return c.apply(ctx, run, text) })
 }
 
 // apply proposes a command on this node, which leads.

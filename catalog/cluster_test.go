@@ -82,6 +82,15 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// two makes a catalog of a voter a and b, which follows, in dir.
+func two(t *testing.T) (w *wires, a, b *Catalog, dir string) {
+	t.Helper()
+	w, dir = &wires{nodes: make(map[string]*Catalog), cut: make(map[string]bool)}, t.TempDir()
+	a, b = w.start(t, "a", t.TempDir(), true), w.start(t, "b", dir, false)
+	until(t, "b follows", b.listed)
+	return w, a, b, dir
+}
+
 // three makes a catalog of three voters a, b, c, by their commands.
 func three(t *testing.T) (w *wires, dirs map[string]string, nodes map[string]*Catalog) {
 	t.Helper()
@@ -299,11 +308,7 @@ func TestSoleVoterStartsWhole(t *testing.T) {
 // end all changes, that which takes it back among them.
 func TestVoteForDead(t *testing.T) {
 	t.Parallel()
-	w := &wires{nodes: make(map[string]*Catalog), cut: make(map[string]bool)}
-	dir := t.TempDir()
-	a := w.start(t, "a", t.TempDir(), true)
-	b := w.start(t, "b", dir, false)
-	until(t, "b follows", b.listed)
+	w, a, b, dir := two(t)
 	w.stop(t, "b", b)
 	var refused *Refused
 	if err := a.AddVoter(t.Context(), "b"); !errors.As(err, &refused) || !strings.Contains(err.Error(), "DELETE /v1/catalog/nodes/b") {
@@ -327,9 +332,9 @@ func TestVoteForDead(t *testing.T) {
 // FuzzAnswer: whatever another node sends is answered, or refused.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("\x01\x0e\x00\x00\x00{\"Entries\":[null]}"))
-	f.Add(memberMessage(memberRequest{Do: doDemote, Name: "a"}))
+	f.Add(memberMessage(&running{}, memberRequest{Do: doDemote, Name: "a"}))
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		if rpc, err := readRequest(msg); err == nil && rpc.Command == nil {
+		if rpc, _, err := readRequest(msg); err == nil && rpc.Command == nil {
 			t.Fatalf("%x is a request for nothing", msg)
 		}
 	})

@@ -16,8 +16,9 @@
 // one file, catalog.db (go.etcd.io/bbolt), each with a checksum. Snapshots
 // replace old log. Nodes reach each other through a Network, which is not this
 // package's: messages and their answers (link.go, serve.go). A node that has no vote
-// follows. All of a sole voter's log is committed: its state is whole when Open
-// returns. In `kelp serve` it needs no network.
+// follows. Messages carry the catalog's id: nodes of two do not mix. All of a sole
+// voter's log is committed: its state is whole when Open returns. In `kelp serve` it
+// needs no network.
 //
 // Reads are of this node's copy: no leader is asked, and none is needed. A write
 // goes to the leader; without one it fails with *Unavailable, and nothing else

@@ -33,9 +33,9 @@ const (
 	opPreVote  byte = 3
 	opTimeout  byte = 4
 	opSnapshot byte = 5
-	opPropose  byte = 6
 	opMember   byte = 7
 	opFollows  byte = 8
+	opPropose  byte = 9 // 6 was one without the catalog's id
 )
 
 // link is Raft's transport over a Network. It has no state of connections: those
@@ -44,14 +44,15 @@ type link struct {
 	ctx       context.Context // ends calls
 	net       Network
 	addr      raft.ServerAddress
+	store     *store // knows the catalog's id; nil: there is none
 	requests  chan raft.RPC
 	heartbeat atomic.Pointer[func(raft.RPC)] // takes those that may not wait for others
 }
 
 var _ raft.WithPreVote = (*link)(nil)
 
-func newLink(ctx context.Context, net Network, addr string) *link {
-	return &link{ctx: ctx, net: net, addr: raft.ServerAddress(addr), requests: make(chan raft.RPC)}
+func newLink(ctx context.Context, net Network, addr string, store *store) *link {
+	return &link{ctx: ctx, net: net, addr: raft.ServerAddress(addr), store: store, requests: make(chan raft.RPC)}
 }
 
 // call asks another node for one of Raft's own.
@@ -60,6 +61,7 @@ func (l *link) call(to raft.ServerAddress, op byte, req, resp any, body []byte) 
 	if err != nil {
 		panic("BUG: a request of Raft's is not JSON: " + err.Error())
 	}
+	text = withCatalog(text, l.store.id())
 	msg := binary.LittleEndian.AppendUint32([]byte{op}, uint32(len(text)))
 	msg = append(append(msg, text...), body...)
 	ctx, cancel := context.WithTimeout(l.ctx, callTimeout)
@@ -87,9 +89,17 @@ type raftAnswer struct {
 
 // answer gives Raft a request of another node's.
 func (l *link) answer(ctx context.Context, msg []byte) ([]byte, error) {
-	rpc, err := readRequest(msg)
+	rpc, theirs, err := readRequest(msg)
 	if err != nil {
 		return nil, err
+	}
+	if err := l.store.foreign(theirs); err != nil {
+		return nil, err
+	}
+	if msg[0] == opAppend || msg[0] == opSnapshot {
+		if err := l.store.adopt(theirs); err != nil {
+			return nil, err
+		}
 	}
 	done := make(chan raft.RPCResponse, 1)
 	rpc.RespChan = done
@@ -118,16 +128,19 @@ func (l *link) answer(ctx context.Context, msg []byte) ([]byte, error) {
 	}
 }
 
-// readRequest reads one of Raft's own requests.
-func readRequest(msg []byte) (rpc raft.RPC, err error) {
+// readRequest reads one of Raft's own requests, and which catalog's it is.
+func readRequest(msg []byte) (rpc raft.RPC, catalog string, err error) {
 	if len(msg) < 5 {
-		return rpc, errCut
+		return rpc, "", errCut
 	}
 	n := binary.LittleEndian.Uint32(msg[1:])
 	if uint64(n) > uint64(len(msg)-5) {
-		return rpc, errCut
+		return rpc, "", errCut
 	}
 	text, body := msg[5:5+n], msg[5+n:]
+	if catalog, err = catalogOf(text); err != nil {
+		return rpc, "", err
+	}
 	switch msg[0] {
 	case opAppend:
 		req := new(raft.AppendEntriesRequest)
@@ -147,7 +160,7 @@ func readRequest(msg []byte) (rpc raft.RPC, err error) {
 	default:
 		err = fmt.Errorf("there is no request %d: finish the upgrade", msg[0])
 	}
-	return rpc, err
+	return rpc, catalog, err
 }
 
 func requestOf[T any](text []byte) (*T, error) {

@@ -21,6 +21,7 @@ type memberRequest struct {
 	Do      string // one of the below
 	Name    string
 	Address string // with doFollow
+	Catalog string // the id that the asking node knows
 }
 
 // followRequest asks a node whether it has the changes up to one.
@@ -108,11 +109,12 @@ func (c *Catalog) Remove(ctx context.Context, name string) error {
 func (c *Catalog) change(ctx context.Context, req memberRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	_, err := c.lead(ctx, memberMessage(req), func(run *running) (uint64, error) { return 0, c.member(ctx, run, req) })
+	_, err := c.lead(ctx, func(run *running) []byte { return memberMessage(run, req) }, func(run *running) (uint64, error) { return 0, c.member(ctx, run, req) })
 	return err
 }
 
-func memberMessage(req memberRequest) []byte {
+func memberMessage(run *running, req memberRequest) []byte {
+	req.Catalog = run.store.id()
 	text, err := json.Marshal(req)
 	if err != nil {
 		panic("BUG: a request is not JSON: " + err.Error())
@@ -124,6 +126,10 @@ func memberMessage(req memberRequest) []byte {
 func (c *Catalog) member(ctx context.Context, run *running, req memberRequest) error {
 	if run.raft.State() != raft.Leader {
 		return errNotLeader
+	}
+	if err := run.store.foreign(req.Catalog); err != nil {
+		c.tellForeign(err)
+		return err
 	}
 	servers := run.raft.GetConfiguration()
 	if err := servers.Error(); err != nil {
@@ -234,12 +240,16 @@ func (c *Catalog) askToFollow(run *running) {
 	}
 	for _, addr := range c.cfg.Others() {
 		ctx, cancel := context.WithTimeout(c.ctx, callTimeout)
-		answer, err := c.cfg.Network.Call(ctx, addr, memberMessage(req))
+		answer, err := c.cfg.Network.Call(ctx, addr, memberMessage(run, req))
 		cancel()
 		var o outcome
-		if err == nil && json.Unmarshal(answer, &o) == nil && !errors.Is(o.err(), errNotLeader) {
+		if err != nil || json.Unmarshal(answer, &o) != nil || errors.Is(o.err(), errNotLeader) {
+			continue
+		}
+		if o.Refused == nil {
 			return
 		}
+		c.tellForeign(o.Refused) // another one may lead this node's
 	}
 }
 

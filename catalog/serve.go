@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// What nodes ask each other beside Raft's own: opPropose with a command, opMember
-// with a memberRequest as JSON. Both are answered by the leader alone, as an
+// What nodes ask each other beside Raft's own: opPropose with the catalog's
+// id as a text and a command, opMember with a memberRequest as JSON. Both are answered by the leader alone, as an
 // outcome in JSON. The leader asks opFollows, with a followRequest as JSON.
 
 // outcome is what came of a change, on its way to whoever proposed it.
@@ -65,7 +65,12 @@ func (c *Catalog) Answer(ctx context.Context, msg []byte) ([]byte, error) {
 	defer cancel()
 	switch msg[0] {
 	case opPropose:
-		return json.Marshal(outcomeOf(c.applyHere(ctx, run, msg[1:])))
+		r := &reader{src: msg[1:]}
+		theirs := string(r.text())
+		if err := errors.Join(r.err, run.store.foreign(theirs)); err != nil {
+			return json.Marshal(outcomeOf(0, err))
+		}
+		return json.Marshal(outcomeOf(c.applyHere(ctx, run, r.src)))
 	case opMember:
 		var req memberRequest
 		if err := json.Unmarshal(msg[1:], &req); err != nil {
@@ -79,7 +84,12 @@ func (c *Catalog) Answer(ctx context.Context, msg []byte) ([]byte, error) {
 		}
 		return json.Marshal(outcomeOf(0, c.caughtUp(ctx, req)))
 	}
-	return run.link.answer(ctx, msg)
+	answer, err := run.link.answer(ctx, msg)
+	var refused *Refused
+	if errors.As(err, &refused) {
+		c.tellForeign(err)
+	}
+	return answer, err
 }
 
 // applyHere applies a command if this node leads and reads it itself.
@@ -99,7 +109,7 @@ func (c *Catalog) applyHere(ctx context.Context, run *running, text []byte) (uin
 
 // lead has the leader do something: here if this node leads, else there. It tries
 // again for as long as certainly nothing was done.
-func (c *Catalog) lead(ctx context.Context, msg []byte, here func(run *running) (uint64, error)) (uint64, error) {
+func (c *Catalog) lead(ctx context.Context, msg func(run *running) []byte, here func(run *running) (uint64, error)) (uint64, error) {
 	tick := time.NewTicker(leaderPoll)
 	defer tick.Stop()
 	for {
@@ -112,7 +122,7 @@ func (c *Catalog) lead(ctx context.Context, msg []byte, here func(run *running) 
 			if run.raft.State() == raft.Leader {
 				index, err = here(run)
 			} else if addr, _ := run.raft.LeaderWithID(); addr != "" && run.link != nil && addr != run.link.addr {
-				index, err = c.forward(ctx, run, string(addr), msg)
+				index, err = c.forward(ctx, run, string(addr), msg(run))
 			}
 		}
 		if !errors.Is(err, errNotLeader) {
@@ -157,6 +167,9 @@ func (c *Catalog) leaderless() string {
 	run := c.running.Load()
 	if run == nil || run.link == nil {
 		return text
+	}
+	if met := c.foreign.Load(); met != nil {
+		text = "another catalog was met (" + met.err.Error() + ") and " + text
 	}
 	st := c.Status()
 	switch {

@@ -30,7 +30,8 @@ import (
 //	log entry   version 1, type 1, term uvarint, appended varint (ns), text data,
 //	            text extensions, CRC-32C of all before it
 //
-// "commit" is an index up to which the log is committed, for certain.
+// "commit" is an index up to which the log is committed, for certain; "catalog" the
+// catalog's id: see foreign.go.
 type store struct {
 	db  *bbolt.DB
 	log *slog.Logger
@@ -53,6 +54,7 @@ var (
 	bucketStable   = []byte("stable")
 	bucketSnapshot = []byte("snapshot")
 	keyCommit      = []byte("commit")
+	keyCatalog     = []byte("catalog")
 	keyTerm        = []byte("CurrentTerm") // as Raft calls it
 )
 
