@@ -109,7 +109,7 @@ func (a *Aggregator) ask(ctx context.Context, q *query.Query, plan *query.Plan, 
 			parts = append(parts, a.absent(plan, s, reasonDown))
 		case s.leaf == nil || s.state == StateDown:
 			parts = append(parts, a.absent(plan, s, reasonOf(s)))
-		case s.lease && !s.local && a.owesNothing(s.name, plan):
+		case s.lease && !s.local && q.Tail.ID == "" && a.owesNothing(s.name, plan):
 			parts = append(parts, a.skippedLeaf(plan, s))
 		default:
 			heard := a.book.word(s.name)

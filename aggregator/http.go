@@ -55,6 +55,7 @@ func (a *Aggregator) routes(cfg HTTPConfig) chi.Router {
 		r.Post("/query", need(forRead, wrap(a.serveQuery)))
 		r.Get("/query", need(forRead, wrap(a.serveQuery)))
 		r.Get("/live", need(forRead, wrap(a.serveLive(cfg.Stopping))))
+		r.Get("/tail", need(forRead, wrap(a.serveTail(cfg.Stopping))))
 		r.Post("/explain", need(forRead, wrap(a.serveExplain)))
 		r.Post("/differs", need(forRead, plain(a.serveDiffers)))
 		r.Get("/queries", need(forRead, plain(a.serveQueries)))
@@ -129,7 +130,7 @@ func ServeLoading(w http.ResponseWriter, r *http.Request) {
 }
 
 // plannedCall matches the calls of the contract that a later version brings.
-var plannedCall = regexp.MustCompile(`^/v1/(tail|derived|tokens|cluster/[^/]+/drain)(/|$)`)
+var plannedCall = regexp.MustCompile(`^/v1/(derived|tokens|cluster/[^/]+/drain)(/|$)`)
 
 // sameOrigin refuses what a web page of another server would have a browser
 // send. Programs send no Origin, so nothing changes for them.

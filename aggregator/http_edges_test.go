@@ -38,7 +38,6 @@ func TestEdgesOfAPI(t *testing.T) {
 	f(http.MethodPost, "/v1/query", `{"sql":"SELECT count() FROM t","strickt":true}`, "", 400, "strickt")
 	f(http.MethodPost, "/v1/query", `{"sql":"SELECT count() FROM t"} x`, "", 400, "bad_request")
 	f(http.MethodPost, "/v1/query", `SELECT count() FROM t`, "text/event-stream", 200, "event: final\ndata: {")
-	f(http.MethodGet, "/v1/tail?table=t", "", "", 404, "not there yet")
 	f(http.MethodPost, "/v1/cluster/leaf-1/drain", "", "", 404, "not there yet")
 	f(http.MethodGet, "/v1/nothing", "", "", 404, "there is no GET /v1/nothing")
 	f(http.MethodPost, "/v1/ingest/..", `{"a":1}`, "", 400, "not a table name")

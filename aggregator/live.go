@@ -57,7 +57,7 @@ func (a *Aggregator) newLive(w http.ResponseWriter, r *http.Request, ask Ask) (*
 		return nil, badRequest("an export is not kept fresh", fmt.Sprintf("give a LIMIT below %d", exportRowsLeast))
 	}
 	l := &live{stream: a.newStream(w, r, sel.Table, liveDrift), ask: ask, seed: maphash.MakeSeed()}
-	l.ask.id, l.ask.remote = l.out.id, r.RemoteAddr
+	l.ask.id, l.ask.remote, l.ask.user = l.out.id, r.RemoteAddr, bearerOf(r.Context()).name
 	return l, nil
 }
 

@@ -26,9 +26,10 @@ type Ask struct {
 	remote string // where it was asked from; "": by the server itself
 	user   string // whose token it came with; "": it needed none
 
-	refined    refiner // nil: only the last answer is wanted
-	everyGroup bool    // all groups are wanted, not only those that will be shown
-	read       *parsed // what SQL says; nil: it has not been read
+	tail       query.Tail // of one who follows the table; the zero one: all rows are asked for
+	refined    refiner    // nil: only the last answer is wanted
+	everyGroup bool       // all groups are wanted, not only those that will be shown
+	read       *parsed    // what SQL says; nil: it has not been read
 }
 
 // parsed is a text that has been read. Nobody changes the statement.
@@ -245,7 +246,7 @@ func (a *Aggregator) runBound(ctx context.Context, ask Ask, progress *query.Prog
 		for name, types := range learnt {
 			schema[name] |= types
 		}
-		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: !ask.everyGroup}
+		q := &query.Query{SQL: ask.SQL, Now: now, Zone: ask.TZ, Schema: schema, DataFrom: from, DataTo: to, Progress: progress, Sole: !ask.everyGroup, Tail: ask.tail}
 		a.passRefined(q, ask.refined)
 		got, err := a.runCompared(ctx, q)
 		var stale *staleError

@@ -51,7 +51,7 @@ type pastQuery struct {
 
 // logQuery keeps what a client's query has come to. It never waits.
 func (a *Aggregator) logQuery(r *running, ans *Answer, err error, took time.Duration) {
-	if a.past == nil || r.remote == "" {
+	if a.past == nil || r.remote == "" || r.quiet {
 		return
 	}
 	var table string

@@ -28,6 +28,7 @@ type running struct {
 	since    time.Time
 	progress *query.Progress
 	cancel   context.CancelCauseFunc
+	quiet    bool // one of many rounds: not for the log
 }
 
 // runningJSON is a query under way as GET /v1/queries shows it.
@@ -60,7 +61,8 @@ var errCancelled = &apiError{Status: statusClientGone, Code: "timeout", Message:
 
 // begin enters a query under its id, a new one if it has none.
 func (qs *queries) begin(ask Ask, now time.Time, cancel context.CancelCauseFunc) *running {
-	r := &running{id: ask.id, sql: ask.SQL, remote: ask.remote, user: ask.user, since: now.UTC(), progress: new(query.Progress), cancel: cancel}
+	r := &running{id: ask.id, sql: ask.SQL, remote: ask.remote, user: ask.user, since: now.UTC(), progress: new(query.Progress), cancel: cancel,
+		quiet: ask.tail.Round > 1}
 	if r.id == "" {
 		r.id = rand.Text()
 	}

@@ -13,9 +13,13 @@
 // life has come back. Both waits end with a lease (limits.go): a subscriber that
 // never confirms holds nothing up for longer, however often it comes again.
 //
+// A tail is one who follows a table: an aggregator that asks in rounds for the rows that
+// were committed since the last. What it has not fetched is held in memory for it
+// (storage.Watch), until it has not asked for tailLease.
+//
 // Goroutines. A Leaf starts none. Subscribe runs in its caller's goroutine and
 // ends with its ctx; Append and Run do too.
 //
 // Ownership. Partials own their memory; nothing in them points into a block.
-// Views are pinned for the length of one Run.
+// Views are pinned for the length of one Run, those of tails up to their next round.
 package leaf

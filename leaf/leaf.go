@@ -31,6 +31,7 @@ type Leaf struct {
 	news signal // an edit was committed
 
 	columns columnCounts
+	tails   tails
 }
 
 var _ wire.Leaf = (*Leaf)(nil)
@@ -57,6 +58,9 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 	store := l.cfg.Store
 	// Seq is read before the view is taken: what is read holds all up to it.
 	report := query.LeafReport{Leaf: l.cfg.Name, Shard: uint64(store.Shard()), Epoch: store.Epoch(), Seq: store.Seq()}
+	if q.Tail.ID != "" {
+		return l.runTail(ctx, q, plan, report)
+	}
 	var refs []*storage.Ref
 	table, known := store.Table(plan.Table)
 	if known {
@@ -64,6 +68,21 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 		defer view.Release()
 		refs = view.Blocks
 	}
+	p, err := l.runOver(ctx, q, plan, refs, &report)
+	if err != nil {
+		return nil, err
+	}
+	report.Unknown = !known
+	p.Leaves = append(p.Leaves, report)
+	if known {
+		p.Horizon = max(p.Horizon, table.Horizon())
+		p.Newest = max(p.Newest, table.Newest())
+	}
+	return p, nil
+}
+
+// runOver answers over blocks that are pinned, and reports what of them was read.
+func (l *Leaf) runOver(ctx context.Context, q *query.Query, plan *query.Plan, refs []*storage.Ref, report *query.LeafReport) (*query.Partial, error) {
 	limits := l.cfg.Limits
 	limits.Progress, limits.Sole, limits.InRange = q.Progress, q.Sole, q.InRange
 	p, cover, err := l.cfg.Pool.Run(ctx, plan, refs, limits)
@@ -77,13 +96,7 @@ func (l *Leaf) Run(ctx context.Context, q *query.Query) (*query.Partial, error) 
 		}
 		return nil, err
 	}
-	report.Unknown = !known
 	report.Covered, report.Skipped = cover.Covered, cover.Skipped
-	p.Leaves = append(p.Leaves, report)
-	if known {
-		p.Horizon = max(p.Horizon, table.Horizon())
-		p.Newest = max(p.Newest, table.Newest())
-	}
 	return p, nil
 }
 

@@ -17,6 +17,13 @@ const (
 	// for this long and no longer, since it may still be answering queries.
 	LeaseTime = 2 * time.Second
 
+	// tailsMax is how many may follow tables here at once: those of all aggregators.
+	tailsMax = 1_024
+
+	// tailLease is how long one who follows a table is waited for after a round: some
+	// times as long as an aggregator lets pass where nothing happens.
+	tailLease = 10 * time.Second
+
 	// looseBlocks is how many of the newest blocks of a table are read to tell how
 	// much of its text fits no template: some ms of work.
 	looseBlocks = 8

@@ -46,6 +46,7 @@ func (l *Leaf) Subscribe(ctx context.Context, who wire.Subscriber, sink func(*wi
 			l.news.fire()
 			feed.due = false
 		case <-heartbeat.C:
+			l.sweepTails()
 			feed.due = true
 		case <-ctx.Done():
 			if asked.Err() == nil {

@@ -31,6 +31,9 @@ type Query struct {
 	Shards    []uint64 // answer for these shards only; nil: all the Runner has
 	IsEarlier bool     // of a COMPARE the range that is moved back
 
+	// Tail asks for new rows alone; the zero Tail for all there are.
+	Tail Tail
+
 	// Progress is told how the query comes along; nil: nobody watches. It stays
 	// in the process.
 	Progress *Progress
@@ -48,6 +51,14 @@ type Query struct {
 	once sync.Once
 	plan *Plan
 	err  error
+}
+
+// A Tail is one who follows a table, and how often it has asked: a leaf answers over the
+// rows that were committed since the round before, and for the same round again over the
+// same rows. Round 1 is the beginning and has none.
+type Tail struct {
+	ID    string // "": none
+	Round uint64
 }
 
 // Plan parses and binds the query, once.

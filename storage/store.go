@@ -179,6 +179,8 @@ type Store struct {
 
 	reloading atomic.Bool // blocks are being read from disk
 
+	watches watches
+
 	pinned  atomic.Int64 // views not released
 	pending atomic.Int64 // bytes dropped that views still hold
 	damaged atomic.Int64 // live blocks set aside
@@ -358,6 +360,7 @@ func (s *Store) Close() error {
 	s.calls.Wait()
 	close(s.closing)
 	s.running.Wait()
+	s.watches.closeAll()
 	return s.closeFiles()
 }
 

@@ -290,6 +290,14 @@ const (
 	idleBytesMax = 32 << 20
 	idleShare    = 4
 
+	// watchBlocksMax is how many blocks are gathered for one who follows a table before
+	// it comes for them: some seconds of the fastest small appends. What they may take
+	// together is watchBytesMax, and a watchShare of the budget: merges may drop them
+	// meanwhile.
+	watchBlocksMax = 16_384
+	watchBytesMax  = 64 << 20
+	watchShare     = 8
+
 	// evictPatience is how long an append waits for such memory before it evicts
 	// blocks that no view holds, as long as no more than a pendingShare of the
 	// memory in use is dropped and held.

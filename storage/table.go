@@ -177,6 +177,9 @@ func (t *Table) apply(e *tableEdit) (free []*extent) {
 	for _, r := range e.adds {
 		t.addLocked(e.seq, r)
 	}
+	if len(e.adds) > 0 && len(e.drops) == 0 { // else a merge or thinning: rows that were there
+		t.store.watches.gatherLocked(t, e.adds)
+	}
 	for i := range e.places {
 		p := &e.places[i]
 		if r := t.byID[p.id]; r != nil {

@@ -252,8 +252,13 @@ func (t *Table) Pin() *View {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := len(t.refs)
+	return t.pinLocked(t.refs[:n:n])
+}
+
+// pinLocked is Pin for some of the live blocks.
+func (t *Table) pinLocked(blocks []*Ref) *View {
 	t.store.pinned.Add(1)
-	return &View{Seq: t.seq, Blocks: t.refs[:n:n], table: t, gen: t.pins.pin()}
+	return &View{Seq: t.seq, Blocks: blocks, table: t, gen: t.pins.pin()}
 }
 
 func (t *Table) unpin(gen uint64) {

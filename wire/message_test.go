@@ -46,7 +46,7 @@ func sampleUpdate(tables int) *Update {
 }
 
 func TestMessagesRoundTrip(t *testing.T) {
-	for _, want := range []*query.Query{{}, sampleQuery(), {Shards: []uint64{}}, {IsEarlier: true}, {InRange: math.MaxUint64, Shards: []uint64{7}}} {
+	for _, want := range []*query.Query{{}, sampleQuery(), {Shards: []uint64{}}, {IsEarlier: true}, {InRange: math.MaxUint64, Shards: []uint64{7}}, {Tail: query.Tail{ID: "x", Round: 1 << 40}, InRange: 3}} {
 		got, left, err := decodeQuery(appendQuery(nil, want, 7*time.Second))
 		if err != nil || left != 7*time.Second || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, %v; want %+v", got, left, err, want)

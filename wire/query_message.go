@@ -28,6 +28,10 @@ func appendQuery(dst []byte, q *query.Query, left time.Duration) []byte {
 	if q.InRange > 0 { // a peer that does not know it, knows no SAMPLE
 		dst = binary.AppendUvarint(dst, q.InRange)
 	}
+	if q.Tail.ID != "" { // a peer that does not know it, knows no tails: none was released
+		dst = appendText(dst, q.Tail.ID)
+		dst = binary.AppendUvarint(dst, q.Tail.Round)
+	}
 	return dst
 }
 
@@ -37,6 +41,7 @@ const (
 	queryHasShards = 1 << iota
 	queryIsEarlier
 	queryHasInRange
+	queryHasTail
 )
 
 func queryFlags(q *query.Query) byte {
@@ -49,6 +54,9 @@ func queryFlags(q *query.Query) byte {
 	}
 	if q.InRange > 0 {
 		flags |= queryHasInRange
+	}
+	if q.Tail.ID != "" {
+		flags |= queryHasTail
 	}
 	return flags
 }
@@ -75,6 +83,12 @@ func decodeQuery(src []byte) (q *query.Query, left time.Duration, err error) {
 	}
 	if flags&queryHasInRange != 0 {
 		q.InRange = r.uvarint()
+	}
+	if flags&queryHasTail != 0 {
+		q.Tail.ID, q.Tail.Round = r.text(), r.uvarint()
+		if r.err == nil && q.Tail.ID == "" {
+			r.fail()
+		}
 	}
 	if r.err == nil && left < 0 {
 		r.fail()

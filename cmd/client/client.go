@@ -138,6 +138,23 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 func readError(resp *http.Response) *Error {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, errorBytesMax))
 	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
+	if err != nil || !e.decode(text) {
+		e.Message = strings.TrimSpace(firstLine(text))
+	}
+	return e
+}
+
+// streamError is an error that came in a stream.
+func streamError(text []byte) *Error {
+	e := new(Error)
+	if !e.decode(text) {
+		e.Message = strings.TrimSpace(firstLine(text))
+	}
+	return e
+}
+
+// decode takes an error out of a body; false if there is none in it.
+func (e *Error) decode(text []byte) bool {
 	var body struct {
 		Error *struct {
 			Code         string        `json:"code"`
@@ -148,9 +165,8 @@ func readError(resp *http.Response) *Error {
 		} `json:"error"`
 		Accepted *int64 `json:"accepted"`
 	}
-	if err != nil || json.Unmarshal(text, &body) != nil || body.Error == nil {
-		e.Message = strings.TrimSpace(firstLine(text))
-		return e
+	if json.Unmarshal(text, &body) != nil || body.Error == nil {
+		return false
 	}
 	e.Code, e.Message, e.Position, e.Hint = body.Error.Code, body.Error.Message, body.Error.Position, body.Error.Hint
 	e.Completeness = body.Error.Completeness
@@ -160,7 +176,7 @@ func readError(resp *http.Response) *Error {
 			e.Receipt = nil
 		}
 	}
-	return e
+	return true
 }
 
 func firstLine(text []byte) string {

@@ -15,6 +15,10 @@ const (
 	// retryAfterMax bounds the pause that a server may ask for.
 	retryAfterMax = time.Minute
 
+	// eventBytesMax is the longest line of a stream of events: the server's 4 MiB and
+	// one row more, with every character escaped.
+	eventBytesMax = 64 << 20
+
 	// connectionsMax is how many idle connections are kept for senders.
 	connectionsMax = 64
 )

@@ -27,6 +27,7 @@ type commands struct {
 	Aggregator aggregatorCmd `cmd:"" help:"One aggregator of a cluster: API and web page."`
 	Ingest     ingestCmd     `cmd:"" help:"Send files or standard input to a table."`
 	Query      queryCmd      `cmd:"" help:"Ask a question in SQL."`
+	Tail       tailCmd       `cmd:"" help:"Print the rows of a table as they come in."`
 	Demo       demoCmd       `cmd:"" help:"Fill a running server with a made-up shop, and an outage to find."`
 	Tables     tablesCmd     `cmd:"" help:"List the tables."`
 	Describe   describeCmd   `cmd:"" help:"Say what a table holds."`
