@@ -51,6 +51,7 @@ func whoMay() map[string]string {
 		"POST /v1/ingest/{table}":  "ia",
 		"POST /v1/query":           "ra",
 		"GET /v1/query":            "ra",
+		"GET /v1/tail":             "ra",
 		"GET /v1/live":             "ra",
 		"POST /v1/explain":         "ra",
 		"POST /v1/differs":         "ra",
