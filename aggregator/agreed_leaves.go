@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/kelpdb/kelp/catalog"
 )
@@ -72,16 +73,32 @@ func (a *Aggregator) agreesOnLeaves(leaf string) bool {
 	return a.cfg.Catalog != nil && a.cfg.Catalog.Begun() && a.book.idOf(leaf) != ""
 }
 
-// suspend has all aggregators suspend a leaf, or forget it as well.
+// suspend has all aggregators suspend a leaf, or forget it as well. One that was
+// forgotten through another aggregator stays so.
 func (a *Aggregator) suspend(ctx context.Context, leaf string, forgotten bool) error {
-	value, err := json.Marshal(suspension{leaf, forgotten})
-	if err != nil {
-		panic("BUG: a suspension is not JSON: " + err.Error())
-	}
-	change := catalog.Change{Kind: catalog.KindSuspension, ID: a.book.idOf(leaf), Value: value, Expect: catalog.ExpectAny}
-	if _, err := a.cfg.Catalog.Propose(ctx, change); err != nil {
+	id := a.book.idOf(leaf)
+	for try := 1; ; try++ {
+		next, expect := suspension{leaf, forgotten}, int64(catalog.ExpectNone)
+		if e, ok := a.cfg.Catalog.Get(catalog.KindSuspension, id); ok {
+			expect = int64(e.Version)
+			var has suspension
+			if err := json.Unmarshal(e.Value, &has); err != nil {
+				a.tellUnreadable(e, err)
+			}
+			next.Forgotten = next.Forgotten || has.Forgotten
+		}
+		value, err := json.Marshal(next)
+		if err != nil {
+			panic("BUG: a suspension is not JSON: " + err.Error())
+		}
+		_, err = a.cfg.Catalog.Propose(ctx, catalog.Change{Kind: catalog.KindSuspension, ID: id, Value: value, Expect: expect})
+		var conflict *catalog.Conflict
+		if errors.As(err, &conflict) && try < settleTries {
+			continue
+		}
+		if err == nil {
+			a.takeAgreed()
+		}
 		return err
 	}
-	a.takeAgreed()
-	return nil
 }

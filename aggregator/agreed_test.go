@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -188,4 +189,65 @@ func TestSuspensionAgreed(t *testing.T) {
 	if !newest.book.bans(cat.List(catalog.KindSuspension)[0].ID) {
 		t.Error("an aggregator that never met it does not know")
 	}
+}
+
+// TestForgottenStays: who suspends again what another aggregator has forgotten, and
+// does not know it yet, does not take that back.
+func TestForgottenStays(t *testing.T) {
+	cat := newCatalog(t)
+	a := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	id := a.book.idOf("leaf-1")
+	a.agreeing.Lock() // it hears of nothing
+	_, err := cat.Propose(t.Context(), catalog.Change{Kind: catalog.KindSuspension, ID: id, Value: []byte(`{"leaf": "leaf-1", "forgotten": true}`)})
+	if err != nil || a.book.bans(id) {
+		t.Fatal(err, a.book.bans(id))
+	}
+	a.agreeing.Unlock()
+	if err := a.suspend(t.Context(), "leaf-1", false); err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := cat.Get(catalog.KindSuspension, id); !strings.Contains(string(e.Value), `"forgotten":true`) {
+		t.Errorf("it is %s", e.Value)
+	}
+}
+
+// TestCatalogFirst: while the catalog takes no changes, no rows are dropped and no
+// leaf is forgotten by gossip.
+func TestCatalogFirst(t *testing.T) {
+	cat := newCatalog(t)
+	a := newWith(t, cat, leafWith("leaf-1", storage.Settings{}))
+	l := &droppedLeaf{settledLeaf: leafWith("leaf-2", storage.Settings{})}
+	a.Attach("leaf-2", "", l, true)
+	until(t, a.Ready)
+	if _, err := cat.Propose(t.Context(), catalog.Change{Kind: catalog.KindTable, ID: "t", Value: []byte("{}"), Expect: catalog.ExpectAny}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.suspend(t.Context(), "leaf-1", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := cat.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gossiped := false
+	h := a.Handler(HTTPConfig{Forget: func(string) error { gossiped = true; return nil }})
+	if w := do(t, h, "POST", "/v1/cluster/leaf-1/forget", ""); w.Code != http.StatusServiceUnavailable || gossiped {
+		t.Errorf("forget: %d %s, gossip: %v", w.Code, w.Body, gossiped)
+	}
+	if w := do(t, h, "DELETE", "/v1/tables/t", ""); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "dropped on") {
+		t.Errorf("drop: %d %s", w.Code, w.Body)
+	}
+	if l.drops != 0 {
+		t.Error("the rows are gone")
+	}
+}
+
+// droppedLeaf counts what is dropped.
+type droppedLeaf struct {
+	*settledLeaf
+	drops int
+}
+
+func (l *droppedLeaf) Drop(context.Context, string) (bool, error) {
+	l.drops++
+	return true, nil
 }

@@ -45,6 +45,10 @@ func (a *Aggregator) serveTable(w http.ResponseWriter, r *http.Request) error {
 // serveDrop is DELETE /v1/tables/{t}.
 func (a *Aggregator) serveDrop(w http.ResponseWriter, r *http.Request) error {
 	table := chi.URLParam(r, "table")
+	settled, err := a.unsettle(r.Context(), table) // first: while the catalog takes no changes, no rows go
+	if err != nil {
+		return err
+	}
 	had, asked := onLeaves(r.Context(), a, func(ctx context.Context, l wire.Leaf) (bool, error) { return l.Drop(ctx, table) })
 	dropped := false
 	for _, h := range had {
@@ -54,10 +58,6 @@ func (a *Aggregator) serveDrop(w http.ResponseWriter, r *http.Request) error {
 		return &apiError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: true,
 			Message: "dropped on the leaves that answered; " + missingNames(asked) + " did not",
 			Hint:    "repeat the call when they are back"}
-	}
-	settled, err := a.unsettle(r.Context(), table)
-	if err != nil {
-		return err
 	}
 	if !dropped && !settled {
 		return &errUnknownTable{table, a.nearTable(table)}

@@ -114,19 +114,19 @@ func (a *Aggregator) serveForget(forget func(string) error) func(http.ResponseWr
 		if !a.book.has(name) {
 			return unknownLeaf(name)
 		}
-		alive := a.reaches(name)
-		if forget != nil {
-			alive = forget(name) != nil
-		}
-		suspended := a.book.suspended()[name]
-		if suspended && a.agreesOnLeaves(name) {
+		alive, suspended := a.reaches(name), a.book.suspended()[name]
+		agreed := suspended && a.agreesOnLeaves(name)
+		if agreed { // first, for where it fails nothing may have been done
 			if err := a.suspend(r.Context(), name, true); err != nil {
 				return err
 			}
-			if alive {
-				writeJSON(w, http.StatusOK, map[string]any{"forgotten": name})
-				return nil
-			}
+		}
+		if forget != nil {
+			alive = forget(name) != nil
+		}
+		if agreed && alive {
+			writeJSON(w, http.StatusOK, map[string]any{"forgotten": name})
+			return nil
 		}
 		if alive && suspended {
 			return a.changeLeaf(w, name, "forgotten", &bookRecord{Retire: name})

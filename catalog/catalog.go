@@ -33,12 +33,13 @@ type Catalog struct {
 	cfg   Config
 	state *state
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	begin  sync.Once
-	begun  sync.WaitGroup // the goroutine that begins
-	work   sync.WaitGroup // those that wait for Raft
-	store  *store         // as Open left it; nil: no file was there, or it does not read
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	begin   sync.Once
+	begun   sync.WaitGroup // the goroutine that begins
+	work    sync.WaitGroup // those that wait for Raft
+	resumed bool           // there were entries when it was opened
+	store   *store         // as Open left it; nil: no file was there, or it does not read
 
 	running atomic.Pointer[running]
 	failed  atomic.Pointer[failure]
@@ -69,6 +70,7 @@ func Open(cfg Config) *Catalog {
 			c.fail(err)
 			return c
 		}
+		c.resumed = c.store.holds()
 	}
 	if cfg.Network != nil {
 		c.wake()

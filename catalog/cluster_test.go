@@ -281,6 +281,9 @@ func TestSoleVoterStartsWhole(t *testing.T) {
 		put(t, a, KindSaved, "last", value, ExpectAny)
 		w.stop(t, "a", a)
 		a = w.start(t, "a", dirs["a"], true)
+		if b.resumed || !a.resumed || !a.Begun() {
+			t.Error("it has not begun")
+		}
 		if got := valueOf(a, KindSaved, "last"); got != value {
 			t.Errorf("it starts with %s, not %s", got, value)
 		}

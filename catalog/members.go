@@ -85,9 +85,10 @@ func (c *Catalog) Status() Status {
 }
 
 // Begun tells whether this node knows of voters: one that waits for the others
-// to take it in does not, nor does any where nobody was told to begin.
+// to take it in does not, nor does any where nobody was told to begin. One that
+// knew of them when it ended does from Open on.
 func (c *Catalog) Begun() bool {
-	return c.cfg.Network == nil || c.Err() != nil || len(c.Status().Voters) > 0
+	return c.cfg.Network == nil || c.cfg.Bootstrap || c.resumed || c.Err() != nil || len(c.Status().Voters) > 0
 }
 
 // AddVoter gives a node that follows a vote.

@@ -166,6 +166,13 @@ func (s *store) readAll() error {
 	})
 }
 
+// holds tells whether there is an entry or a snapshot. It was read before.
+func (s *store) holds() bool {
+	last, err := s.LastIndex()
+	list, err2 := s.List()
+	return err != nil || err2 != nil || last > 0 || len(list) > 0
+}
+
 // close closes the file. Nothing may use the store any more.
 func (s *store) close() error { return s.db.Close() }
 
