@@ -294,6 +294,28 @@ describe.skipIf(lacking() !== "")("the page", () => {
     expect(await page.locator(".fault").count()).toBe(0);
   });
 
+  test("samples have more rows, and older ones", async () => {
+    await open(`/x/shop?${range}&view=samples`);
+    const shown = () => page.locator(".samples tbody tr").count();
+    const oldest = () => page.locator(".samples tbody tr th").last().innerText();
+    const upTo = async (n: number) => new Date((await kelp.query(`FROM shop SINCE '${from}' UNTIL '${to}' SELECT time LIMIT ${n}`)).rows.at(-1)[0]).toISOString().slice(11, 23);
+    expect([await shown(), (await oldest()).slice(11)]).toEqual([500, await upTo(500)]);
+    for (const n of [1000, 2000]) {
+      await page.click(`.stage button:text-is('${n.toLocaleString("en")} rows')`);
+      await page.waitForURL(new RegExp("rows=" + n));
+      await page.waitForFunction((n) => document.querySelectorAll(".samples tbody tr").length === n, n);
+      expect((await oldest()).slice(11)).toBe(await upTo(n));
+    }
+    const edge = await oldest();
+    await page.click(".stage button:text-is('Older')");
+    await page.waitForURL((url) => url.searchParams.get("to") !== to);
+    await page.waitForFunction((edge) => document.querySelector(".samples tbody tr th")?.textContent === edge, edge);
+    expect(await shown()).toBe(1601); // of 3,600: the last of the page before again, and all that are left
+    expect(await page.locator(".stage button:text-is('Older')").count()).toBe(0);
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelectorAll(".samples tbody tr").length === 2000);
+  });
+
   test("ids beyond 2^53 are read, filtered by and copied to the last digit", async () => {
     const id = "1234567890123456789";
     const body = [id, "1234567890123456788"].map((n, i) => `{"time": "${new Date(end - 1000 * (i + 1)).toISOString()}", "id": ${n}, "n": ${i}}`).join("\n");

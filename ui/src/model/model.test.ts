@@ -9,7 +9,7 @@ import { parseSQL } from "./parse";
 import { conditionOf } from "./search";
 import { printSQL, seriesSQL, totalsSQL } from "./sql";
 import { chartOf, fullSpan } from "./series";
-import { fromAddress, gapRules, initial, toAddress, views, type State } from "./state";
+import { fromAddress, gapRules, initial, sampleSizes, toAddress, views, type State } from "./state";
 import { together } from "./together";
 import { agoText, durationMs, spanText } from "./time";
 
@@ -48,6 +48,7 @@ function generated(seed: number): State {
   s.gaps = pick(gapRules);
   s.raw = next() < 0.2;
   s.live = next() < 0.5;
+  s.rows = pick(sampleSizes);
   s.value = pick(["ms", '"odd name"']);
   s.sort = s.by.length > 0 ? pick(["", `${s.show[0]} ASC`, `${s.show[0]} DESC`]) : "";
   return s;
@@ -93,6 +94,8 @@ test("SQL flows into the knobs in any order of clauses, and not where it says mo
   const base = initial("shop");
   const back = parseSQL("select count() from shop last 15m where status >= 500", base);
   expect(parseSQL("FROM shop LAST 1h SELECT time(1m), count() GROUP BY ALL FILL", base)).toMatchObject({ view: "time", step: "1m" });
+  expect(parseSQL("FROM shop LAST 1h SELECT * LIMIT 2000", base)).toMatchObject({ view: "samples", rows: 2000 });
+  expect(fromAddress("/x/shop", "rows=700")).toMatchObject({ rows: 500 });
   expect(back).toMatchObject({ view: "table", from: "-15m", where: ["status >= 500"], show: ["count()"] });
   for (const more of [
     "SELECT count() AS n FROM shop", "FROM shop SELECT count() HAVING count() > 1", "WITH a AS b FROM shop SELECT count()", "SHOW TABLES",

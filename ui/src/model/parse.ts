@@ -3,7 +3,7 @@
 import { conjuncts, isLoose } from "./filter";
 import { depths, isOp, isWord, lex, splitAt, textOf, type Token } from "./lex";
 import { printSQL } from "./sql";
-import { initial, topMax, type State } from "./state";
+import { initial, sampleSizes, topMax, type State } from "./state";
 import { durationMs, isTime } from "./time";
 
 const begins = ["FROM", "LAST", "SINCE", "UNTIL", "SELECT", "WHERE", "GROUP", "ORDER", "LIMIT", "FILL", "COMPARE", "RAW"];
@@ -45,7 +45,7 @@ export function parseSQL(sql: string, base: State): State | null {
   const c = tokens && cut(tokens);
   if (!c) return null;
   const s = { ...initial(base.table), view: base.view, tz: base.tz, gaps: base.gaps, live: base.live, value: base.value, step: base.step,
-    show: base.show, by: base.by, top: base.top, other: base.other, sort: base.sort, compare: base.compare };
+    show: base.show, by: base.by, top: base.top, other: base.other, sort: base.sort, compare: base.compare, rows: base.rows };
   const from = c.get("FROM");
   if (from?.length !== 1 || from[0].kind === "string") return null;
   s.table = from[0].text;
@@ -120,7 +120,9 @@ function readTail(text: string, c: Clauses, s: State): boolean {
   }
   const limit = /^(\d+)(\s+WITH\s+OTHER)?$/i.exec(textOf(text, c.get("LIMIT") ?? []));
   if (c.has("LIMIT") && !limit) return false;
-  if (limit && s.view !== "samples") {
+  if (limit && s.view === "samples") {
+    s.rows = sampleSizes.find((n) => n === Number(limit[1])) ?? s.rows; // of any other sameMeaning knows
+  } else if (limit) {
     const top = Number(limit[1]);
     if (top < 1 || top > topMax) return false;
     s.top = top;

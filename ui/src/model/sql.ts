@@ -7,7 +7,6 @@ import { relative } from "./time";
 
 export const heatBins = 40;
 export const distBins = 60;
-export const sampleRows = 500;
 
 /** rangeClause is LAST, SINCE and UNTIL, or nothing. */
 export function rangeClause(s: Pick<State, "from" | "to">): string {
@@ -36,7 +35,7 @@ export function printSQL(s: State): string {
       return clauses(s, [...s.by, `histogram(${s.value}, ${distBins})`],
         s.by.length ? ["GROUP BY ALL", `ORDER BY count() DESC`, `LIMIT ${s.top}`] : []);
     case "samples":
-      return clauses(s, ["*"], [`LIMIT ${sampleRows}`]);
+      return clauses(s, ["*"], [`LIMIT ${s.rows}`]);
   }
 }
 

@@ -32,14 +32,18 @@ export type State = {
   sort: string; // "count() DESC"; "" as the server does
   box: string; // a part of the chart as model/box.ts writes it, or ""
   differs: boolean; // what sets the box apart is asked
+  rows: number; // of the samples, one of sampleSizes
   sql: string; // SQL that the knobs cannot say; "" most of the time
 };
 
 export const topMax = 1000;
 
+/** sampleSizes is how many rows the samples may have; more than the last would be slow to draw, older ones are a range of their own. */
+export const sampleSizes = [500, 1000, 2000];
+
 export const initial = (table: string): State => ({
   table, view: "time", from: "-1h", to: "", tz: "", compare: "", show: ["count()"], by: [], top: 10, other: true,
-  where: [], step: "auto", gaps: "auto", raw: false, live: true, value: "", sort: "", box: "", differs: false, sql: "",
+  where: [], step: "auto", gaps: "auto", raw: false, live: true, value: "", sort: "", box: "", differs: false, rows: sampleSizes[0], sql: "",
 });
 
 /** toAddress is the path and query of a state; what is as in initial is left out. */
@@ -64,6 +68,7 @@ export function toAddress(s: State): string {
   put("sort", s.sort, d.sort);
   put("box", s.box, d.box);
   put("differs", s.differs ? "1" : "0", "0");
+  put("rows", String(s.rows), String(d.rows));
   put("tz", s.tz, "");
   put("q", s.sql, "");
   const text = q.toString().replaceAll("%28", "(").replaceAll("%29", ")").replaceAll("%3A", ":").replaceAll("%2C", ",");
@@ -104,6 +109,7 @@ export function fromAddress(path: string, search: string): State | null {
   s.sort = cleaned(q.get("sort") ?? "");
   s.box = parseBox(q.get("box") ?? "") ? q.get("box")! : "";
   s.differs = s.box !== "" && q.get("differs") === "1";
+  s.rows = sampleSizes.find((n) => String(n) === q.get("rows")) ?? s.rows;
   s.tz = isZone(q.get("tz") ?? "") ? q.get("tz")! : "";
   s.sql = q.get("q") ?? "";
   return s;

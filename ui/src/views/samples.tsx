@@ -7,8 +7,8 @@ import { Exact, printExact } from "../model/exact";
 import { quoteName } from "../model/lex";
 import { numberText, valueText } from "../model/number";
 import { idOf } from "../model/series";
-import type { State } from "../model/state";
-import { timeText } from "../model/time";
+import { sampleSizes, type State } from "../model/state";
+import { isoMs, timeText } from "../model/time";
 import { set } from "../nav";
 import { openMenu } from "./menu";
 
@@ -63,7 +63,25 @@ export function Samples({ s, answer, columns }: { s: State; answer: Answer; colu
           );
         })}</tbody>
       </table>
+      <More s={s} a={a} last={String(a.rows.at(-1)?.[time])} />
     </div>
+  );
+}
+
+/** More leads to older rows. What is read then is not to move on, so it is frozen. */
+function More({ s, a, last }: { s: State; a: Answer; last: string }) {
+  const next = sampleSizes.find((n) => n > s.rows);
+  const to = isoMs(Date.parse(last) + 1); // rows of one time may stand on both pages, and none on neither
+  if (a.rows.length < s.rows) return null;
+  const older = () => {
+    scrollTo(0, 0);
+    set({ from: a.range.from ? isoMs(Date.parse(a.range.from)) : "", to });
+  };
+  return (
+    <p class="row">
+      {next && <button onClick={() => set({ rows: next, live: false })}>{numberText(next)} rows</button>}
+      {to !== s.to && <button onClick={older}>Older</button>}
+    </p>
   );
 }
 
