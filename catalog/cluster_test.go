@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -258,6 +259,19 @@ func TestVoters(t *testing.T) {
 	put(t, nodes["a"], KindTable, "t", "1", ExpectNone)
 	if st := nodes["b"].Status(); len(st.Voters) != 1 || len(st.Followers) != 1 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestAnswerBeforeRaft: a node whose Raft has not begun says that it has done nothing,
+// so that whoever asks tries again.
+func TestAnswerBeforeRaft(t *testing.T) {
+	c := &Catalog{state: newState()}
+	for _, op := range []byte{opPropose, opMember} {
+		answer, err := c.Answer(t.Context(), []byte{op})
+		var o outcome
+		if err != nil || json.Unmarshal(answer, &o) != nil || !o.NotLeader {
+			t.Errorf("message %d: %s, %v", op, answer, err)
+		}
 	}
 }
 

@@ -54,12 +54,16 @@ var errNotLeader = errors.New("this node does not lead the catalog")
 
 // Answer does what another node asks for through its Network.
 func (c *Catalog) Answer(ctx context.Context, msg []byte) ([]byte, error) {
-	run := c.running.Load()
-	if run == nil || run.link == nil {
-		return nil, errors.New("the catalog of this node is not running")
-	}
 	if len(msg) == 0 {
 		return nil, errCut
+	}
+	run := c.running.Load()
+	switch {
+	case run != nil && run.link != nil:
+	case msg[0] == opPropose, msg[0] == opMember:
+		return json.Marshal(outcomeOf(0, errNotLeader)) // it has done nothing, for certain
+	default:
+		return nil, errors.New("the catalog of this node is not running")
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
