@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -55,7 +56,7 @@ func checkText(bytesMax int) func(json.RawMessage) error {
 		switch err := json.Unmarshal(raw, &text); {
 		case err != nil:
 			return errors.New("it must be a text")
-		case strings.TrimSpace(text) == "" || len(text) > bytesMax || !utf8.ValidString(text):
+		case strings.TrimSpace(text) == "" || len(text) > bytesMax:
 			return fmt.Errorf("it must have 1 to %d bytes", bytesMax)
 		}
 		return nil
@@ -163,8 +164,8 @@ func (a *Aggregator) routeSaved(r chi.Router, access *Access) {
 		r.Get("/"+k.path, need(forRead, plain(a.withCatalog(k.list))))
 		r.Post("/"+k.path, need(forAdmin, plain(a.withCatalog(k.create))))
 		r.Get("/"+k.path+"/{id}", need(forRead, plain(a.withCatalog(k.show))))
-		r.Patch("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.patch))))
-		r.Delete("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.remove))))
+		r.Patch("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.patch), "version")))
+		r.Delete("/"+k.path+"/{id}", need(forAdmin, plain(a.withCatalog(k.remove), "version")))
 	}
 }
 
@@ -201,6 +202,23 @@ func (k *savedKind) find(c *catalog.Catalog, r *http.Request) (catalog.Entry, er
 	return e, nil
 }
 
+// findFor is find for a change: with a version in the address, of that one alone.
+func (k *savedKind) findFor(c *catalog.Catalog, r *http.Request) (catalog.Entry, error) {
+	e, err := k.find(c, r)
+	text := r.URL.Query().Get("version")
+	if err != nil || text == "" {
+		return e, err
+	}
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return e, badRequest(fmt.Sprintf("version=%s is no version", text), "GET shows it as a number")
+	}
+	if version != e.Version {
+		return e, &catalog.Conflict{Kind: e.Kind, ID: e.ID, Version: e.Version}
+	}
+	return e, nil
+}
+
 func (k *savedKind) show(c *catalog.Catalog, w http.ResponseWriter, r *http.Request) error {
 	e, err := k.find(c, r)
 	if err != nil {
@@ -218,7 +236,7 @@ func (k *savedKind) create(c *catalog.Catalog, w http.ResponseWriter, r *http.Re
 }
 
 func (k *savedKind) patch(c *catalog.Catalog, w http.ResponseWriter, r *http.Request) error {
-	e, err := k.find(c, r)
+	e, err := k.findFor(c, r)
 	if err != nil {
 		return err
 	}
@@ -228,8 +246,14 @@ func (k *savedKind) patch(c *catalog.Catalog, w http.ResponseWriter, r *http.Req
 // write lays the body over an entry as it was read, unless it has changed since.
 func (k *savedKind) write(c *catalog.Catalog, w http.ResponseWriter, r *http.Request, e catalog.Entry) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, queryBytesMax))
-	if err != nil {
-		return badRequest("the request broke off before its end, or is too long", "")
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return &apiError{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("the body is longer than %d bytes", long.Limit)}
+	case err != nil:
+		return badRequest("the request broke off before its end", "send it again")
+	case !utf8.Valid(body): // what decodes it would put another character there
+		return badRequest("the body is not UTF-8", "")
 	}
 	old := make(map[string]json.RawMessage)
 	if err := json.Unmarshal(e.Value, &old); err != nil {
@@ -261,7 +285,7 @@ func (k *savedKind) propose(ctx context.Context, c *catalog.Catalog, w http.Resp
 }
 
 func (k *savedKind) remove(c *catalog.Catalog, w http.ResponseWriter, r *http.Request) error {
-	e, err := k.find(c, r)
+	e, err := k.findFor(c, r)
 	if err != nil {
 		return err
 	}

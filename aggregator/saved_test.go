@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,12 @@ func TestSavedRefused(t *testing.T) {
 	f("boards", `{"name": "x", "panels": [`+strings.Repeat(`{},`, panelsMax)+`{}]}`, "at most 50")
 	f("markers", `{"text": "x", "time": "noon"}`, "field time")
 	f("markers", `{"text": "x", "time": "2026-11-22T10:00:00Z", "table": "no/table"}`, "field table")
+	f("saved", "{\"name\": \"x\xff\", \"sql\": \"SELECT count() FROM t\"}", "not UTF-8")
+	f("saved", "{\"name\": \"x\", \"sql\": \"SELECT count() FROM t\", \"view\": {\"a\": \"\xff\"}}", "not UTF-8")
+	long := `{"name": "x", "note": "` + strings.Repeat("x", queryBytesMax) + `"}`
+	if w := do(t, h, "POST", "/v1/saved", long); w.Code != http.StatusRequestEntityTooLarge || !strings.Contains(w.Body.String(), "too_large") {
+		t.Errorf("a long body: %d %s", w.Code, w.Body)
+	}
 	if len(cat.List(catalog.KindSaved))+len(cat.List(catalog.KindBoard))+len(cat.List(catalog.KindMarker)) != 0 {
 		t.Error("something was kept")
 	}
@@ -100,4 +107,29 @@ func TestSavedTwice(t *testing.T) {
 			t.Errorf("change %d: %v", i, err)
 		}
 	}
+}
+
+// TestSavedVersion: a change that was made for a version is not made to another.
+func TestSavedVersion(t *testing.T) {
+	cat := newCatalog(t)
+	h := newWith(t, cat, leafWith("leaf-1", storage.Settings{})).Handler(HTTPConfig{})
+	first, err := cat.Propose(t.Context(), catalog.Change{Kind: catalog.KindMarker, ID: "m", Value: []byte(`{"text": "a", "time": "2026-11-22T10:00:00Z"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(method string, version any, body string, want int) {
+		t.Helper()
+		if w := do(t, h, method, fmt.Sprintf("/v1/markers/m?version=%v", version), body); w.Code != want {
+			t.Errorf("%s for version %v: %d %s, not %d", method, version, w.Code, w.Body, want)
+		}
+	}
+	f("PATCH", first+1, `{"text": "b"}`, http.StatusConflict)
+	f("PATCH", "x", `{"text": "b"}`, http.StatusBadRequest)
+	f("PATCH", first, `{"text": "c"}`, http.StatusOK)
+	f("DELETE", first, "", http.StatusConflict)
+	e, _ := cat.Get(catalog.KindMarker, "m")
+	if !strings.Contains(string(e.Value), `"c"`) || e.Version == first {
+		t.Errorf("%+v", e)
+	}
+	f("DELETE", e.Version, "", http.StatusOK)
 }
