@@ -316,6 +316,41 @@ describe.skipIf(lacking() !== "")("the page", () => {
     await page.waitForFunction(() => document.querySelectorAll(".samples tbody tr").length === 2000);
   });
 
+  test("a box is marked, and the marker is in the lines of all who look", async () => {
+    await open(`/x/shop?${range}`);
+    await page.locator(".u-over").waitFor();
+    const ink = () => page.locator(".plot canvas").first().evaluate((c) => { // columns of pixels that are drawn from top to bottom
+      const canvas = c as HTMLCanvasElement;
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true })!; // it is read again and again
+      copy.drawImage(canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+      let full = 0;
+      for (let x = 0; x < canvas.width; x++) {
+        let dark = 0;
+        for (let y = 0; y < canvas.height; y++) if (data[(y * canvas.width + x) * 4 + 3] > 100 && data[(y * canvas.width + x) * 4] < 90) dark++;
+        if (dark > canvas.height * 0.7) full++;
+      }
+      return full;
+    });
+    expect(await ink()).toBe(0);
+    const over = (await page.locator(".u-over").first().boundingBox())!;
+    await page.mouse.move(over.x + over.width * 0.5, over.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(over.x + over.width * 0.6, over.y + 24, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/box=/);
+    await page.fill('[aria-label="What happened in the box"]', "version 4.2.1 out");
+    await page.click("text=Mark it");
+    await page.waitForURL((url) => !url.searchParams.has("box"));
+    const { markers } = await (await fetch(kelp.url + "/v1/markers")).json();
+    expect(markers).toMatchObject([{ text: "version 4.2.1 out", table: "shop" }]);
+    expect(Date.parse(markers[0].until) - Date.parse(markers[0].time)).toBeCloseTo(0.1 * minutes * 60_000, -5);
+    await until("the marker is drawn", async () => (await ink()) > 0, 3000);
+    await open(`/x/shop?${range}&by=service`);
+    await until("the marker is drawn for others", async () => (await ink()) > 0, 3000);
+    await fetch(kelp.url + "/v1/markers/" + markers[0].id, { method: "DELETE" });
+  });
+
   test("ids beyond 2^53 are read, filtered by and copied to the last digit", async () => {
     const id = "1234567890123456789";
     const body = [id, "1234567890123456788"].map((n, i) => `{"time": "${new Date(end - 1000 * (i + 1)).toISOString()}", "id": ${n}, "n": ${i}}`).join("\n");

@@ -3,7 +3,7 @@
 
 import { parseExact } from "../model/exact";
 import { refused, token } from "./token";
-import type { Answer, Completeness, Differs, Member, Running, TableDetail, TableLine, Value } from "./types";
+import type { Answer, Completeness, Differs, Marker, Member, Running, TableDetail, TableLine, Value } from "./types";
 
 export class Fault extends Error {
   constructor(
@@ -66,6 +66,8 @@ export const values = (name: string, column: string, prefix: string, signal?: Ab
     `/v1/tables/${encodeURIComponent(name)}/values?` + new URLSearchParams({ column, ...(prefix && { prefix }) }), { signal });
 export const differs = (ask: { table: string; selection: string; rest: string; from?: string; to?: string }, signal?: AbortSignal) =>
   call<Differs>("/v1/differs", json(ask, signal));
+export const markers = (signal?: AbortSignal) => call<{ markers: Marker[] }>("/v1/markers", { signal });
+export const addMarker = (marker: Omit<Marker, "id">) => call<Marker>("/v1/markers", json(marker));
 export const cluster = (signal?: AbortSignal) => call<{ members: Member[] }>("/v1/cluster", { signal });
 export const queries = (signal?: AbortSignal) => call<{ queries: Running[] }>("/v1/queries", { signal });
 export const cancelQuery = (id: string) => call<unknown>("/v1/queries/" + encodeURIComponent(id), { method: "DELETE" });

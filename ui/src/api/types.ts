@@ -57,6 +57,9 @@ export type Member = {
   name: string; role: string; state: string; address: string; rows: number; memory_used: number; memory_budget: number; version: string; damaged_blocks: number;
 };
 
+/** Marker is something that happened, until some time or at one, to a table or to all. */
+export type Marker = { id: string; text: string; time: string; until?: string; table?: string };
+
 export type Running = {
   id: string; sql: string; remote: string; user?: string; since: string; elapsed_ms: number;
   progress: { leaves: number; leaves_answered: number; blocks: number; blocks_done: number };

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Completeness } from "../api/types";
+import type { Completeness, Marker } from "../api/types";
 import { changeText, numberText, shortNumber } from "../model/number";
 import type { Box } from "../model/box";
 import { measured, parseBox } from "../model/box";
@@ -20,6 +20,7 @@ export type ChartProps = {
   tz: string;
   gaps: Gaps;
   box: string;
+  markers: Marker[];
   height: number;
   lit: string; // id of the line that is pointed at; "" none
   onBox: (box: Box | null) => void;
@@ -67,7 +68,7 @@ export function Lines(p: ChartProps) {
   useEffect(() => {
     if (plot.current) showBox(plot.current, p);
   }, [p.box]);
-  useEffect(() => plot.current?.redraw(false), [p.lit]);
+  useEffect(() => plot.current?.redraw(false), [p.lit, p.markers]);
 
   return <div class="plot" ref={at} role="img" aria-label={`${aggregate} over time, ${lines.length} lines`} />;
 }
@@ -117,7 +118,7 @@ function options(now: { current: ChartProps }, at: HTMLElement, colors: Ink, beg
     hooks: {
       init: [(u) => u.over.append(tip), (u) => u.over.addEventListener("click", (e) => clicked(u, e, now.current))],
       drawClear: [(u) => drawHoles(u, now.current.completeness, colors)],
-      draw: [(u) => drawUnfilled(u, now.current), () => {
+      draw: [(u) => drawUnfilled(u, now.current), (u) => drawMarkers(u, now.current, colors), () => {
         if (begun.current > 0) performance.measure("chart", { start: begun.current }); // for the browser's own tools, and the tests
         begun.current = 0;
       }],
@@ -208,6 +209,34 @@ function drawUnfilled(u: uPlot, p: ChartProps) {
       ctx.lineTo(u.valToPos(p.chart.at[b], "x", true), u.valToPos(vb, "y", true));
       ctx.stroke();
     }
+  ctx.restore();
+}
+
+/** drawMarkers draws a line where something happened, with what it was; a stretch of time is shaded. */
+function drawMarkers(u: uPlot, p: ChartProps, colors: Ink) {
+  const { ctx } = u;
+  const { left, top, width, height } = u.bbox;
+  const x = (iso: string) => u.valToPos(Date.parse(iso) / 1000, "x", true);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+  ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "top";
+  for (const m of p.markers) {
+    const at = x(m.time);
+    ctx.fillStyle = ctx.strokeStyle = colors.text;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.globalAlpha = 0.08;
+    if (m.until) ctx.fillRect(at, top, x(m.until) - at, height);
+    ctx.globalAlpha = 1;
+    ctx.beginPath();
+    ctx.moveTo(at, top);
+    ctx.lineTo(at, top + height);
+    ctx.stroke();
+    ctx.fillText(m.text, at + 4 * devicePixelRatio, top + 2 * devicePixelRatio);
+  }
   ctx.restore();
 }
 

@@ -10,6 +10,7 @@ import { chartOf } from "../model/series";
 import type { State } from "../model/state";
 import { isoMs, spanText } from "../model/time";
 import { set } from "../nav";
+import { MarkForm, useMarkers } from "./markers";
 import { Lines } from "./chart";
 import { Differs } from "./differs";
 import { openMenuAt } from "./menu";
@@ -25,18 +26,20 @@ export function TimeView({ s, answer, totals }: { s: State; answer: Answer; tota
   if (!chart) return null;
   const ids = chart.panels[0].lines.filter((l) => !l.other).map((l) => l.id);
   const colors = useMemo(() => slots(ids), [ids.join("\n")]);
+  const mine = useMarkers(s);
   return (
     <>
       <div class="panels">
         {chart.panels.map((p, i) => (
           <section key={p.aggregate}>
             <h2>{p.aggregate}{i === 0 && <span class="dim"> each {spanText(chart.widthMs)}</span>}</h2>
-            <Lines chart={chart} panel={i} completeness={answer.completeness} colors={colors} tz={s.tz} gaps={s.gaps} box={s.box} lit={lit.value}
+            <Lines chart={chart} panel={i} completeness={answer.completeness} colors={colors} tz={s.tz} gaps={s.gaps} box={s.box} markers={mine} lit={lit.value}
               height={heights[Math.min(s.show.length, heights.length - 1)]} onBox={(box) => set({ box: box ? printBox(box) : "", differs: false })}
               onLine={(line, x, y, from) => openMenuAt(x, y, s.by.map((column, k) => ({ column, value: line.key[k] })), from)} />
           </section>
         ))}
         <BoxBar s={s} />
+        {s.box && <MarkForm key={s.box} s={s} />}
       </div>
       {s.differs && s.box && <Differs s={s} />}
       {totals && <Totals s={s} answer={totals} keys={s.by.length} chart={chart} colors={colors} />}
