@@ -2,6 +2,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { Exact } from "../model/exact";
 import { Fault, query, tables } from "./client";
 
+// Node has no tab whose token could be kept.
+vi.hoisted(() => vi.stubGlobal("sessionStorage", { getItem: () => null }));
+
 afterEach(() => vi.unstubAllGlobals());
 
 /** server answers with these pieces of a body, and then breaks off, or ends. */
